@@ -1,0 +1,145 @@
+//! What every reader returns, and how reading fails.
+
+use alloc::{string::String, vec::Vec};
+
+use crate::vocab::{BuildId, Format};
+
+/// Un-sampled figures. Floating point, as jeprof keeps them: scaled per stack, rounded only for printing.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Figure {
+    /// Estimated objects.
+    pub objs: f64,
+    /// Estimated usable bytes.
+    pub bytes: f64,
+}
+
+/// One stack of a dump.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StackRow {
+    /// Range in [`Dump::frames`], leaf first.
+    pub frames: core::ops::Range<usize>,
+    /// Live objects and bytes.
+    pub live: Figure,
+    /// Accumulated objects and bytes; zero when the dump has none.
+    pub accum: Figure,
+    /// Thread label (uid in heap_v2, name or uid in pprof); `None` for the whole process.
+    pub thread: Option<u64>,
+}
+
+/// One executable mapping as the dump tells it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MapRow {
+    /// First address.
+    pub start: u64,
+    /// First address past the end.
+    pub end: u64,
+    /// Offset in the file of `start`.
+    pub file_offset: u64,
+    /// Path as in the dump, without ` (deleted)`.
+    pub path: String,
+    /// Whether the map said that the file was deleted.
+    pub deleted: bool,
+    /// Build id, when the dump carries one.
+    pub build_id: BuildId,
+}
+
+/// One name of a frame that the dump itself carries (symbolized pprof).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NamedFrame {
+    /// Function name, readable.
+    pub function: String,
+    /// Linkage name, may be empty.
+    pub linkage: String,
+    /// File, may be empty.
+    pub file: String,
+    /// Line, 0 when unknown.
+    pub line: u32,
+}
+
+/// One distinct frame of a dump.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Frame {
+    /// Address inside the calling instruction: what to look up (return address minus one).
+    pub address: u64,
+    /// Names from the dump, innermost inlined frame first; empty when it is not symbolized.
+    pub names: Vec<NamedFrame>,
+}
+
+/// A parsed dump, of any format.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dump {
+    /// Which format it was.
+    pub format: Format,
+    /// Mean sampling distance in bytes; 1 for exact dumps, 0 when the file does not say.
+    pub period: u64,
+    /// Whether accumulated figures are there.
+    pub has_accum: bool,
+    /// Whether live figures are there (a CPU profile in profile.proto has none).
+    pub has_live: bool,
+    /// Distinct frames.
+    pub frame_table: Vec<Frame>,
+    /// Frames of all stacks, indices into `frame_table`, leaf first.
+    pub frames: Vec<u32>,
+    /// Stacks of the whole process (`thread` is `None`), or, for pprof with thread labels, per thread. Adding up
+    /// all rows gives the process in either case.
+    pub stacks: Vec<StackRow>,
+    /// Rows of single threads (heap_v2's `tN:` lines); they repeat what `stacks` sums up.
+    pub thread_stacks: Vec<StackRow>,
+    /// Thread uid and name, in file order.
+    pub threads: Vec<(u64, String)>,
+    /// Executable mappings.
+    pub maps: Vec<MapRow>,
+    /// Program path when the dump tells it.
+    pub program: Option<String>,
+    /// Wall clock of the dump, nanoseconds since the epoch, 0 when unknown.
+    pub time_nanos: u64,
+    /// Nanoseconds covered, 0 when unknown.
+    pub duration_nanos: u64,
+    /// Regular expression of functions whose frames are to be dropped leafward (pprof), may be empty.
+    pub drop_frames: String,
+    /// What was odd but survivable, one sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// Why a dump could not be read: not this format, or this format and broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReadError {
+    /// The content is not of this format at all.
+    NotThisFormat,
+    /// The content is of this format, and broken at this place.
+    Broken {
+        /// Byte offset in the (uncompressed) content.
+        offset: usize,
+        /// Line from 1 for text formats, 0 for pprof.
+        line: usize,
+        /// The field or part that is wrong, for example `count line` or `string_table`.
+        field: &'static str,
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+impl core::fmt::Display for ReadError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            ReadError::NotThisFormat => f.write_str("not a heap profile that this tool knows"),
+            ReadError::Broken { offset, line: 0, field, what } => {
+                write!(f, "byte {offset}: {field}: {what}")
+            }
+            ReadError::Broken { line, field, what, .. } => write!(f, "line {line}: {field}: {what}"),
+        }
+    }
+}
+
+/// Tells the format by content and reads it. `bytes` is uncompressed.
+///
+/// # Errors
+/// [`ReadError::NotThisFormat`] when no reader claims the content, [`ReadError::Broken`] from the one that does.
+pub fn read(bytes: &[u8]) -> Result<Dump, ReadError> {
+    let readers = [crate::heap_v2::read, crate::text::read, crate::pprof::read];
+    readers
+        .iter()
+        .map(|reader| reader(bytes))
+        .find(|answer| *answer != Err(ReadError::NotThisFormat))
+        .unwrap_or(Err(ReadError::NotThisFormat))
+}

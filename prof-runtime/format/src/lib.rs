@@ -1,0 +1,21 @@
+//! Heap profile file formats, written and read side by side.
+//!
+//! One module per format: [`text`] (gperftools' `heap profile: ... @ heap_v2/R`, which jeprof and Go pprof both
+//! open), [`heap_v2`] (jemalloc's own) and [`pprof`] (profile.proto). The writers take a [`snapshot::Snapshot`],
+//! never allocate and may run inside an allocator; the readers return a [`dump::Dump`] and may allocate.
+//! The crate knows neither files nor compression: it is given and gives bytes.
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+extern crate alloc;
+
+pub mod dump;
+pub mod snapshot;
+pub mod unbias;
+pub mod vocab;
+
+pub mod heap_v2;
+pub mod maps;
+pub mod pprof;
+pub mod text;

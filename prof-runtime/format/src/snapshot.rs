@@ -1,0 +1,113 @@
+//! What a writer is given: a frozen view of the profiler's tables, by index, without allocation.
+//!
+//! The runtime implements [`Snapshot`] over its own tables; tests implement it over vectors.
+
+use crate::vocab::{BuildId, Tally};
+
+/// Where the bytes of a dump go. Called with pieces of any length; the implementor buffers.
+pub trait Sink {
+    /// Why a write failed.
+    type Error;
+    /// Takes all of `bytes` or fails.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Self::Error>;
+}
+
+/// Facts about the whole dump.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Facts<'a> {
+    /// Mean sampling distance in bytes, `2^lg_prof_sample`. 1 means that every allocation was recorded.
+    pub period: u64,
+    /// Whether accumulated figures were kept (`prof_accum:true`); without, they are not written.
+    pub accum: bool,
+    /// Wall clock at the dump, nanoseconds since the epoch.
+    pub time_nanos: u64,
+    /// Nanoseconds since sampling began (start, or the last `prof.reset`).
+    pub duration_nanos: u64,
+    /// Process id.
+    pub pid: u32,
+    /// The program's path, empty when unknown.
+    pub program: &'a [u8],
+}
+
+/// One thread that ever sampled.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Thread<'a> {
+    /// Counter from 0, never reused.
+    pub uid: u64,
+    /// Name given by the program; may be empty. Any bytes but newline.
+    pub name: &'a [u8],
+    /// Live samples of the thread.
+    pub live: Tally,
+    /// Accumulated samples of the thread.
+    pub accum: Tally,
+}
+
+/// One distinct stack with its totals.
+#[derive(Clone, Copy, Debug)]
+pub struct Stack<'a> {
+    /// Indices for [`Snapshot::address`], leaf first. Return addresses of the program's own frames: allocator
+    /// frames were left out.
+    pub frames: &'a [u32],
+    /// Live samples.
+    pub live: Tally,
+    /// Accumulated samples; empty without `prof_accum`.
+    pub accum: Tally,
+    /// How many [`Part`]s there are.
+    pub parts: usize,
+}
+
+/// The share of one thread in a stack.
+#[derive(Clone, Copy, Debug)]
+pub struct Part {
+    /// Index for [`Snapshot::thread`].
+    pub thread: usize,
+    /// Live samples.
+    pub live: Tally,
+    /// Accumulated samples.
+    pub accum: Tally,
+}
+
+/// One executable mapping of a file.
+#[derive(Clone, Copy, Debug)]
+pub struct Module<'a> {
+    /// First address.
+    pub start: u64,
+    /// First address past the end.
+    pub end: u64,
+    /// Offset in the file of `start`.
+    pub file_offset: u64,
+    /// Path as in the process map.
+    pub path: &'a [u8],
+    /// Build id, empty when the file has none.
+    pub build_id: BuildId,
+}
+
+/// A frozen view of the profiler. Indices run from 0; the same index gives the same answer for the whole dump.
+///
+/// Stacks with neither live nor accumulated samples are not shown. The main program's module comes first.
+pub trait Snapshot {
+    /// Facts about the whole dump.
+    fn facts(&self) -> Facts<'_>;
+    /// Number of distinct return addresses.
+    fn addresses(&self) -> usize;
+    /// A return address as it was on the stack (not lowered by one).
+    fn address(&self, index: usize) -> u64;
+    /// Number of threads.
+    fn threads(&self) -> usize;
+    /// A thread.
+    fn thread(&self, index: usize) -> Thread<'_>;
+    /// Number of stacks.
+    fn stacks(&self) -> usize;
+    /// A stack.
+    fn stack(&self, index: usize) -> Stack<'_>;
+    /// Part `part` (below `Stack::parts`) of stack `index`.
+    fn part(&self, index: usize, part: usize) -> Part;
+    /// Number of executable mappings.
+    fn modules(&self) -> usize;
+    /// An executable mapping.
+    fn module(&self, index: usize) -> Module<'_>;
+    /// Hands over the text of the process's maps file in pieces. Stops at the first error of `piece`.
+    fn maps<E>(&self, piece: &mut dyn FnMut(&[u8]) -> Result<(), E>) -> Result<(), E>
+    where
+        Self: Sized;
+}
