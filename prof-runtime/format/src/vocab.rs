@@ -17,8 +17,9 @@ pub struct Counts {
 pub struct Tally {
     /// Raw counts of sampled objects.
     pub sampled: Counts,
-    /// Estimated objects in 1/256ths, so that adding and removing an object cancel exactly.
-    pub est_objs_q8: u64,
+    /// Estimated objects in 1/65536ths: adding and removing an object cancel exactly, and a weight
+    /// near 1 (an object larger than the sampling distance) still keeps four digits.
+    pub est_objs_q16: u64,
     /// Estimated bytes.
     pub est_bytes: u64,
 }
@@ -29,16 +30,21 @@ impl Tally {
         self.sampled.objs == 0
     }
 
-    /// Sum of two disjoint sets.
+    /// Sum of two disjoint sets. Wraps like the counters it adds up: accumulated ones only grow.
     pub fn plus(self, other: Tally) -> Tally {
         Tally {
             sampled: Counts {
-                objs: self.sampled.objs + other.sampled.objs,
-                bytes: self.sampled.bytes + other.sampled.bytes,
+                objs: self.sampled.objs.wrapping_add(other.sampled.objs),
+                bytes: self.sampled.bytes.wrapping_add(other.sampled.bytes),
             },
-            est_objs_q8: self.est_objs_q8 + other.est_objs_q8,
-            est_bytes: self.est_bytes + other.est_bytes,
+            est_objs_q16: self.est_objs_q16.wrapping_add(other.est_objs_q16),
+            est_bytes: self.est_bytes.wrapping_add(other.est_bytes),
         }
+    }
+
+    /// Estimated objects as a number.
+    pub fn est_objs(&self) -> f64 {
+        self.est_objs_q16 as f64 / 65536.0
     }
 }
 
