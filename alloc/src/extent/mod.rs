@@ -1,0 +1,166 @@
+//! Extents: runs of pages that hold a slab or one large object, described out of line.
+
+pub mod map;
+
+use core::sync::atomic::*;
+
+use crate::base::Zeroable;
+use crate::page::block::Block;
+use crate::relaxed::{Link, Listed, Node, Relaxed};
+use crate::units::{ArenaInd, SzInd};
+
+/// What an extent holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// Regions of one small class.
+    Slab = 0,
+    /// Regions of one small class, each with a side record of its sample.
+    SampledSlab = 1,
+    /// One large object.
+    Large = 2,
+}
+
+/// Side record of a region in a sampled slab.
+#[derive(Default)]
+#[repr(C)]
+pub struct SampleRecord {
+    /// Bits of the profiler's sample reference, 0 when the profiler is done with it.
+    pub sample: AtomicU64,
+}
+
+// SAFETY: an atomic zero.
+unsafe impl Zeroable for SampleRecord {}
+
+/// Descriptor of an extent.
+///
+/// **Synchronization**: from the time that the map shows it until its pages are freed, `base`, `npages`, `arena`,
+/// `class`, `kind`, `block`, `records` do not change; `npages` and `class` of a large one change only in a
+/// realloc by the object's owner. `nfree`, `free` and the node of a slab are guarded by its bin's lock. Descriptors
+/// live in base memory and are recycled by their arena, so a reference is always valid, though it may describe
+/// something else later.
+#[repr(C, align(64))]
+pub struct Extent {
+    base: AtomicPtr<u8>,
+    npages: AtomicUsize,
+    arena: AtomicU32,
+    class: AtomicU8,
+    kind: AtomicU8,
+    /// Free regions of a slab.
+    pub nfree: AtomicU16,
+    block: Link<Block>,
+    records: AtomicPtr<SampleRecord>,
+    /// Bits of the sample reference of a large object, 0 when it is not sampled.
+    pub sample: AtomicU64,
+    node: Node<Extent>,
+    /// Bit set: region free.
+    pub free: [AtomicU64; 8],
+}
+
+const _: () = assert!(size_of::<Extent>() == 128 || size_of::<Extent>() == 192);
+
+// SAFETY: numbers, null pointers and the first `Kind` are all zero.
+unsafe impl Zeroable for Extent {}
+
+/// Key of the one list that an extent is on: its bin's, or the arena's free descriptors.
+pub struct ByOwner;
+
+impl Listed<ByOwner> for Extent {
+    fn node(&self) -> &Node<Extent> {
+        &self.node
+    }
+}
+
+/// What a fresh extent is made of.
+pub struct Layout {
+    /// First byte.
+    pub base: *mut u8,
+    /// Length.
+    pub npages: usize,
+    /// Owner.
+    pub arena: ArenaInd,
+    /// Size class.
+    pub class: SzInd,
+    /// What it holds.
+    pub kind: Kind,
+    /// Block of its first page.
+    pub block: &'static Block,
+}
+
+impl Extent {
+    /// Describes pages that nobody else describes.
+    pub fn describe(&self, layout: Layout) {
+        self.base.set(layout.base);
+        self.npages.set(layout.npages);
+        self.arena.set(layout.arena.0);
+        self.class.set(layout.class.0);
+        self.kind.set(layout.kind as u8);
+        self.block.set(Some(layout.block));
+        self.sample.set(0);
+    }
+
+    /// First byte.
+    #[inline]
+    pub fn base(&self) -> *mut u8 {
+        self.base.get()
+    }
+
+    /// Length in pages.
+    #[inline]
+    pub fn npages(&self) -> usize {
+        self.npages.get()
+    }
+
+    /// Size class.
+    #[inline]
+    pub fn class(&self) -> SzInd {
+        SzInd(self.class.get())
+    }
+
+    /// Changes length and class of a large extent that was resized in place.
+    pub fn resize(&self, npages: usize, class: SzInd) {
+        self.npages.set(npages);
+        self.class.set(class.0);
+    }
+
+    /// Owner.
+    #[inline]
+    pub fn arena(&self) -> ArenaInd {
+        ArenaInd(self.arena.get())
+    }
+
+    /// What it holds.
+    #[inline]
+    pub fn kind(&self) -> Kind {
+        match self.kind.get() {
+            0 => Kind::Slab,
+            1 => Kind::SampledSlab,
+            _ => Kind::Large,
+        }
+    }
+
+    /// Block of the first page; `None` only before the first [`Extent::describe`].
+    pub fn block(&self) -> Option<&'static Block> {
+        self.block.get()
+    }
+
+    /// Gives a sampled slab its records, one per region.
+    pub fn set_records(&self, records: &'static [SampleRecord]) {
+        self.records.set(records.as_ptr().cast_mut());
+    }
+
+    /// Record of a region of a sampled slab.
+    pub fn record(&self, region: usize) -> Option<&'static SampleRecord> {
+        if self.kind() != Kind::SampledSlab {
+            return None;
+        }
+        // SAFETY: a sampled slab got one record per region before the map showed it, and `region` is below the
+        // number of regions because it was computed from a pointer into the slab.
+        unsafe { self.records.get().add(region).as_ref() }
+    }
+
+    /// First record, to be recycled with the slab.
+    pub fn take_records(&self) -> *mut SampleRecord {
+        self.records.get()
+    }
+}

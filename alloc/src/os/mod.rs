@@ -1,0 +1,9 @@
+//! The operating system: address space, clock, CPUs, environment, file descriptor 2. System calls go through
+//! rustix's raw backend, which touches neither libc nor `errno`.
+
+pub mod clock;
+pub mod cpu;
+pub mod environment;
+pub mod output;
+pub mod pages;
+pub mod tls;

@@ -1,0 +1,138 @@
+//! One cache line of thread-local storage, reached in two instructions from stable Rust.
+//!
+//! `thread_local!` in a shared library compiles to a call of `__tls_get_addr`; a symbol in a `.tbss` section that
+//! assembly defines and reads through its GOT entry (initial-exec model) does not. The linker relaxes it further
+//! in executables. Cost: the library gets `STATIC_TLS`; one cache line fits glibc's surplus for `dlopen`.
+//!
+//! Layout, all zero in a new thread: word 0 the thread's block, word 1 its [`Phase`].
+
+use core::arch::global_asm;
+
+// The version in the symbol lets two versions of this crate live in one program.
+#[cfg(target_arch = "x86_64")]
+global_asm!(
+    ".pushsection .tbss.jealloc,\"awT\",@nobits",
+    ".globl jealloc_tls_0_1",
+    ".hidden jealloc_tls_0_1",
+    ".type jealloc_tls_0_1,@object",
+    ".size jealloc_tls_0_1,64",
+    ".p2align 6",
+    "jealloc_tls_0_1:",
+    ".zero 64",
+    ".popsection",
+);
+
+#[cfg(target_arch = "aarch64")]
+global_asm!(
+    ".pushsection .tbss.jealloc,\"awT\",%nobits",
+    ".globl jealloc_tls_0_1",
+    ".hidden jealloc_tls_0_1",
+    ".type jealloc_tls_0_1,%object",
+    ".size jealloc_tls_0_1,64",
+    ".p2align 6",
+    "jealloc_tls_0_1:",
+    ".zero 64",
+    ".popsection",
+);
+
+/// What a thread's word 1 says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Phase {
+    /// Has not allocated yet.
+    Fresh = 0,
+    /// Is being set up: calls from inside are served without a cache.
+    Starting = 1,
+    /// Has its block.
+    Live = 2,
+    /// Gave its block back at thread exit; calls after that are served without a cache.
+    Exited = 3,
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn load<const WORD: usize>() -> usize {
+    let value;
+    // SAFETY: reads a word of the calling thread's own TLS block, which exists as long as the thread does.
+    unsafe {
+        core::arch::asm!(
+            "mov {at}, qword ptr [rip + jealloc_tls_0_1@GOTTPOFF]",
+            "mov {value}, qword ptr fs:[{at} + {offset}]",
+            at = out(reg) _, value = out(reg) value, offset = const WORD * 8,
+            options(pure, readonly, nostack, preserves_flags)
+        );
+    }
+    value
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn store<const WORD: usize>(value: usize) {
+    // SAFETY: writes a word of the calling thread's own TLS block; only this module knows the word.
+    unsafe {
+        core::arch::asm!(
+            "mov {at}, qword ptr [rip + jealloc_tls_0_1@GOTTPOFF]",
+            "mov qword ptr fs:[{at} + {offset}], {value}",
+            at = out(reg) _, value = in(reg) value, offset = const WORD * 8,
+            options(nostack, preserves_flags)
+        );
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+#[inline(always)]
+fn line() -> *mut usize {
+    let at: *mut usize;
+    // SAFETY: computes the address of the calling thread's own TLS object and reads no memory but the GOT.
+    unsafe {
+        core::arch::asm!(
+            "adrp {at}, :gottprel:jealloc_tls_0_1",
+            "ldr {at}, [{at}, :gottprel_lo12:jealloc_tls_0_1]",
+            "mrs {tp}, tpidr_el0",
+            "add {at}, {at}, {tp}",
+            at = out(reg) at, tp = out(reg) _,
+            options(pure, readonly, nostack, preserves_flags)
+        );
+    }
+    at
+}
+
+#[cfg(target_arch = "aarch64")]
+#[inline(always)]
+fn load<const WORD: usize>() -> usize {
+    // SAFETY: the line is 64 bytes of the calling thread's own TLS, and WORD is 0 or 1.
+    unsafe { *line().add(WORD) }
+}
+
+#[cfg(target_arch = "aarch64")]
+#[inline(always)]
+fn store<const WORD: usize>(value: usize) {
+    // SAFETY: as in `load`.
+    unsafe { *line().add(WORD) = value }
+}
+
+/// The calling thread's block; null before the thread's first allocation and after its exit.
+#[inline(always)]
+pub fn block() -> *mut u8 {
+    load::<0>() as *mut u8
+}
+
+/// Sets [`block`].
+pub fn set_block(block: *mut u8) {
+    store::<0>(block as usize);
+}
+
+/// The calling thread's phase.
+pub fn phase() -> Phase {
+    match load::<1>() {
+        0 => Phase::Fresh,
+        1 => Phase::Starting,
+        2 => Phase::Live,
+        _ => Phase::Exited,
+    }
+}
+
+/// Sets [`phase`].
+pub fn set_phase(phase: Phase) {
+    store::<1>(phase as usize);
+}

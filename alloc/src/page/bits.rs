@@ -1,0 +1,146 @@
+//! Runs in a bitmap of 512 pages. Pure.
+
+/// Pages in a block.
+pub const BLOCK_PAGES: usize = 512;
+const WORDS: usize = BLOCK_PAGES / 64;
+
+/// One bit a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bits(pub [u64; WORDS]);
+
+impl Bits {
+    /// No bit set.
+    pub const EMPTY: Bits = Bits([0; WORDS]);
+
+    /// Bit by bit: set in `self` and not in `other`.
+    pub fn without(self, other: Bits) -> Bits {
+        Bits(core::array::from_fn(|i| self.0[i] & !other.0[i]))
+    }
+
+    /// Bit by bit: set in both.
+    pub fn and(self, other: Bits) -> Bits {
+        Bits(core::array::from_fn(|i| self.0[i] & other.0[i]))
+    }
+
+    /// Bit by bit: clear.
+    pub fn complement(self) -> Bits {
+        Bits(self.0.map(|w| !w))
+    }
+
+    /// Number of bits set.
+    pub fn count(self) -> usize {
+        self.0.iter().map(|w| w.count_ones() as usize).sum()
+    }
+
+    /// Sets or clears `n` bits from `start` on.
+    pub fn fill(&mut self, start: usize, n: usize, value: bool) {
+        for (i, word) in self.0.iter_mut().enumerate() {
+            let mask = mask(i, start, n);
+            *word = if value { *word | mask } else { *word & !mask };
+        }
+    }
+
+    /// Number of bits set among the `n` from `start` on.
+    pub fn count_in(self, start: usize, n: usize) -> usize {
+        self.0.iter().enumerate().map(|(i, w)| (w & mask(i, start, n)).count_ones() as usize).sum()
+    }
+
+    /// First position from `from` on whose bit is `value`; [`BLOCK_PAGES`] when there is none.
+    fn next(self, from: usize, value: bool) -> usize {
+        let mut word = from / 64;
+        if word >= WORDS {
+            return BLOCK_PAGES;
+        }
+        let flip = |w: u64| if value { w } else { !w };
+        let mut bits = flip(self.0[word]) & (!0 << (from % 64));
+        while bits == 0 {
+            word += 1;
+            if word == WORDS {
+                return BLOCK_PAGES;
+            }
+            bits = flip(self.0[word]);
+        }
+        word * 64 + bits.trailing_zeros() as usize
+    }
+
+    /// Maximal runs of set bits as (start, length), from the lowest.
+    pub fn runs(self) -> impl Iterator<Item = (usize, usize)> {
+        let mut at = 0;
+        core::iter::from_fn(move || {
+            let start = self.next(at, true);
+            if start == BLOCK_PAGES {
+                return None;
+            }
+            at = self.next(start, false);
+            Some((start, at - start))
+        })
+    }
+
+    /// Length of the longest run.
+    pub fn longest(self) -> usize {
+        self.runs().map(|(_, n)| n).max().unwrap_or(0)
+    }
+
+    /// Lowest start, a multiple of `align` (a power of two), of `n` set bits side by side.
+    pub fn find(self, n: usize, align: usize) -> Option<usize> {
+        self.runs().find_map(|(start, len)| {
+            let aligned = start.next_multiple_of(align);
+            (aligned + n <= start + len).then_some(aligned)
+        })
+    }
+}
+
+/// Bits of word `i` that lie in the range.
+fn mask(i: usize, start: usize, n: usize) -> u64 {
+    let low = start.clamp(i * 64, i * 64 + 64) - i * 64;
+    let high = (start + n).clamp(i * 64, i * 64 + 64) - i * 64;
+    if low >= high {
+        return 0;
+    }
+    (!0 >> (64 - (high - low))) << low
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::vec::Vec;
+
+    /// A bitmap and the same as booleans, from a small generator.
+    fn sample(seed: u64) -> (Bits, Vec<bool>) {
+        let mut bits = Bits::EMPTY;
+        let mut plain = std::vec![false; BLOCK_PAGES];
+        let mut x = seed * 2 + 1;
+        for _ in 0..seed % 40 {
+            x = x.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            let start = (x >> 33) as usize % BLOCK_PAGES;
+            let n = ((x >> 50) as usize % 90).min(BLOCK_PAGES - start);
+            let value = x >> 13 & 3 != 0;
+            bits.fill(start, n, value);
+            plain[start..start + n].fill(value);
+        }
+        (bits, plain)
+    }
+
+    #[test]
+    fn runs_and_searches_agree_with_a_plain_list_of_booleans() {
+        for seed in 0..400 {
+            let (bits, plain) = sample(seed);
+            assert_eq!(bits.count(), plain.iter().filter(|b| **b).count());
+            let rebuilt = bits.runs().fold(Bits::EMPTY, |mut all, (start, n)| {
+                all.fill(start, n, true);
+                all
+            });
+            assert_eq!(rebuilt, bits);
+            for (n, align) in [(1, 1), (3, 1), (7, 4), (64, 1), (65, 64), (512, 1)] {
+                let want = (0..=BLOCK_PAGES - n)
+                    .step_by(align)
+                    .find(|&start| plain[start..start + n].iter().all(|b| *b));
+                assert_eq!(bits.find(n, align), want, "seed {seed} n {n} align {align}");
+            }
+            assert_eq!(bits.count_in(5, 200), plain[5..205].iter().filter(|b| **b).count());
+            assert!(bits.longest() == 0 || bits.find(bits.longest(), 1).is_some());
+            assert_eq!(bits.complement().count() + bits.count(), BLOCK_PAGES);
+        }
+    }
+}

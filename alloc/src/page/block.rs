@@ -1,0 +1,147 @@
+//! Blocks: 2 MiB of address space and the state of its 512 pages. Regions: blocks side by side.
+//!
+//! **Synchronization**: everything but a block's address is guarded by the lock of the arena's
+//! [`Supply`](super::supply::Supply).
+
+use core::sync::atomic::*;
+
+use super::bits::{BLOCK_PAGES, Bits};
+use crate::base::Zeroable;
+use crate::relaxed::{Link, Listed, Node, Relaxed};
+use crate::units::PAGE;
+
+/// Bytes of a block; blocks start at multiples of it.
+pub const BLOCK: usize = BLOCK_PAGES * PAGE;
+
+/// A [`Bits`] in shared memory.
+#[derive(Default)]
+pub struct BitsCell([AtomicU64; BLOCK_PAGES / 64]);
+
+impl BitsCell {
+    /// Loads.
+    pub fn get(&self) -> Bits {
+        Bits(core::array::from_fn(|i| self.0[i].get()))
+    }
+
+    /// Loads, lets `change` work on it, stores.
+    pub fn edit(&self, change: impl FnOnce(&mut Bits)) {
+        let mut bits = self.get();
+        change(&mut bits);
+        self.0.iter().zip(bits.0).for_each(|(word, bits)| word.set(bits));
+    }
+}
+
+/// 2 MiB of pages. `used` pages hold extents (or are being purged); of the others, `dirty` and `muzzy` tell the
+/// state, and a page in neither reads as zero.
+#[derive(Default)]
+pub struct Block {
+    base: AtomicPtr<u8>,
+    region: Link<Region>,
+    index: AtomicUsize,
+    /// Pages that hold extents.
+    pub used: BitsCell,
+    /// Free pages with stale contents.
+    pub dirty: BitsCell,
+    /// Free pages that the kernel may take at any time.
+    pub muzzy: BitsCell,
+    /// Free pages.
+    pub nfree: AtomicU16,
+    /// One more than the index of the list by longest free run; 0 on none.
+    pub free_bucket: AtomicU8,
+    /// One more than the index of the list by longest dirty run; 0 on none.
+    pub dirty_bucket: AtomicU8,
+    free_node: Node<Block>,
+    dirty_node: Node<Block>,
+}
+
+// SAFETY: numbers, null pointers and empty links are all zero.
+unsafe impl Zeroable for Block {}
+
+/// Key of the lists by longest free run.
+pub struct ByFree;
+/// Key of the lists by longest dirty run.
+pub struct ByDirty;
+
+impl Listed<ByFree> for Block {
+    fn node(&self) -> &Node<Block> {
+        &self.free_node
+    }
+}
+
+impl Listed<ByDirty> for Block {
+    fn node(&self) -> &Node<Block> {
+        &self.dirty_node
+    }
+}
+
+impl Block {
+    /// First byte.
+    pub fn base(&self) -> *mut u8 {
+        self.base.get()
+    }
+
+    /// First byte of a page.
+    pub fn page(&self, page: usize) -> *mut u8 {
+        self.base().wrapping_add(page * PAGE)
+    }
+
+    /// Page that an address in this block lies in.
+    pub fn page_of(&self, address: usize) -> usize {
+        (address - self.base().addr()) / PAGE
+    }
+
+    /// The block that follows in the address space of the region.
+    pub fn next(&'static self) -> Option<&'static Block> {
+        self.region.get()?.blocks().get(self.index.get() + 1)
+    }
+
+    /// The block `n` further on in the region.
+    pub fn ahead(&'static self, n: usize) -> Option<&'static Block> {
+        self.region.get()?.blocks().get(self.index.get() + n)
+    }
+
+    /// Free pages.
+    pub fn free_bits(&self) -> Bits {
+        self.used.get().complement()
+    }
+}
+
+/// Consecutive blocks, reserved together.
+#[derive(Default)]
+pub struct Region {
+    blocks: AtomicPtr<Block>,
+    nblocks: AtomicUsize,
+    node: Node<Region>,
+}
+
+// SAFETY: as for `Block`.
+unsafe impl Zeroable for Region {}
+
+/// Key of the list of an arena's regions.
+pub struct ByArena;
+
+impl Listed<ByArena> for Region {
+    fn node(&self) -> &Node<Region> {
+        &self.node
+    }
+}
+
+impl Region {
+    /// Describes fresh address space from `base` on: all pages free and zero.
+    pub fn describe(&'static self, base: *mut u8, blocks: &'static [Block]) {
+        for (index, block) in blocks.iter().enumerate() {
+            block.base.set(base.wrapping_add(index * BLOCK));
+            block.region.set(Some(self));
+            block.index.set(index);
+            block.nfree.set(BLOCK_PAGES as u16);
+        }
+        self.blocks.set(blocks.as_ptr().cast_mut());
+        self.nblocks.set(blocks.len());
+    }
+
+    /// The blocks in address order.
+    pub fn blocks(&self) -> &'static [Block] {
+        // SAFETY: both were taken from one slice in base memory, which lives for ever.
+        unsafe { core::slice::from_raw_parts(self.blocks.get(), self.nblocks.get()) }
+    }
+}

@@ -1,0 +1,142 @@
+//! Decay: how many unused pages may stay, as time passes. Pure: time comes in as a parameter.
+//!
+//! As in jemalloc's manual (`opt.dirty_decay_ms`): the decay time is cut into [`STEPS`] epochs. Pages that became
+//! unused in the epoch that began `k` epochs ago may stay in the share `h(k)`, a smoothstep `6x^5 - 15x^4 + 10x^3` that falls from 1
+//! to 0; what exceeds the sum is to be purged.
+
+use crate::units::Ns;
+
+/// Epochs in a decay time.
+pub const STEPS: usize = 200;
+/// Longest decay time in milliseconds that can be asked for.
+pub const MS_MAX: i64 = 18_446_744_072_000;
+/// Fixed-point bits of the curve.
+const SHIFT: u32 = 24;
+
+/// Share of pages that may stay, `CURVE[i]` for the epoch that is `STEPS - 1 - i` epochs old.
+static CURVE: [u32; STEPS] = {
+    let mut curve = [0; STEPS];
+    let n = STEPS as u128;
+    let mut i = 0;
+    while i < STEPS {
+        let x = i as u128 + 1;
+        let top = 6 * x * x * x * x * x + 10 * x * x * x * n * n - 15 * x * x * x * x * n;
+        curve[i] = ((top << SHIFT) / (n * n * n * n * n)) as u32;
+        i += 1;
+    }
+    curve
+};
+
+/// Decay of one state (dirty or muzzy) of one arena. All-zero decays at once.
+pub struct Decay {
+    /// Decay time in milliseconds; -1 never, 0 at once.
+    ms: i64,
+    /// Start of the newest epoch.
+    epoch: Ns,
+    /// Pages that became unused in each epoch, oldest first.
+    backlog: [u32; STEPS],
+    /// Unused pages when the newest epoch began or pages were purged.
+    seen: usize,
+}
+
+impl Decay {
+    /// (Re)starts with a decay time in milliseconds.
+    pub fn start(&mut self, ms: i64, now: Ns, unused: usize) {
+        *self = Decay { ms, epoch: now, backlog: [0; STEPS], seen: unused };
+        // Pages that are there already count as new.
+        self.backlog[STEPS - 1] = unused as u32;
+    }
+
+    /// Decay time in milliseconds.
+    pub fn ms(&self) -> i64 {
+        self.ms
+    }
+
+    fn epoch_length(&self) -> u64 {
+        (Ns::from_ms(self.ms as u64).0 / STEPS as u64).max(1)
+    }
+
+    /// Advances to `now`, when `unused` pages are there, and answers how many may stay.
+    ///
+    /// Pages that appeared since the last call count from the epoch that the last call was in, so one call after a
+    /// long idle time purges what is old by then.
+    pub fn advance(&mut self, now: Ns, unused: usize) -> usize {
+        match self.ms {
+            0 => return 0,
+            ..0 => return usize::MAX,
+            _ => {}
+        }
+        let fresh = unused.saturating_sub(self.seen);
+        self.backlog[STEPS - 1] = self.backlog[STEPS - 1].saturating_add(fresh as u32);
+        self.seen = unused;
+        let passed = now.since(self.epoch).0 / self.epoch_length();
+        if passed >= STEPS as u64 {
+            self.backlog = [0; STEPS];
+            self.epoch = now;
+        } else if passed > 0 {
+            let passed = passed as usize;
+            self.backlog.copy_within(passed.., 0);
+            self.backlog[STEPS - passed..].fill(0);
+            self.epoch.0 += passed as u64 * self.epoch_length();
+        }
+        let sum: u64 = self.backlog.iter().zip(&CURVE).map(|(&n, &h)| n as u64 * h as u64).sum();
+        (sum >> SHIFT) as usize
+    }
+
+    /// Tells how many unused pages are left after a purge.
+    pub fn purged(&mut self, unused: usize) {
+        self.seen = unused;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::vec::Vec;
+
+    const SECOND: Ns = Ns(1_000_000_000);
+
+    fn decay(ms: i64) -> Decay {
+        let mut decay = Decay { ms: 0, epoch: Ns(0), backlog: [0; STEPS], seen: 0 };
+        decay.start(ms, SECOND, 0);
+        decay
+    }
+
+    #[test]
+    fn pages_go_along_the_smoothstep_curve() {
+        let mut d = decay(10_000);
+        d.advance(SECOND, 10_000);
+        let left: Vec<usize> =
+            (0..=11).map(|s| d.advance(Ns(SECOND.0 * (s + 1)), 10_000)).collect();
+        assert_eq!(left[0], 10_000);
+        // h(1/2) = 1/2, within the one epoch of rounding (0.5 %).
+        assert!((4_900..=5_050).contains(&left[5]), "{left:?}");
+        assert!(left.windows(2).all(|w| w[1] <= w[0]));
+        assert_eq!(left[11], 0);
+    }
+
+    #[test]
+    fn one_call_after_a_long_idle_time_purges_all_that_is_old() {
+        let mut d = decay(1_000);
+        d.advance(SECOND, 0);
+        // Freed right after, and never looked at for a minute.
+        assert_eq!(d.advance(Ns(SECOND.0 * 61), 5_000), 0);
+    }
+
+    #[test]
+    fn zero_keeps_nothing_and_minus_one_everything() {
+        assert_eq!(decay(0).advance(SECOND, 77), 0);
+        assert_eq!(decay(-1).advance(Ns(u64::MAX), 77), usize::MAX);
+    }
+
+    #[test]
+    fn what_was_purged_is_not_counted_as_new_again() {
+        let mut d = decay(10_000);
+        d.advance(SECOND, 1_000);
+        let half = Ns(SECOND.0 * 6);
+        let keep = d.advance(half, 1_000);
+        d.purged(keep);
+        assert!(d.advance(half, keep) <= keep + 1);
+    }
+}

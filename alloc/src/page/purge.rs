@@ -1,0 +1,89 @@
+//! Gives unused pages back to the kernel, a batch of runs at a time, with no lock held during the system calls.
+
+use super::supply::{Free, Run, Supply};
+use crate::os::pages;
+use crate::sync::Mutex;
+use crate::units::PAGE;
+
+/// Runs taken out of circulation at a time: bounds how much memory a concurrent allocation misses.
+const BATCH: usize = 16;
+
+/// Where purged pages go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Dirty to muzzy, by `MADV_FREE`.
+    DirtyToMuzzy,
+    /// Dirty to retained, by `MADV_DONTNEED`.
+    DirtyToRetained,
+    /// Muzzy to retained, by `MADV_DONTNEED`.
+    MuzzyToRetained,
+}
+
+impl Step {
+    /// State of the pages that the step looks for.
+    pub fn from(self) -> Free {
+        match self {
+            Step::DirtyToMuzzy | Step::DirtyToRetained => Free::Dirty,
+            Step::MuzzyToRetained => Free::Muzzy,
+        }
+    }
+}
+
+/// What a purge did.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Purged {
+    /// System calls.
+    pub nmadvise: usize,
+    /// Pages.
+    pub npages: usize,
+}
+
+/// Takes the step for pages until at most `keep` are left in its from-state.
+///
+/// A run that the kernel refuses to take (locked memory) goes back as it was, and ends the purge.
+pub fn purge(supply: &Mutex<Supply>, step: Step, keep: usize) -> Purged {
+    let mut done = Purged::default();
+    loop {
+        let mut batch: [Option<Run>; BATCH] = [None; BATCH];
+        {
+            let mut supply = supply.lock();
+            for slot in &mut batch {
+                let counts = supply.counts();
+                let unused = if step.from() == Free::Dirty { counts.dirty } else { counts.muzzy };
+                if unused <= keep {
+                    break;
+                }
+                *slot = supply.take_unused(step.from(), unused - keep);
+            }
+        }
+        let mut refused = false;
+        let mut went = [Free::Retained; BATCH];
+        for (run, went) in batch.iter().zip(&mut went) {
+            let Some(run) = run else { break };
+            *went = advise(run, step);
+            refused |= *went == step.from();
+            done.nmadvise += 1;
+            done.npages += if *went == step.from() { 0 } else { run.npages };
+        }
+        let mut supply = supply.lock();
+        batch.iter().zip(went).filter_map(|(run, went)| Some(((*run)?, went))).for_each(|(run, went)| {
+            supply.vacate(run, went);
+        });
+        if refused || batch[0].is_none() {
+            return done;
+        }
+    }
+}
+
+/// Advises the kernel and answers the state that the pages are in now.
+fn advise(run: &Run, step: Step) -> Free {
+    let (at, bytes) = (run.base(), run.npages * PAGE);
+    if step == Step::DirtyToMuzzy {
+        // SAFETY: the run is out of circulation: no extent holds its pages and nobody can take them.
+        if unsafe { pages::purge_lazy(at, bytes) } {
+            return Free::Muzzy;
+        }
+    }
+    // SAFETY: as above.
+    if unsafe { pages::purge_forced(at, bytes) } { Free::Retained } else { step.from() }
+}

@@ -1,0 +1,374 @@
+//! The page supply of an arena: finds runs of pages, takes runs back, grows and cuts runs in place.
+//!
+//! A run of up to 512 pages lies in one block: the fullest of the first few blocks that have a long enough run,
+//! dirty pages before muzzy and retained ones, lowest address first. A longer run takes whole blocks side by side
+//! and the head of the last.
+
+use super::bits::{BLOCK_PAGES, Bits};
+use super::block::{BLOCK, Block, ByArena, ByDirty, ByFree, Region};
+use crate::base::Base;
+use crate::os::pages;
+use crate::relaxed::{List, Listed, Relaxed};
+use crate::size_class;
+use crate::units::PAGE;
+
+/// Lists by the log2 of the longest run: 1 to 512 pages.
+const BUCKETS: usize = 10;
+/// Blocks of a list that are looked at for the fullest. Eight keeps the search within a few cache lines.
+const LOOK: usize = 8;
+/// Growth of address space stops doubling at 1 GiB a step.
+const GROW_MAX: usize = (1 << 30) / BLOCK;
+
+/// Pages by state. `retained` costs address space only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PageCounts {
+    /// In extents.
+    pub active: usize,
+    /// Free, stale contents.
+    pub dirty: usize,
+    /// Free, `MADV_FREE`d.
+    pub muzzy: usize,
+    /// Free, not backed.
+    pub retained: usize,
+}
+
+/// State of free pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Free {
+    /// Stale contents.
+    Dirty,
+    /// The kernel may take them.
+    Muzzy,
+    /// Zero.
+    Retained,
+}
+
+/// Pages side by side, from page `page` of `block` on; may run into the following blocks.
+#[derive(Clone, Copy)]
+pub struct Run {
+    /// Block of the first page.
+    pub block: &'static Block,
+    /// First page in the block.
+    pub page: usize,
+    /// Length.
+    pub npages: usize,
+}
+
+impl Run {
+    /// First byte.
+    pub fn base(&self) -> *mut u8 {
+        self.block.page(self.page)
+    }
+
+    /// The part of the run in each block, as (block, first page, length).
+    fn parts(self) -> impl Iterator<Item = (&'static Block, usize, usize)> {
+        let mut rest = Some((self.block, self.page, self.npages));
+        core::iter::from_fn(move || {
+            let (block, page, npages) = rest?;
+            let here = npages.min(BLOCK_PAGES - page);
+            rest = (npages > here).then(|| block.next().map(|next| (next, 0, npages - here))).flatten();
+            Some((block, page, here))
+        })
+    }
+}
+
+/// The page supply. All-zero is an empty one.
+#[derive(Default)]
+pub struct Supply {
+    regions: List<Region, ByArena>,
+    by_free: [List<Block, ByFree>; BUCKETS],
+    by_dirty: [List<Block, ByDirty>; BUCKETS],
+    /// Growth steps made.
+    steps: usize,
+    counts: PageCounts,
+}
+
+impl Supply {
+    /// Pages by state.
+    pub fn counts(&self) -> PageCounts {
+        self.counts
+    }
+
+    /// Takes `npages` pages whose address is a multiple of `align` pages; answers also whether they are zero.
+    ///
+    /// `None` when the kernel has no address space or no memory for descriptors.
+    pub fn take(&mut self, npages: usize, align: usize, base: &Base) -> Option<(Run, bool)> {
+        let run = match self.find(npages, align) {
+            Some(run) => run,
+            None => {
+                self.grow(npages, align, base)?;
+                self.find(npages, align)?
+            }
+        };
+        let zeroed = self.occupy(run);
+        self.counts.active += npages;
+        Some((run, zeroed))
+    }
+
+    /// Takes back a run that `take` gave (or a tail of it); its pages are dirty.
+    pub fn give(&mut self, run: Run) {
+        self.counts.active -= run.npages;
+        self.vacate(run, Free::Dirty);
+    }
+
+    /// Adds the `extra` pages behind `run` to it if they are free; answers whether it did and they are zero.
+    pub fn extend(&mut self, run: Run, extra: usize) -> Option<bool> {
+        let end = run.page + run.npages;
+        let block = run.block.ahead(end / BLOCK_PAGES)?;
+        let more = Run { block, page: end % BLOCK_PAGES, npages: extra };
+        if more.parts().map(|(_, _, n)| n).sum::<usize>() < extra {
+            return None;
+        }
+        if !more.parts().all(|(block, page, n)| block.used.get().count_in(page, n) == 0) {
+            return None;
+        }
+        let zeroed = self.occupy(more);
+        self.counts.active += extra;
+        Some(zeroed)
+    }
+
+    fn find(&self, npages: usize, align: usize) -> Option<Run> {
+        if npages > BLOCK_PAGES || align > BLOCK_PAGES {
+            return self.find_across(npages, align);
+        }
+        let dirty = |block: &Block| block.free_bits().and(block.dirty.get());
+        let in_dirty = best(&self.by_dirty, npages, align, dirty);
+        let (block, page) = in_dirty.or_else(|| best(&self.by_free, npages, align, Block::free_bits))?;
+        Some(Run { block, page, npages })
+    }
+
+    /// First run of whole blocks and a head, in the oldest region that has one.
+    fn find_across(&self, npages: usize, align: usize) -> Option<Run> {
+        let (whole, rest) = (npages / BLOCK_PAGES, npages % BLOCK_PAGES);
+        self.regions.iter().find_map(|region| {
+            let blocks = region.blocks();
+            let mut start = 0;
+            for (index, block) in blocks.iter().enumerate() {
+                let aligned = blocks[start].base().addr().is_multiple_of(align.saturating_mul(PAGE));
+                let head_fits = || rest == 0 || block.used.get().count_in(0, rest) == 0;
+                let before = index - start;
+                if aligned && before == whole && head_fits() {
+                    return Some(Run { block: &blocks[start], page: 0, npages });
+                }
+                let empty = block.nfree.get() as usize == BLOCK_PAGES;
+                if aligned && empty && before + 1 == whole && rest == 0 {
+                    return Some(Run { block: &blocks[start], page: 0, npages });
+                }
+                if !empty || !aligned || before >= whole {
+                    start = index + 1;
+                }
+                if start >= blocks.len() {
+                    return None;
+                }
+            }
+            None
+        })
+    }
+
+    /// Marks free pages as used; answers whether all of them are zero.
+    fn occupy(&mut self, run: Run) -> bool {
+        let (mut dirty, mut muzzy) = (0, 0);
+        for (block, page, n) in run.parts() {
+            dirty += block.dirty.get().count_in(page, n);
+            muzzy += block.muzzy.get().count_in(page, n);
+            block.used.edit(|bits| bits.fill(page, n, true));
+            block.dirty.edit(|bits| bits.fill(page, n, false));
+            block.muzzy.edit(|bits| bits.fill(page, n, false));
+            block.nfree.change(|free| free - n as u16);
+            self.relink(block);
+        }
+        self.counts.dirty -= dirty;
+        self.counts.muzzy -= muzzy;
+        self.counts.retained -= run.npages - dirty - muzzy;
+        dirty + muzzy == 0
+    }
+
+    /// Marks used pages as free, in state `state`.
+    pub fn vacate(&mut self, run: Run, state: Free) {
+        for (block, page, n) in run.parts() {
+            block.used.edit(|bits| bits.fill(page, n, false));
+            block.dirty.edit(|bits| bits.fill(page, n, state == Free::Dirty));
+            block.muzzy.edit(|bits| bits.fill(page, n, state == Free::Muzzy));
+            block.nfree.change(|free| free + n as u16);
+            self.relink(block);
+        }
+        match state {
+            Free::Dirty => self.counts.dirty += run.npages,
+            Free::Muzzy => self.counts.muzzy += run.npages,
+            Free::Retained => self.counts.retained += run.npages,
+        }
+    }
+
+    /// Takes a run of at most `most` pages in state `state` out of circulation, to be purged; it counts in no
+    /// state until [`Supply::vacate`]. Blocks with the longest dirty runs come first.
+    pub fn take_unused(&mut self, state: Free, most: usize) -> Option<Run> {
+        let (block, bits) = match state {
+            Free::Dirty => {
+                let block = self.by_dirty.iter().rev().find_map(List::first)?;
+                (block, block.free_bits().and(block.dirty.get()))
+            }
+            _ => self
+                .regions
+                .iter()
+                .flat_map(|region| region.blocks())
+                .map(|block| (block, block.free_bits().and(block.muzzy.get())))
+                .find(|(_, bits)| *bits != Bits::EMPTY)?,
+        };
+        let (page, len) = bits.runs().max_by_key(|&(_, n)| n)?;
+        let run = Run { block, page, npages: len.min(most) };
+        self.occupy(run);
+        Some(run)
+    }
+
+    /// Reserves address space for a run and describes it.
+    #[cold]
+    fn grow(&mut self, npages: usize, align: usize, base: &Base) -> Option<()> {
+        let need = npages.div_ceil(BLOCK_PAGES);
+        let step = size_class::class_size(size_class::index_of(64).idx() + self.steps) / 64;
+        let want = need.max(step.min(GROW_MAX));
+        let align = align.checked_mul(PAGE)?.max(BLOCK);
+        // A process near its address-space limit may still have room for just what is needed.
+        self.add_region(want, align, base).or_else(|| self.add_region(need, align, base))?;
+        if step < GROW_MAX {
+            self.steps += 1;
+        }
+        Some(())
+    }
+
+    fn add_region(&mut self, nblocks: usize, align: usize, base: &Base) -> Option<()> {
+        let bytes = nblocks.checked_mul(BLOCK)?;
+        let at = pages::reserve_aligned(bytes, align)?.as_ptr();
+        let Some((region, blocks)) = base.make::<Region>().zip(base.make_slice::<Block>(nblocks)) else {
+            // SAFETY: reserved above, and nothing refers to it.
+            unsafe { pages::release(at, bytes) };
+            return None;
+        };
+        region.describe(at, blocks);
+        self.regions.push(region);
+        blocks.iter().rev().for_each(|block| self.relink(block));
+        self.counts.retained += nblocks * BLOCK_PAGES;
+        Some(())
+    }
+
+    /// Puts a block on the lists that its longest runs belong to.
+    fn relink(&self, block: &'static Block) {
+        let free = block.free_bits();
+        relist(&self.by_free, block, &block.free_bucket, free.longest());
+        relist(&self.by_dirty, block, &block.dirty_bucket, free.and(block.dirty.get()).longest());
+    }
+}
+
+fn relist<K>(lists: &[List<Block, K>; BUCKETS], block: &'static Block, at: &impl Relaxed<Value = u8>, longest: usize)
+where
+    Block: Listed<K>,
+{
+    let (old, new) = (at.get(), longest.checked_ilog2().map_or(0, |lg| lg as u8 + 1));
+    if old == new {
+        return;
+    }
+    if old != 0 {
+        lists[old as usize - 1].remove(block);
+    }
+    if new != 0 {
+        lists[new as usize - 1].push(block);
+    }
+    at.set(new);
+}
+
+/// The fullest of the first [`LOOK`] blocks that have a fitting run, from the list of the tightest fit up.
+fn best<K>(
+    lists: &[List<Block, K>; BUCKETS],
+    npages: usize,
+    align: usize,
+    runs: impl Fn(&Block) -> Bits,
+) -> Option<(&'static Block, usize)>
+where
+    Block: Listed<K>,
+{
+    lists[npages.ilog2() as usize..].iter().find_map(|list| {
+        list.iter()
+            .take(LOOK)
+            .filter_map(|block| Some((block, runs(block).find(npages, align)?)))
+            .min_by_key(|(block, _)| block.nfree.get())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::vec::Vec;
+
+    fn total(counts: PageCounts) -> usize {
+        counts.active + counts.dirty + counts.muzzy + counts.retained
+    }
+
+    /// Takes, gives, extends and purges at random against a plain list of address ranges.
+    #[test]
+    fn runs_never_overlap_and_the_counts_add_up() {
+        let base = Base::default();
+        let mut supply = Supply::default();
+        let mut live: Vec<Run> = Vec::new();
+        let mut x = 88172645463325252u64;
+        let mut next = |n: u64| {
+            x ^= x << 13;
+            x ^= x >> 7;
+            x ^= x << 17;
+            x % n
+        };
+        let mut mapped = 0;
+        for _ in 0..6000 {
+            match next(8) {
+                0..=3 => {
+                    let lg = next(11);
+                    let npages = 1 + next(1 << lg) as usize;
+                    let wide = next(20) == 0;
+                    let align = 1 << next(if wide { 12 } else { 4 });
+                    let (run, zeroed) = supply.take(npages, align, &base).unwrap();
+                    assert!(run.base().addr().is_multiple_of(align * PAGE));
+                    let (start, end) = (run.base().addr(), run.base().addr() + npages * PAGE);
+                    for other in &live {
+                        let at = other.base().addr();
+                        assert!(end <= at || at + other.npages * PAGE <= start);
+                    }
+                    for page in 0..npages {
+                        let at = run.base().wrapping_add(page * PAGE).cast::<u64>();
+                        // SAFETY: the page belongs to the run just taken.
+                        unsafe {
+                            assert!(!zeroed || *at == 0);
+                            *at = 7;
+                        }
+                    }
+                    live.push(run);
+                }
+                4 | 5 if !live.is_empty() => {
+                    let at = next(live.len() as u64) as usize;
+                    supply.give(live.swap_remove(at));
+                }
+                6 if !live.is_empty() => {
+                    let at = next(live.len() as u64) as usize;
+                    let extra = 1 + next(600) as usize;
+                    if supply.extend(live[at], extra).is_some() {
+                        live[at].npages += extra;
+                    }
+                }
+                _ => {
+                    if let Some(run) = supply.take_unused(Free::Dirty, 40) {
+                        // SAFETY: the run is out of circulation.
+                        assert!(unsafe { pages::purge_forced(run.base(), run.npages * PAGE) });
+                        supply.vacate(run, Free::Retained);
+                    }
+                }
+            }
+            assert_eq!(supply.counts().active, live.iter().map(|r| r.npages).sum::<usize>());
+            assert!(total(supply.counts()) >= mapped);
+            mapped = total(supply.counts());
+            assert_eq!(mapped % BLOCK_PAGES, 0);
+        }
+        live.drain(..).for_each(|run| supply.give(run));
+        while let Some(run) = supply.take_unused(Free::Dirty, usize::MAX) {
+            supply.vacate(run, Free::Retained);
+        }
+        assert_eq!(supply.counts(), PageCounts { retained: mapped, ..Default::default() });
+    }
+}

@@ -1,0 +1,146 @@
+//! Fields that one holder of a lock (or one thread) writes and anybody may read: relaxed atomics, which compile to
+//! plain loads and stores. A reader without the lock sees some recent value; a holder sees the truth.
+
+use core::sync::atomic::*;
+
+/// Relaxed load, store and unshared update.
+pub trait Relaxed {
+    /// The plain type.
+    type Value: Copy;
+    /// Loads.
+    fn get(&self) -> Self::Value;
+    /// Stores.
+    fn set(&self, value: Self::Value);
+    /// Load, change, store: for the one writer only, not atomic as a whole.
+    #[inline(always)]
+    fn change(&self, to: impl FnOnce(Self::Value) -> Self::Value) {
+        self.set(to(self.get()));
+    }
+}
+
+macro_rules! relaxed {
+    ($($atomic:ty => $value:ty),*) => {$(
+        impl Relaxed for $atomic {
+            type Value = $value;
+            #[inline(always)]
+            fn get(&self) -> $value {
+                self.load(Ordering::Relaxed)
+            }
+            #[inline(always)]
+            fn set(&self, value: $value) {
+                self.store(value, Ordering::Relaxed)
+            }
+        }
+    )*};
+}
+
+relaxed!(AtomicU8 => u8, AtomicU16 => u16, AtomicU32 => u32, AtomicU64 => u64, AtomicI64 => i64,
+    AtomicUsize => usize, AtomicIsize => isize, AtomicBool => bool);
+
+impl<T> Relaxed for AtomicPtr<T> {
+    type Value = *mut T;
+    #[inline(always)]
+    fn get(&self) -> *mut T {
+        self.load(Ordering::Relaxed)
+    }
+    #[inline(always)]
+    fn set(&self, value: *mut T) {
+        self.store(value, Ordering::Relaxed)
+    }
+}
+
+/// A link to a structure in base memory, which lives for ever. All-zero is the empty link.
+pub struct Link<T: 'static>(AtomicPtr<T>);
+
+impl<T> Link<T> {
+    /// The structure linked to.
+    #[inline(always)]
+    pub fn get(&self) -> Option<&'static T> {
+        // SAFETY: `set` stores only references that live for ever, or null.
+        unsafe { self.0.load(Ordering::Relaxed).as_ref() }
+    }
+
+    /// Links to `target`, or to nothing.
+    #[inline(always)]
+    pub fn set(&self, target: Option<&'static T>) {
+        self.0.store(target.map_or(core::ptr::null_mut(), |t| core::ptr::from_ref(t).cast_mut()), Ordering::Relaxed);
+    }
+}
+
+impl<T> Default for Link<T> {
+    fn default() -> Self {
+        Link(AtomicPtr::new(core::ptr::null_mut()))
+    }
+}
+
+/// Doubly linked list membership: a structure has one [`Node`] per list that it can be on.
+#[derive(Default)]
+pub struct Node<T: 'static> {
+    next: Link<T>,
+    prev: Link<T>,
+}
+
+/// How to find the [`Node`] of a structure for a list; a zero-sized key tells two lists of one type apart.
+pub trait Listed<Key>: Sized + 'static {
+    /// The node.
+    fn node(&self) -> &Node<Self>;
+}
+
+/// A doubly linked list of structures in base memory, guarded by the lock of whoever owns it.
+pub struct List<T: Listed<K>, K> {
+    head: Link<T>,
+    key: core::marker::PhantomData<fn() -> K>,
+}
+
+impl<T: Listed<K>, K> Default for List<T, K> {
+    fn default() -> Self {
+        List { head: Link::default(), key: core::marker::PhantomData }
+    }
+}
+
+impl<T: Listed<K>, K> List<T, K> {
+    /// The first one.
+    pub fn first(&self) -> Option<&'static T> {
+        self.head.get()
+    }
+
+    /// Puts `item`, which is on no list of this key, in front.
+    pub fn push(&self, item: &'static T) {
+        let old = self.head.get();
+        item.node().prev.set(None);
+        item.node().next.set(old);
+        if let Some(old) = old {
+            old.node().prev.set(Some(item));
+        }
+        self.head.set(Some(item));
+    }
+
+    /// Takes `item`, which is on this list, off it.
+    pub fn remove(&self, item: &'static T) {
+        let (next, prev) = (item.node().next.get(), item.node().prev.get());
+        match prev {
+            Some(prev) => prev.node().next.set(next),
+            None => self.head.set(next),
+        }
+        if let Some(next) = next {
+            next.node().prev.set(prev);
+        }
+    }
+
+    /// Takes the first one off.
+    pub fn pop(&self) -> Option<&'static T> {
+        let first = self.head.get()?;
+        self.remove(first);
+        Some(first)
+    }
+
+    /// From the front. The current item may be removed while iterating.
+    pub fn iter(&self) -> impl Iterator<Item = &'static T> + use<T, K> {
+        let mut at = self.head.get();
+        core::iter::from_fn(move || {
+            let item = at?;
+            at = item.node().next.get();
+            Some(item)
+        })
+    }
+}
