@@ -1,1 +1,15 @@
+//! Helpers of the end-to-end tests: build what is tested, run it with a time limit, read what it wrote.
+//!
+//! One typical test: [`build::preload`] gives the library, [`fixture::compiled`] a C program, [`run::Run`] runs the
+//! one under the other, and [`heap`] reads the dump and names its functions by the program's symbol table.
+//! The helpers know nothing of what a test asserts.
 
+pub mod bounds;
+pub mod build;
+pub mod fixture;
+pub mod golden;
+pub mod heap;
+pub mod run;
+pub mod sampling;
+pub mod scratch;
+pub mod truth;

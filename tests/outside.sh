@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# The tests against programs from outside: installs those programs (Debian packages) and runs the group, in release.
+# A program that is missing afterwards makes its tests fail; none is skipped.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+packages=(
+    libjemalloc-dev  # jeprof, and the C library as a reference
+    golang-go        # go tool pprof
+    binutils         # what both call for symbols
+    redis-server     # redis-server, and redis-benchmark in redis-tools
+    redis-tools
+    sqlite3
+    git
+    gcc
+    g++
+    python3
+)
+
+missing=()
+for package in "${packages[@]}"; do
+    dpkg-query --show --showformat '${db:Status-Abbrev}' "$package" 2>/dev/null | grep -q '^ii' || missing+=("$package")
+done
+if ((${#missing[@]})); then
+    as_root=()
+    if ((EUID != 0)); then as_root=(sudo); fi
+    export DEBIAN_FRONTEND=noninteractive
+    "${as_root[@]}" apt-get update --quiet
+    "${as_root[@]}" env RUNLEVEL=1 apt-get install --quiet --yes --no-install-recommends "${missing[@]}"
+fi
+
+cargo test --release -p suite --features outside --test 'outside*' -- --test-threads=2 "$@"

@@ -1,0 +1,61 @@
+//! The C and C++ programs of `fixtures/programs`, compiled on demand by the system's compiler.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Mutex;
+
+use crate::build::{target_folder, workspace};
+
+/// Compiles `fixtures/programs/<source>` (`.c` with `cc`, `.cc` with `c++`) and gives the program's path. Each is
+/// compiled once per content, without frame pointers and with line tables, like most programs out there.
+///
+/// # Panics
+/// When the compiler is missing or refuses, with its output.
+pub fn compiled(source: &str) -> PathBuf {
+    compiled_with(source, &[])
+}
+
+/// The same with more arguments for the compiler; they are part of the program's name.
+pub fn compiled_with(source: &str, arguments: &[&str]) -> PathBuf {
+    static LOCK: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = LOCK.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let programs = workspace().join("fixtures/programs");
+    let input = programs.join(source);
+    // A folder per content: an unchanged source is compiled once for all test binaries, and a program that runs is
+    // never replaced.
+    let mut content = DefaultHasher::new();
+    for path in [&input, &programs.join("je.h")] {
+        std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())).hash(&mut content);
+    }
+    arguments.hash(&mut content);
+    let folder = target_folder().join(format!("suite-fixtures/{:016x}", content.finish()));
+    std::fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let done = folder.join(source.replace('.', "_"));
+    if done.exists() {
+        return done;
+    }
+    let output = folder.join(format!("{}.{}", source, std::process::id()));
+    let compiler = if source.ends_with(".cc") { "c++" } else { "cc" };
+    let mut command = Command::new(compiler);
+    command.args([
+        "-O2",
+        "-g1",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-fno-builtin",
+        "-fomit-frame-pointer",
+        "-pthread",
+    ]);
+    command.args(arguments).arg(&input).arg("-o").arg(&output).arg("-ldl").arg("-lm");
+    let answer = command.output().unwrap_or_else(|error| panic!("cannot run `{compiler}`: {error}"));
+    assert!(
+        answer.status.success(),
+        "{compiler} {}:\n{}",
+        input.display(),
+        String::from_utf8_lossy(&answer.stderr)
+    );
+    std::fs::rename(&output, &done).unwrap_or_else(|error| panic!("{}: {error}", done.display()));
+    done
+}

@@ -1,0 +1,156 @@
+//! Whether estimates from sampled dumps agree with the truth: runs the sample service for several seeds, compares
+//! each call site with what the service itself says is alive, and scores the errors against Poisson sampling.
+
+use std::collections::BTreeMap;
+
+use crate::bounds;
+use crate::build::{self, Profile};
+use crate::heap::{self, Symbols};
+use crate::run::Run;
+use crate::scratch::Scratch;
+use crate::truth::{self, Site};
+
+/// Errors of one figure (objects or bytes) of one site over all runs.
+#[derive(Clone, Debug, Default)]
+pub struct Series {
+    /// Sum of the truths.
+    pub truth: f64,
+    /// Estimate minus truth, per run.
+    pub errors: Vec<f64>,
+    /// What Poisson sampling makes of it, per run.
+    pub variances: Vec<f64>,
+}
+
+impl Series {
+    /// The mean error in standard errors of the mean.
+    pub fn score(&self) -> f64 {
+        let error: f64 = self.errors.iter().sum();
+        let variance: f64 = self.variances.iter().sum();
+        error / variance.sqrt()
+    }
+
+    /// Mean squared standard score; 1 when the spread is that of Poisson sampling.
+    pub fn spread(&self) -> f64 {
+        let squares =
+            self.errors.iter().zip(&self.variances).map(|(error, variance)| error * error / variance);
+        squares.sum::<f64>() / self.errors.len() as f64
+    }
+}
+
+/// One call site at one sampling rate.
+#[derive(Clone, Debug, Default)]
+pub struct Score {
+    /// Live objects.
+    pub objects: Series,
+    /// Live bytes.
+    pub bytes: Series,
+    /// Samples to be expected in one run.
+    pub samples: f64,
+}
+
+/// Scores per function at one rate.
+pub type Scores = BTreeMap<String, Score>;
+
+/// Runs the service once per seed at one rate and scores every site that has anything alive.
+///
+/// # Panics
+/// When a run fails, or the dump is missing or broken.
+#[track_caller]
+pub fn measure(profile: Profile, lg_sample: u32, seeds: std::ops::Range<u64>, arguments: &[&str]) -> Scores {
+    let program = build::svc(profile);
+    let program = program.canonicalize().unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+    let symbols = Symbols::of(&program);
+    let period = (1u64 << lg_sample) as f64;
+    let mut scores = Scores::new();
+    for seed in seeds {
+        let scratch = Scratch::new("truth");
+        let conf = format!(
+            "prof:true,lg_prof_sample:{lg_sample},prof_final:true,prof_prefix:{}/t",
+            scratch.path().display()
+        );
+        let seed = seed.to_string();
+        let run = Run::new(&program).args(["--truth", "--seed", &seed]).args(arguments).conf(conf);
+        let outcome = run.outcome().ok();
+        let dumps = scratch.files(".f.heap");
+        assert_eq!(dumps.len(), 1, "one final dump: {dumps:?}\n{outcome}");
+        let found = heap::by_function(&heap::read(&dumps[0]), &program, &symbols);
+        for (function, site) in truth::parse(&outcome.stdout) {
+            let estimate = found.get(&function).copied().unwrap_or_default();
+            if site.objects == 0 {
+                assert_eq!(
+                    estimate.bytes, 0.0,
+                    "{function}: nothing is alive, yet the dump has {estimate:?}"
+                );
+                continue;
+            }
+            let score = scores.entry(function).or_default();
+            let (objects, bytes) = truth::variance(&site, period);
+            score.samples = expected_samples(&site, period);
+            // A dump holds whole counts. Rounding is at most half a count either way, so it adds a twelfth of the
+            // square of what one count stands for; that matters only where sampling itself has hardly any error.
+            let per_count = 1.0 / (12.0 * score.samples * score.samples);
+            push(&mut score.objects, site.objects as f64, estimate.objs, objects, per_count);
+            push(&mut score.bytes, site.bytes as f64, estimate.bytes, bytes, per_count);
+        }
+    }
+    scores
+}
+
+fn push(series: &mut Series, truth: f64, estimate: f64, variance: f64, per_count: f64) {
+    series.truth += truth;
+    series.errors.push(estimate - truth);
+    series.variances.push(variance + truth * truth * per_count);
+}
+
+fn expected_samples(site: &Site, period: f64) -> f64 {
+    site.sizes.iter().map(|(size, count)| -(-(*size as f64) / period).exp_m1() * *count as f64).sum()
+}
+
+/// What all sites of one rate say together.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// Sites within two standard errors, of how many, worst score; objects and bytes in turn.
+    pub within: [(usize, usize, f64); 2],
+    /// Mean squared score over sites with at least five expected samples, and the bounds that chance leaves it.
+    pub spread: [(f64, f64, f64); 2],
+}
+
+/// Judges the scores of one rate. `sigmas` is how far chance may go.
+pub fn judge(scores: &Scores, sigmas: f64) -> Verdict {
+    let of = |pick: fn(&Score) -> &Series| {
+        let within = scores.values().filter(|score| pick(score).score().abs() <= 2.0).count();
+        let worst = scores.values().map(|score| pick(score).score().abs()).fold(0.0, f64::max);
+        // With few samples the errors are far from normal: the fourth moment of a Poisson count n is 3 + 1/n.
+        let solid: Vec<&Score> = scores.values().filter(|score| score.samples >= 5.0).collect();
+        let runs = solid.iter().map(|score| pick(score).errors.len()).sum::<usize>();
+        let sum: f64 = solid.iter().map(|score| pick(score).spread() * pick(score).errors.len() as f64).sum();
+        let (low, high) = bounds::mean_square(runs, 0.2, sigmas);
+        ((within, scores.len(), worst), (sum / runs as f64, low, high))
+    };
+    let (objects, bytes) = (of(|score| &score.objects), of(|score| &score.bytes));
+    Verdict { within: [objects.0, bytes.0], spread: [objects.1, bytes.1] }
+}
+
+/// One line per site.
+pub fn table(scores: &Scores) -> String {
+    let mut text = format!(
+        "{:>14} {:>9} {:>7} {:>7} {:>12} {:>9} {:>7} {:>7}  function\n",
+        "true bytes", "error %", "score", "spread", "true objects", "error %", "score", "spread"
+    );
+    for (function, score) in scores {
+        for series in [&score.bytes, &score.objects] {
+            let runs = series.errors.len() as f64;
+            let percent = 100.0 * series.errors.iter().sum::<f64>() / series.truth;
+            let width = if std::ptr::eq(series, &score.bytes) { 14 } else { 12 };
+            text += &format!(
+                "{:>width$.0} {:>+9.3} {:>+7.2} {:>7.2} ",
+                series.truth / runs,
+                percent,
+                series.score(),
+                series.spread()
+            );
+        }
+        text += &format!(" {function}\n");
+    }
+    text
+}

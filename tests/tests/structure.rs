@@ -1,0 +1,216 @@
+//! Rules about the sources that no compiler checks: which room imports which, where C symbols live, that every
+//! unsafe block is argued, that the repository says nothing about the machine it was written on.
+
+use std::path::{Path, PathBuf};
+
+use suite::build::workspace;
+
+/// Sources below a folder of the workspace, with their paths relative to it.
+fn sources(folder: &str, ending: &str) -> Vec<(PathBuf, String)> {
+    let root = workspace();
+    let mut found = Vec::new();
+    let mut folders = vec![root.join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in
+            std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+        {
+            let path = entry.expect("the folder can be read").path();
+            let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+            if path.is_dir() && !hidden && !path.ends_with("target") {
+                folders.push(path);
+            } else if path.to_string_lossy().ends_with(ending) {
+                let text = std::fs::read_to_string(&path)
+                    .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+                found.push((path.strip_prefix(&root).expect("inside the workspace").to_owned(), text));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Rooms of jealloc from the bottom up; a room imports only from its own row and those above it in this list.
+/// Rooms in one row are one layer. `prof` is listed where its interface is used: above the data plane.
+const ROOMS: &[&[&str]] = &[
+    &["units"],
+    &["os", "arch"],
+    &["sync", "relaxed"],
+    &["size_class"],
+    &["base"],
+    &["extent"],
+    &["page"],
+    &["arena"],
+    &["tcache"],
+    &["thread"],
+    &["entry"],
+    // The control plane: these may use each other.
+    &["tables", "conf", "ctl", "stats", "background", "prof", "boot", "fork", "report", "global"],
+];
+
+fn layer(room: &str) -> Option<usize> {
+    ROOMS.iter().position(|layer| layer.contains(&room))
+}
+
+/// The room of a file: the first part of its path below `alloc/src`.
+fn room_of(path: &Path) -> String {
+    let inside = path.strip_prefix("alloc/src").expect("a source of jealloc");
+    let first = inside.components().next().expect("a path has a part");
+    first.as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned()
+}
+
+/// Every `crate::room` that a source names outside comments, tests included.
+fn imports(text: &str) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let code = line.split("//").next().unwrap_or_default();
+        for after in code.split("crate::").skip(1) {
+            // `use crate::{a::B, c}` names several.
+            let rooms: Vec<&str> = match after.strip_prefix('{') {
+                Some(list) => {
+                    list.split(',').map(|item| item.split("::").next().unwrap_or_default()).collect()
+                }
+                None => vec![after],
+            };
+            for room in rooms {
+                let room: String =
+                    room.trim().chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+                if !room.is_empty() && room.starts_with(|c: char| c.is_ascii_lowercase()) {
+                    found.push((number, room));
+                }
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn rooms_of_the_allocator_import_only_downwards() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources("alloc/src", ".rs") {
+        let room = room_of(&path);
+        if room == "lib" {
+            continue;
+        }
+        let Some(own) = layer(&room) else {
+            wrong.push(format!("{}: room `{room}` is not in the list", path.display()));
+            continue;
+        };
+        for (line, other) in imports(&text) {
+            match layer(&other) {
+                Some(theirs) if theirs > own => {
+                    wrong.push(format!(
+                        "{}:{line}: `{room}` imports `{other}`, which lies above it",
+                        path.display()
+                    ));
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn imports_are_found_in_all_their_forms() {
+    let text = "use crate::page::Supply;\nuse crate::{arena::Arena, tcache};\nlet x = crate::os::now(); // crate::conf\nuse crate::Jealloc;";
+    let rooms: Vec<String> = imports(text).into_iter().map(|(_, room)| room).collect();
+    assert_eq!(rooms, ["page", "arena", "tcache", "os"]);
+}
+
+#[test]
+fn c_symbols_are_defined_in_the_c_package_alone() {
+    let mut wrong = Vec::new();
+    for folder in ["alloc/src", "prof-runtime/src", "prof-runtime/format/src", "jeprof-rs/src"] {
+        for (path, text) in sources(folder, ".rs") {
+            for (number, line) in (1..).zip(text.lines()) {
+                let code = line.split("//").next().unwrap_or_default();
+                if ["no_mangle)", "no_mangle]", "export_name"].iter().any(|word| code.contains(word)) {
+                    wrong.push(format!("{}:{number}: {}", path.display(), code.trim()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let defined = sources("alloc/capi/src", ".rs").iter().any(|(_, text)| text.contains("no_mangle"));
+    assert!(defined, "the C package defines symbols");
+}
+
+#[test]
+fn formats_and_viewer_have_no_unsafe_code() {
+    for root in ["prof-runtime/format/src/lib.rs", "jeprof-rs/src/main.rs"] {
+        let text =
+            std::fs::read_to_string(workspace().join(root)).unwrap_or_else(|error| panic!("{root}: {error}"));
+        assert!(text.contains("#![forbid(unsafe_code)]"), "{root}");
+    }
+}
+
+#[test]
+fn runtime_packages_do_without_the_standard_library() {
+    for root in ["prof-runtime/format", "prof-runtime", "alloc", "alloc/capi"] {
+        let path = workspace().join(root).join("src/lib.rs");
+        let text =
+            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert!(text.contains("#![no_std]") || text.contains("#![cfg_attr(not(test), no_std)]"), "{root}");
+    }
+}
+
+#[test]
+fn every_unsafe_block_is_argued_right_above() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources(".", ".rs") {
+        let lines: Vec<&str> = text.lines().collect();
+        for (at, line) in lines.iter().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            let code = code.split('"').step_by(2).collect::<String>();
+            let opens = code.contains("unsafe {") || code.trim_start().starts_with("unsafe impl");
+            if opens && !argued(&lines, at) {
+                wrong.push(format!("{}:{}: {}", path.display(), at + 1, line.trim()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "without `// SAFETY:` right above:\n{}", wrong.join("\n"));
+}
+
+/// Whether the comment block that ends right above line `at` (over attributes and the lines of the same statement)
+/// holds a `SAFETY:`.
+fn argued(lines: &[&str], at: usize) -> bool {
+    let mut comment = false;
+    for line in lines[..at].iter().rev().take(40) {
+        let line = line.trim();
+        if line.starts_with("//") {
+            comment = true;
+            if line.contains("SAFETY:") {
+                return true;
+            }
+        } else if comment || line.is_empty() || line.ends_with(';') || line.ends_with('}') {
+            // The comment block has ended, or another statement begins.
+            return false;
+        }
+    }
+    false
+}
+
+#[test]
+fn unsafe_without_an_argument_is_found() {
+    let lines = ["// SAFETY: checked.", "let x = call(", "    unsafe { f() },", ");", "unsafe { g() }"];
+    assert!(argued(&lines, 2));
+    assert!(!argued(&lines, 4));
+}
+
+#[test]
+fn nothing_points_at_a_machine_or_a_registry() {
+    let mut wrong = Vec::new();
+    // Assembled, so that this file does not contain what it looks for.
+    let needles = [["/wo", "rk/"], ["/tmp/", "team"], ["/ho", "me/"], ["crates", ".io"], ["/ro", "ot/"]]
+        .map(|p| p.concat());
+    for ending in [".rs", ".toml", ".md", ".c", ".cc", ".h", ".sh", ".tsv", "/run"] {
+        for (path, text) in sources(".", ending) {
+            for needle in &needles {
+                if text.contains(needle) {
+                    wrong.push(format!("{}: {needle}", path.display()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
