@@ -1,0 +1,244 @@
+//! Adds dumps to a profile.
+
+use std::collections::HashMap;
+
+use prof_format::dump::{Dump, Figure, MapRow, NamedFrame};
+
+use super::{Figures, Frame, FrameId, Image, ImageId, Place, Profile, Stack, file_name};
+
+/// Whether a dump is added or subtracted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// A dump to look at.
+    Plus,
+    /// A base.
+    Minus,
+}
+
+/// What finds a known image, frame or stack again.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    images: HashMap<ImageKey, ImageId>,
+    /// By place and by the names that came along, as one text: a dump may have names and no addresses.
+    frames: HashMap<(Place, String), FrameId>,
+    stacks: HashMap<Box<[FrameId]>, usize>,
+}
+
+/// Two mappings are of one file if their build ids are equal, or, without ids, their paths.
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum ImageKey {
+    BuildId(Vec<u8>),
+    Path { path: String, deleted: bool },
+}
+
+impl Profile {
+    /// Adds (or subtracts) a dump, with its own mappings.
+    ///
+    /// Cost: one hash look-up per distinct frame and one per stack.
+    pub fn add(&mut self, dump: &Dump, sign: Sign) {
+        let image_of_map: Vec<ImageId> = dump.maps.iter().map(|map| self.image(map)).collect();
+        let mut order: Vec<usize> = (0..dump.maps.len()).collect();
+        order.sort_by_key(|&map| dump.maps[map].start);
+        let place = |address: u64| {
+            let above = order.partition_point(|&map| dump.maps[map].start <= address);
+            above
+                .checked_sub(1)
+                .map(|position| order[position])
+                .filter(|&map| address < dump.maps[map].end)
+                .map_or(Place::Unmapped(address), |map| {
+                    let row = &dump.maps[map];
+                    let offset = (address - row.start).wrapping_add(row.file_offset);
+                    Place::Image { image: image_of_map[map], offset }
+                })
+        };
+        let frame_ids: Vec<FrameId> = dump
+            .frame_table
+            .iter()
+            .map(|frame| self.frame(place(frame.address), frame.address, &frame.names))
+            .collect();
+        for row in &dump.stacks {
+            let frames = dump.frames.get(row.frames.clone()).unwrap_or_default();
+            let frames = frames.iter().filter_map(|&frame| frame_ids.get(frame as usize).copied()).collect();
+            self.stack(frames, row.live, row.accum, sign);
+        }
+        if sign == Sign::Plus {
+            self.note_program(dump, &image_of_map);
+            if !self.periods.contains(&dump.period) {
+                self.periods.push(dump.period);
+            }
+        }
+        if !dump.drop_frames.is_empty() && !self.drop_frames.contains(&dump.drop_frames) {
+            self.drop_frames.push(dump.drop_frames.clone());
+        }
+    }
+
+    fn image(&mut self, map: &MapRow) -> ImageId {
+        let key = if map.build_id.is_empty() {
+            ImageKey::Path { path: map.path.clone(), deleted: map.deleted }
+        } else {
+            ImageKey::BuildId(map.build_id.as_bytes().to_vec())
+        };
+        let images = &mut self.images;
+        let id = *self.index.images.entry(key).or_insert_with(|| {
+            images.push(Image {
+                path: map.path.clone(),
+                build_id: map.build_id,
+                deleted: map.deleted,
+                parts: Vec::new(),
+            });
+            ImageId(images.len() as u32 - 1)
+        });
+        let part = (map.file_offset, map.end.saturating_sub(map.start));
+        let parts = &mut images[id.index()].parts;
+        if !parts.contains(&part) {
+            parts.push(part);
+        }
+        id
+    }
+
+    fn frame(&mut self, place: Place, address: u64, names: &[NamedFrame]) -> FrameId {
+        let frames = &mut self.frames;
+        let text = |named: &NamedFrame| {
+            let NamedFrame { function, linkage, file, line } = named;
+            format!("{function}\0{linkage}\0{file}\0{line}\0")
+        };
+        let names_text: String = names.iter().map(text).collect();
+        *self.index.frames.entry((place, names_text)).or_insert_with(|| {
+            frames.push(Frame { place, address, names: names.to_vec() });
+            FrameId(frames.len() as u32 - 1)
+        })
+    }
+
+    fn stack(&mut self, frames: Box<[FrameId]>, live: Figure, accum: Figure, sign: Sign) {
+        let factor = if sign == Sign::Plus { 1.0 } else { -1.0 };
+        let stacks = &mut self.stacks;
+        let index = match self.index.stacks.get(&frames) {
+            Some(&index) => index,
+            None => {
+                stacks.push(Stack { frames: frames.clone(), figures: Figures::default() });
+                self.index.stacks.insert(frames, stacks.len() - 1);
+                stacks.len() - 1
+            }
+        };
+        let figures = &mut stacks[index].figures;
+        figures.live_objs += factor * live.objs;
+        figures.live_bytes += factor * live.bytes;
+        figures.accum_objs += factor * accum.objs;
+        figures.accum_bytes += factor * accum.bytes;
+    }
+
+    /// The first dump says which program this is about: by name, or by the first mapping that is not a library.
+    fn note_program(&mut self, dump: &Dump, image_of_map: &[ImageId]) {
+        if self.program.is_some() || self.program_path.is_some() {
+            return;
+        }
+        let named = dump.program.as_ref().and_then(|path| dump.maps.iter().position(|map| map.path == *path));
+        let guessed = || {
+            let is_program =
+                |map: &MapRow| map.path.starts_with('/') && !file_name(&map.path).contains(".so");
+            dump.maps.iter().position(is_program)
+        };
+        let map = named.or_else(|| if dump.program.is_none() { guessed() } else { None });
+        self.program = map.map(|map| image_of_map[map]);
+        self.program_path = dump.program.clone().or_else(|| map.map(|map| dump.maps[map].path.clone()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prof_format::dump::StackRow;
+    use prof_format::vocab::{BuildId, Format};
+
+    fn map(start: u64, path: &str, id: &[u8]) -> MapRow {
+        MapRow {
+            start,
+            end: start + 0x1000,
+            file_offset: 0x2000,
+            path: path.into(),
+            deleted: false,
+            build_id: BuildId::new(id),
+        }
+    }
+
+    /// One stack of these addresses, leaf first.
+    fn dump(maps: Vec<MapRow>, addresses: &[u64], bytes: f64) -> Dump {
+        let frame = |&address: &u64| prof_format::dump::Frame { address, names: Vec::new() };
+        Dump {
+            format: Format::HeapV2,
+            period: 512,
+            has_accum: false,
+            has_live: true,
+            frame_table: addresses.iter().map(frame).collect(),
+            frames: (0..addresses.len() as u32).collect(),
+            stacks: vec![StackRow {
+                frames: 0..addresses.len(),
+                live: Figure { objs: 1.0, bytes },
+                accum: Figure::default(),
+                thread: None,
+            }],
+            thread_stacks: Vec::new(),
+            threads: Vec::new(),
+            maps,
+            program: None,
+            time_nanos: 0,
+            duration_nanos: 0,
+            drop_frames: String::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn runs_at_other_addresses_are_the_same_stack() {
+        let mut profile = Profile::default();
+        profile.add(&dump(vec![map(0x50_0000, "/bin/x", b"")], &[0x50_0010, 0x50_0020], 10.0), Sign::Plus);
+        profile.add(&dump(vec![map(0x70_0000, "/bin/x", b"")], &[0x70_0010, 0x70_0020], 5.0), Sign::Plus);
+        assert_eq!((profile.stacks.len(), profile.frames.len(), profile.images.len()), (1, 2, 1));
+        assert_eq!(profile.stacks[0].figures.live_bytes, 15.0);
+        assert_eq!(profile.frames[0].place, Place::Image { image: ImageId(0), offset: 0x2010 });
+        assert_eq!(profile.frames[0].address, 0x50_0010);
+    }
+
+    #[test]
+    fn a_base_of_another_run_is_subtracted_stack_by_stack() {
+        let mut profile = Profile::default();
+        profile.add(&dump(vec![map(0x50_0000, "/bin/x", b"")], &[0x50_0010], 10.0), Sign::Plus);
+        profile.add(&dump(vec![map(0x70_0000, "/bin/x", b"")], &[0x70_0010], 4.0), Sign::Minus);
+        profile.add(&dump(vec![map(0x70_0000, "/bin/x", b"")], &[0x70_0011], 4.0), Sign::Minus);
+        let bytes: Vec<f64> = profile.stacks.iter().map(|stack| stack.figures.live_bytes).collect();
+        assert_eq!(bytes, [6.0, -4.0]);
+    }
+
+    #[test]
+    fn build_ids_tell_files_apart_and_bring_copies_together() {
+        let mut profile = Profile::default();
+        profile.add(&dump(vec![map(0x50_0000, "/bin/x", b"one")], &[0x50_0010], 1.0), Sign::Plus);
+        profile.add(&dump(vec![map(0x50_0000, "/bin/x", b"two")], &[0x50_0010], 1.0), Sign::Plus);
+        profile.add(&dump(vec![map(0x60_0000, "/copy/y", b"one")], &[0x60_0010], 1.0), Sign::Plus);
+        assert_eq!(profile.images.len(), 2);
+        assert_eq!(profile.stacks[0].figures.live_bytes, 2.0);
+    }
+
+    #[test]
+    fn an_address_outside_every_mapping_stays_bare() {
+        let mut profile = Profile::default();
+        let maps = || vec![map(0x50_0000, "/bin/x", b""), map(0x60_0000, "/lib/y.so", b"")];
+        profile.add(&dump(maps(), &[0x50_1000, 0x10, 0x60_0fff], 1.0), Sign::Plus);
+        let places: Vec<Place> = profile.frames.iter().map(|frame| frame.place).collect();
+        assert_eq!(places[..2], [Place::Unmapped(0x50_1000), Place::Unmapped(0x10)]);
+        assert_eq!(places[2], Place::Image { image: ImageId(1), offset: 0x2fff });
+    }
+
+    #[test]
+    fn the_program_is_the_one_the_dump_names_or_the_first_that_is_no_library() {
+        let maps = || vec![map(0x10_0000, "/lib/libc.so.6", b""), map(0x50_0000, "/bin/x", b"")];
+        let mut profile = Profile::default();
+        profile.add(&dump(maps(), &[0x10], 1.0), Sign::Plus);
+        assert_eq!((profile.program, profile.program_path.as_deref()), (Some(ImageId(1)), Some("/bin/x")));
+        let mut named = dump(maps(), &[0x10], 1.0);
+        named.program = Some("/elsewhere".into());
+        let mut profile = Profile::default();
+        profile.add(&named, Sign::Plus);
+        assert_eq!((profile.program, profile.program_path.as_deref()), (None, Some("/elsewhere")));
+    }
+}

@@ -1,0 +1,149 @@
+//! The one type in the middle: a profile whose frames do not depend on where a run happened to load its code.
+//!
+//! Each dump is normalised with its own mappings to (image, file offset), so that dumps of several runs, shifted by
+//! address space randomisation, add up and subtract frame by frame. Absolute addresses are kept for printing only.
+
+pub mod merge;
+
+use prof_format::dump::NamedFrame;
+use prof_format::vocab::BuildId;
+
+use crate::cli::plan::Metric;
+
+/// Index in [`Profile::images`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ImageId(u32);
+
+impl ImageId {
+    /// As an index.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Index in [`Profile::frames`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FrameId(u32);
+
+impl FrameId {
+    /// As an index.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// An ELF file that was mapped, as the dumps tell it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// Path in the dump, without ` (deleted)`.
+    pub path: String,
+    /// Build id, empty when no dump carries it.
+    pub build_id: BuildId,
+    /// Whether a dump says that the file was gone.
+    pub deleted: bool,
+    /// Mapped executable parts of the file: offset and length, as first seen.
+    pub parts: Vec<(u64, u64)>,
+}
+
+impl Image {
+    /// The file's name without folders.
+    pub fn name(&self) -> &str {
+        file_name(&self.path)
+    }
+}
+
+/// The last part of a path.
+pub fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// Where a frame is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// At this offset of a file.
+    Image {
+        /// The file.
+        image: ImageId,
+        /// Offset in the file (not an address: segments may lie elsewhere in memory than in the file).
+        offset: u64,
+    },
+    /// In no mapping that the dump knows.
+    Unmapped(u64),
+}
+
+/// One distinct frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Where it is.
+    pub place: Place,
+    /// Look-up address in the run in which it was first seen.
+    pub address: u64,
+    /// Names that came with the dump, innermost first; empty when it carries none.
+    pub names: Vec<NamedFrame>,
+}
+
+/// The four figures of a stack, un-sampled.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Figures {
+    /// Live objects.
+    pub live_objs: f64,
+    /// Live bytes.
+    pub live_bytes: f64,
+    /// Accumulated objects.
+    pub accum_objs: f64,
+    /// Accumulated bytes.
+    pub accum_bytes: f64,
+}
+
+impl Figures {
+    /// The one that a report is about.
+    pub fn get(&self, metric: Metric) -> f64 {
+        match metric {
+            Metric::InuseSpace => self.live_bytes,
+            Metric::InuseObjects => self.live_objs,
+            Metric::AllocSpace => self.accum_bytes,
+            Metric::AllocObjects => self.accum_objs,
+        }
+    }
+}
+
+/// One distinct stack.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stack {
+    /// Leaf first.
+    pub frames: Box<[FrameId]>,
+    /// Sum over the dumps; those of a base are subtracted.
+    pub figures: Figures,
+}
+
+/// Sum of several dumps.
+#[derive(Debug, Default)]
+pub struct Profile {
+    /// Files that were mapped.
+    pub images: Vec<Image>,
+    /// Distinct frames.
+    pub frames: Vec<Frame>,
+    /// Distinct stacks, in the order in which they were first seen.
+    pub stacks: Vec<Stack>,
+    /// The main program's image.
+    pub program: Option<ImageId>,
+    /// The main program's path, which a dump may tell without mapping it.
+    pub program_path: Option<String>,
+    /// Mean sampling distances of the dumps, distinct, in bytes; 0 for unknown.
+    pub periods: Vec<u64>,
+    /// Regular expressions of allocator functions that came with the dumps.
+    pub drop_frames: Vec<String>,
+    index: merge::Index,
+}
+
+impl Profile {
+    /// The id of an image by its index.
+    pub fn image_id(&self, index: usize) -> ImageId {
+        ImageId(index as u32)
+    }
+
+    /// Ids of all frames, in order.
+    pub fn frame_ids(&self) -> impl Iterator<Item = FrameId> + use<> {
+        (0..self.frames.len() as u32).map(FrameId)
+    }
+}

@@ -1,0 +1,125 @@
+//! The table, in jeprof's layout.
+
+use std::fmt::Write;
+
+use crate::aggregate::Table;
+use crate::cli::plan::Rows;
+use crate::units::{Unit, percent};
+
+/// Rows that fit a screen with some context, when the table goes to a terminal and no number was asked for.
+const TERMINAL_ROWS: usize = 40;
+
+/// How a table is laid out.
+#[derive(Clone, Copy, Debug)]
+pub struct Layout {
+    /// Unit of the figures.
+    pub unit: Unit,
+    /// Number of rows.
+    pub rows: Rows,
+    /// Whether the reader is a person at a terminal.
+    pub on_terminal: bool,
+}
+
+/// `Total: V U`, then one row each: flat, its share, running sum of the shares, cumulative, its share, name.
+///
+/// `total` is what the profile holds before frames and stacks were selected; without it there is no head line, as
+/// in jeprof. On a terminal a table that is cut short says so.
+pub fn render(table: &Table, total: f64, layout: Layout) -> String {
+    let unit = layout.unit;
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    if total != 0.0 {
+        let _ = writeln!(out, "Total: {} {}", unit.figure(total), unit.word());
+    }
+    let rows_max = match (layout.rows, layout.on_terminal) {
+        (Rows::AtMost(rows), _) => rows,
+        (Rows::Fitting, true) => TERMINAL_ROWS,
+        (Rows::Fitting, false) | (Rows::All, _) => usize::MAX,
+    };
+    let mut running = 0.0;
+    for row in table.rows.iter().take(rows_max) {
+        running += row.flat;
+        let _ = writeln!(
+            out,
+            "{:>8} {:>6} {:>6} {:>8} {:>6} {}",
+            unit.figure(row.flat),
+            percent(row.flat, table.shown_total),
+            percent(running, table.shown_total),
+            unit.figure(row.cum),
+            percent(row.cum, table.shown_total),
+            row.name,
+        );
+    }
+    if layout.on_terminal && table.rows.len() > rows_max {
+        let left_out = table.rows.len() - rows_max;
+        let _ = writeln!(out, "({left_out} more rows: --nodecount=0 shows all)");
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aggregate::Row;
+
+    fn row(name: &str, flat: f64, cum: f64) -> Row {
+        Row { name: name.into(), flat, cum }
+    }
+
+    fn layout(unit: Unit, rows: Rows, on_terminal: bool) -> Layout {
+        Layout { unit, rows, on_terminal }
+    }
+
+    #[test]
+    fn rows_have_jeprof_s_columns() {
+        let table = Table {
+            shown_total: 5_163_432.0,
+            rows: vec![row("grab", 3_305_424.0, 3_305_424.0), row("A::go", 0.0, 200_248.9)],
+        };
+        assert_eq!(
+            render(&table, 5_163_432.4, layout(Unit::Bytes, Rows::Fitting, false)),
+            "Total: 5163432 B\n \
+             3305424  64.0%  64.0%  3305424  64.0% grab\n       \
+             0   0.0%  64.0%   200248   3.9% A::go\n"
+        );
+    }
+
+    #[test]
+    fn megabytes_have_one_decimal_and_objects_none() {
+        let table = Table { shown_total: 1_310_720.0, rows: vec![row("f", 1_310_720.0, 1_310_720.0)] };
+        let text = render(&table, 1_310_720.0, layout(Unit::Megabytes, Rows::All, false));
+        assert_eq!(text, "Total: 1.2 MB\n     1.2 100.0% 100.0%      1.2 100.0% f\n");
+        let text = render(&table, 1_310_720.0, layout(Unit::Objects, Rows::All, false));
+        assert_eq!(text, "Total: 1310720 objects\n 1310720 100.0% 100.0%  1310720 100.0% f\n");
+    }
+
+    #[test]
+    fn a_zero_total_has_no_head_line_and_a_negative_one_has_signs() {
+        let table = Table { shown_total: 0.0, rows: vec![row("f", 5.0, 5.0), row("g", -5.0, -5.0)] };
+        let text = render(&table, 0.0, layout(Unit::Bytes, Rows::All, false));
+        assert_eq!(
+            text,
+            "       5   +inf   +inf        5   +inf f\n      -5   -inf    nan       -5   -inf g\n"
+        );
+        let table = Table { shown_total: -8.0, rows: vec![row("f", -8.0, -8.0), row("main", 0.0, -8.0)] };
+        let text = render(&table, -8.0, layout(Unit::Bytes, Rows::All, false));
+        assert!(
+            text.starts_with("Total: -8 B\n") && text.contains("  -0.0% 100.0%       -8 100.0% main"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn only_a_terminal_is_told_that_rows_are_missing() {
+        let rows: Vec<Row> = (0..45).map(|i| row(&format!("f{i:02}"), 1.0, 1.0)).collect();
+        let table = Table { shown_total: 45.0, rows };
+        let lines = |rows, on_terminal| {
+            let text = render(&table, 45.0, layout(Unit::Bytes, rows, on_terminal));
+            (text.lines().count(), text.contains("more rows"))
+        };
+        assert_eq!(lines(Rows::Fitting, false), (46, false));
+        assert_eq!(lines(Rows::Fitting, true), (42, true));
+        assert_eq!(lines(Rows::AtMost(3), false), (4, false));
+        assert_eq!(lines(Rows::All, true), (46, false));
+    }
+}

@@ -1,0 +1,215 @@
+//! One run: from the plan to the bytes that are printed.
+
+use std::collections::BTreeSet;
+use std::io::IsTerminal;
+
+use prof_format::dump::Dump;
+
+use crate::aggregate;
+use crate::cli::plan::{Metric, Output, Plan};
+use crate::error::{Error, Result};
+use crate::formats;
+use crate::load::{self, Source, inputs};
+use crate::model::merge::Sign;
+use crate::model::{Place, Profile, file_name};
+use crate::progress::Progress;
+use crate::render::flame::Caption;
+use crate::render::text::Layout;
+use crate::render::{collapsed, flame, text};
+use crate::symbolize::{Outcome, symbolize};
+use crate::transform::View;
+use crate::units::{bytes_for_people, count_for_people, whole};
+
+/// What a run answers with.
+#[derive(Debug)]
+pub struct Report {
+    /// The bytes for stdout or the file.
+    pub output: Vec<u8>,
+    /// Sentences for stderr.
+    pub warnings: Vec<String>,
+}
+
+/// A code file without symbols is mentioned when at least this share of the total has its leaf in it.
+const STRIPPED_SHARE_MIN: f64 = 0.01;
+
+/// Reads, adds up, names and prints.
+///
+/// # Errors
+/// See the exit status in the help: everything that makes the answer wrong or empty.
+pub fn make(plan: &Plan) -> Result<Report> {
+    let progress = Progress::start();
+    let inputs = inputs::sort(&plan.inputs)?;
+    let mut warnings: Vec<String> = inputs.note.iter().cloned().collect();
+    let mut profile = Profile::default();
+    let mut empty = Vec::new();
+    for source in &inputs.dumps {
+        let dump = read(source, plan, &progress, &mut warnings)?;
+        if dump.stacks.is_empty() {
+            empty.push(source);
+        }
+        profile.add(&dump, Sign::Plus);
+    }
+    match empty.as_slice() {
+        [source, ..] if empty.len() == inputs.dumps.len() => return Err(Error::at(source, NO_SAMPLES)),
+        some => warnings.extend(some.iter().map(|source| format!("{source}: {NO_SAMPLES}"))),
+    }
+    for base in &plan.base {
+        let source = Source::File(base.into());
+        if load::kind(base.as_ref())? == load::Kind::Program {
+            return Err(Error::at(source, "--base wants a dump, this is a program"));
+        }
+        let dump = read(&source, plan, &progress, &mut warnings)?;
+        profile.add(&dump, Sign::Minus);
+    }
+
+    let outcome = symbolize(&profile, inputs.program.as_deref(), &progress)?;
+    warnings.extend(outcome.warnings.iter().cloned());
+    progress.step("adding up");
+    let view = View::new(&profile, &outcome.symbols, plan);
+    warnings.extend(view.warnings.iter().cloned());
+    warnings.extend(explain_unnamed(&profile, &outcome, &view));
+
+    let output = match plan.output {
+        Output::Text => {
+            let table = aggregate::table(&view, plan.granularity, plan.order);
+            if table.rows.is_empty() {
+                warnings.push(explain_nothing(plan, &view));
+            }
+            let on_terminal = plan.output_file.is_none() && std::io::stdout().is_terminal();
+            let layout = Layout { unit: plan.unit(), rows: plan.rows, on_terminal };
+            text::render(&table, view.total(), layout).into_bytes()
+        }
+        Output::Collapsed => {
+            let stacks = aggregate::collapsed(&view);
+            if stacks.is_empty() {
+                warnings.push(explain_nothing(plan, &view));
+            }
+            collapsed::render(&stacks).into_bytes()
+        }
+        Output::Flame => {
+            let stacks = aggregate::collapsed(&view);
+            if stacks.is_empty() {
+                return Err(Error::new(explain_nothing(plan, &view)));
+            }
+            let shrunk: f64 = stacks.values().filter(|figure| **figure < 0.0).sum();
+            if shrunk < 0.0 {
+                warnings.push(format!("stacks that shrank ({}) are not drawn", people(plan.metric, shrunk)));
+            }
+            let caption = caption(plan, &profile, &inputs, stacks.values().filter(|f| **f > 0.0).sum());
+            flame::render(&stacks, &caption)?
+        }
+    };
+    Ok(Report { output, warnings })
+}
+
+const NO_SAMPLES: &str = "has no samples: was profiling on (prof:true, prof_active:true), and did the program \
+                          allocate much more than the sampling distance (lg_prof_sample)?";
+
+fn read(source: &Source, plan: &Plan, progress: &Progress, warnings: &mut Vec<String>) -> Result<Dump> {
+    progress.step(format!("reading {source}"));
+    let bytes = load::read(source, plan.unpack_bytes_max)?;
+    let dump = formats::parse(source, &bytes)?;
+    if plan.metric.is_accumulated() && !dump.has_accum && !dump.stacks.is_empty() {
+        return Err(Error::at(
+            source,
+            format!(
+                "has no accumulated figures, so there is no {}: run the program with prof_accum:true",
+                plan.metric.name()
+            ),
+        ));
+    }
+    if !plan.metric.is_accumulated() && !dump.has_live {
+        return Err(Error::at(source, format!("has no live figures, so there is no {}", plan.metric.name())));
+    }
+    warnings.extend(dump.warnings.iter().map(|warning| format!("{source}: {warning}")));
+    Ok(dump)
+}
+
+/// Why a report has no rows.
+fn explain_nothing(plan: &Plan, view: &View<'_>) -> String {
+    if view.total() != 0.0 {
+        let which = match (&plan.focus, &plan.ignore) {
+            (Some(_), None) => "--focus matches no stack",
+            (None, Some(_)) => "--ignore matches every stack",
+            _ => "no stack is left by --focus and --ignore",
+        };
+        which.into()
+    } else if !plan.base.is_empty() {
+        "nothing differs from the base".into()
+    } else if plan.metric.is_accumulated() {
+        format!("{} is zero everywhere", plan.metric.name())
+    } else {
+        "everything that was sampled has been freed (--alloc_space shows it, with prof_accum:true)".into()
+    }
+}
+
+/// One sentence for each image that matters and has frames without names: why, and how much is affected.
+fn explain_unnamed(profile: &Profile, outcome: &Outcome, view: &View<'_>) -> Vec<String> {
+    let stand_ins: BTreeSet<_> = outcome.stand_ins.iter().copied().collect();
+    let (mut total, mut at_leaf, mut anywhere) =
+        (0.0, vec![0.0; profile.images.len()], vec![0.0; profile.images.len()]);
+    view.walk(|lines, figure| {
+        let figure = figure.abs();
+        total += figure;
+        let mut seen = BTreeSet::new();
+        for (depth, line) in lines.iter().enumerate() {
+            let frame = view.frame_of(*line);
+            if let (true, Place::Image { image, .. }) =
+                (stand_ins.contains(&frame), profile.frames[frame.index()].place)
+            {
+                at_leaf[image.index()] += if depth == 0 { figure } else { 0.0 };
+                anywhere[image.index()] += if seen.insert(image) { figure } else { 0.0 };
+            }
+        }
+    });
+    let mut sentences = Vec::new();
+    for unnamed in &outcome.unnamed {
+        let image = &profile.images[unnamed.image.index()];
+        let affected = if unnamed.file_unusable { &anywhere } else { &at_leaf }[unnamed.image.index()];
+        let share = if total > 0.0 { affected / total } else { 0.0 };
+        if (unnamed.file_unusable && share > 0.0 && image.path.starts_with('/'))
+            || share >= STRIPPED_SHARE_MIN
+        {
+            sentences.push(format!(
+                "{}: {}; {:.1}% of the total has frames without a name there",
+                image.path,
+                unnamed.reason,
+                share * 100.0
+            ));
+        }
+    }
+    sentences
+}
+
+fn people(metric: Metric, figure: f64) -> String {
+    if metric.is_bytes() {
+        bytes_for_people(figure)
+    } else {
+        format!("{} objects", count_for_people(whole(figure)))
+    }
+}
+
+fn caption(plan: &Plan, profile: &Profile, inputs: &inputs::Inputs, total: f64) -> Caption {
+    let given = inputs.program.as_deref().and_then(|path| path.to_str());
+    let program = given.or(profile.program_path.as_deref()).map_or("heap", file_name);
+    let what = if plan.metric.is_accumulated() { "allocated" } else { "live" };
+    let sampled = match profile.periods.as_slice() {
+        [1] => "every allocation recorded".to_string(),
+        [0] | [] => "sampling distance unknown".to_string(),
+        [period] => format!("sampled every {} on average", bytes_for_people(*period as f64)),
+        _ => "sampled at several distances".to_string(),
+    };
+    let dumps = match inputs.dumps.len() {
+        1 => inputs.dumps[0].to_string(),
+        several => format!("{several} dumps added up"),
+    };
+    let mut subtitle = format!("{}, {sampled}, {dumps}", plan.metric.name());
+    if let [base, ..] = plan.base.as_slice() {
+        subtitle.push_str(&format!(", minus {base}"));
+    }
+    Caption {
+        title: format!("{program}: {} {what}", people(plan.metric, total)),
+        subtitle,
+        unit: if plan.metric.is_bytes() { "bytes" } else { "objects" },
+    }
+}

@@ -1,0 +1,145 @@
+//! What the headers of an ELF file say: build id, executable segments, where its debug file is.
+//!
+//! Reads only the pieces that it needs, so a large binary costs no more than a small one.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use object::{Object, ObjectSection, ObjectSegment, ReadCache};
+use prof_format::vocab::BuildId;
+
+use crate::error::plain;
+
+/// An executable segment: `size` bytes at `offset` of the file are at `address` in the file's own address space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// Offset in the file.
+    pub offset: u64,
+    /// Bytes in the file.
+    pub size: u64,
+    /// Address that symbols and debug information use.
+    pub address: u64,
+}
+
+/// Granularity of mappings. Larger pages only make a mapping cover more than we compare with.
+const PAGE: u64 = 4096;
+
+/// The headers of a binary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binary {
+    /// The file.
+    pub path: PathBuf,
+    /// Its build id, empty when it has none.
+    pub build_id: BuildId,
+    /// Executable segments in file order.
+    pub segments: Vec<Segment>,
+    /// Whether it has debug information of its own.
+    pub has_debug_info: bool,
+    /// Name and checksum of its separate debug file.
+    pub debug_link: Option<(String, u32)>,
+}
+
+impl Binary {
+    /// Reads the headers.
+    ///
+    /// # Errors
+    /// In words: the file cannot be read, or is not an ELF file.
+    pub fn open(path: &Path) -> Result<Binary, String> {
+        let file = File::open(path).map_err(|error| plain(&error))?;
+        if !file.metadata().map_err(|error| plain(&error))?.is_file() {
+            return Err("is not a file".into());
+        }
+        let cache = ReadCache::new(file);
+        let object = object::File::parse(&cache).map_err(|error| format!("not an ELF file: {error}"))?;
+        let segments = object
+            .segments()
+            .filter(|segment| segment.permissions().executable())
+            .map(|segment| {
+                let (offset, size) = segment.file_range();
+                Segment { offset, size, address: segment.address() }
+            })
+            .collect();
+        let debug_link = object.gnu_debuglink().ok().flatten();
+        Ok(Binary {
+            path: path.to_path_buf(),
+            build_id: object.build_id().ok().flatten().map(BuildId::new).unwrap_or_default(),
+            segments,
+            has_debug_info: object.section_by_name(".debug_info").is_some_and(|section| section.size() > 0),
+            debug_link: debug_link
+                .and_then(|(name, crc)| Some((std::str::from_utf8(name).ok()?.to_string(), crc))),
+        })
+    }
+
+    /// The address in the file's own address space of what lies at this offset of the file.
+    ///
+    /// `None` when no executable segment holds it: then the file is not the one that was mapped.
+    pub fn address_of_offset(&self, offset: u64) -> Option<u64> {
+        self.segments
+            .iter()
+            .find(|segment| offset.checked_sub(segment.offset).is_some_and(|within| within < segment.size))
+            .map(|segment| segment.address.wrapping_add(offset - segment.offset))
+    }
+
+    /// Whether a mapped executable part of a file may be one of this file: a mapping never reaches beyond the pages
+    /// of its segment.
+    pub fn may_hold(&self, (offset, length): (u64, u64)) -> bool {
+        self.segments.iter().any(|segment| {
+            let first = segment.offset / PAGE * PAGE;
+            let end = segment.offset.saturating_add(segment.size).div_ceil(PAGE).saturating_mul(PAGE);
+            first <= offset && offset.saturating_add(length) <= end
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn binary(segments: &[(u64, u64, u64)]) -> Binary {
+        Binary {
+            path: PathBuf::new(),
+            build_id: BuildId::default(),
+            segments: segments
+                .iter()
+                .map(|&(offset, size, address)| Segment { offset, size, address })
+                .collect(),
+            has_debug_info: false,
+            debug_link: None,
+        }
+    }
+
+    #[test]
+    fn each_executable_segment_has_its_own_shift() {
+        let binary = binary(&[(0x1100, 0x800, 0x40_2100), (0x3000, 0x100, 0x40_9000)]);
+        assert_eq!(binary.address_of_offset(0x1100), Some(0x40_2100));
+        assert_eq!(binary.address_of_offset(0x18ff), Some(0x40_28ff));
+        assert_eq!(binary.address_of_offset(0x1900), None);
+        assert_eq!(binary.address_of_offset(0x3010), Some(0x40_9010));
+        assert_eq!(binary.address_of_offset(0x10ff), None);
+        assert_eq!(binary.address_of_offset(u64::MAX), None);
+    }
+
+    #[test]
+    fn a_mapping_fits_when_it_stays_within_the_pages_of_a_segment() {
+        let binary = binary(&[(0x1100, 0x800, 0x40_2100)]);
+        assert!(binary.may_hold((0x1000, 0x1000)));
+        assert!(!binary.may_hold((0x1000, 0x2000)));
+        assert!(!binary.may_hold((0x2000, 0x1000)));
+        assert!(!binary.may_hold((u64::MAX, u64::MAX)));
+    }
+
+    #[test]
+    fn this_test_s_own_binary_is_read() {
+        let own = Binary::open(&std::env::current_exe().unwrap()).unwrap();
+        assert!(!own.segments.is_empty());
+        assert!(own.segments.iter().all(|segment| segment.size > 0));
+    }
+
+    #[test]
+    fn what_is_no_elf_file_is_told_so() {
+        assert!(Binary::open(Path::new("/dev/null")).unwrap_err().contains("not a file"));
+        assert!(Binary::open(Path::new("/")).is_err());
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+        assert!(Binary::open(&manifest).unwrap_err().contains("not an ELF file"));
+    }
+}

@@ -1,0 +1,228 @@
+//! Names for the frames of a profile.
+//!
+//! `locate` says which file an image is, `resolve` names addresses of one file; here the work is spread over
+//! threads and put together. What cannot be named becomes `module+0xoffset`, never a guess.
+
+mod binary;
+mod debug_file;
+mod locate;
+mod names;
+mod resolve;
+pub mod symbols;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::error::Result;
+use crate::model::{FrameId, ImageId, Place, Profile};
+use crate::progress::Progress;
+use binary::Binary;
+use symbols::{Line, NameId, Symbols};
+
+/// An image of which some frames have no name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unnamed {
+    /// The image.
+    pub image: ImageId,
+    /// Why, in words.
+    pub reason: String,
+    /// Whether the file is missing or another one, as opposed to a file without symbols.
+    pub file_unusable: bool,
+}
+
+/// Names for all frames, and what could not be named.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Entry `i` is frame `i` of the profile; every entry has a line and every line a function name.
+    pub symbols: Symbols,
+    /// Frames whose name is only a stand-in.
+    pub stand_ins: Vec<FrameId>,
+    /// Images with such frames.
+    pub unnamed: Vec<Unnamed>,
+    /// Anything else that the user should know.
+    pub warnings: Vec<String>,
+}
+
+/// An image whose file was found, and what is wanted of it: addresses in the file's own space, sorted.
+struct Located {
+    image: ImageId,
+    binary: Binary,
+    debug: Option<PathBuf>,
+    wanted: Vec<(u64, FrameId)>,
+}
+
+/// Addresses of one file that one thread looks up. A file with many addresses is cut into several: sorted
+/// addresses of different pieces lie in different units of the debug information, so little is parsed twice.
+struct Piece<'a> {
+    image: ImageId,
+    binary: &'a Binary,
+    debug: Option<&'a Path>,
+    wanted: &'a [(u64, FrameId)],
+}
+
+/// Below this, opening a file once more costs more than the look-ups.
+const PIECE_ADDRESSES_MIN: usize = 512;
+
+/// Names every frame. `program` is the file that the user named.
+///
+/// # Errors
+/// Only for a named program that is not the one that made the dumps.
+pub fn symbolize(profile: &Profile, program: Option<&Path>, progress: &Progress) -> Result<Outcome> {
+    let mut outcome = Outcome::default();
+    let named = program.map(|path| locate::named_program(profile, path)).transpose()?;
+    outcome.warnings.extend(named.iter().filter_map(|named| named.warning.clone()));
+
+    let mut offsets: BTreeMap<ImageId, Vec<(u64, FrameId)>> = BTreeMap::new();
+    for (frame, id) in profile.frames.iter().zip(profile.frame_ids()) {
+        if let (Place::Image { image, offset }, true) = (frame.place, frame.names.is_empty()) {
+            offsets.entry(image).or_default().push((offset, id));
+        }
+    }
+    let mut located: Vec<Located> = Vec::new();
+    for (image, offsets) in offsets {
+        let answer = match &named {
+            Some(named) if named.image == Some(image) => Ok(named.binary.clone()),
+            _ => locate::by_dump_path(&profile.images[image.index()]),
+        };
+        match answer {
+            Ok(binary) => {
+                let mut wanted: Vec<(u64, FrameId)> = offsets
+                    .iter()
+                    .filter_map(|&(offset, id)| Some((binary.address_of_offset(offset)?, id)))
+                    .collect();
+                wanted.sort_unstable();
+                let debug = debug_file::find(&binary);
+                located.push(Located { image, binary, debug, wanted });
+            }
+            Err(reason) => outcome.unnamed.push(Unnamed { image, reason, file_unusable: true }),
+        }
+    }
+
+    let threads = std::thread::available_parallelism().map_or(1, |count| count.get());
+    let mut pieces = Vec::new();
+    for Located { image, binary, debug, wanted } in &located {
+        let length = wanted.len().div_ceil(threads).max(PIECE_ADDRESSES_MIN);
+        pieces.extend(wanted.chunks(length).map(|wanted| Piece {
+            image: *image,
+            binary,
+            debug: debug.as_deref(),
+            wanted,
+        }));
+    }
+    progress.step(format!("naming the code of {} files", located.len()));
+    let answers = resolve_all(&pieces, threads);
+    assemble(profile, &pieces, answers, &mut outcome);
+    Ok(outcome)
+}
+
+type Answer = std::result::Result<Symbols, String>;
+
+/// Looks all pieces up, the one with most addresses first, so that it does not start last.
+fn resolve_all(pieces: &[Piece<'_>], threads: usize) -> Vec<Answer> {
+    let mut order: Vec<usize> = (0..pieces.len()).collect();
+    order.sort_by_key(|&piece| std::cmp::Reverse(pieces[piece].wanted.len()));
+    let next = AtomicUsize::new(0);
+    let answers: Mutex<Vec<Option<Answer>>> = Mutex::new(pieces.iter().map(|_| None).collect());
+    let work = || {
+        while let Some(&index) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let piece = &pieces[index];
+            let addresses: Vec<u64> = piece.wanted.iter().map(|&(address, _)| address).collect();
+            let answer = resolve::resolve(&piece.binary.path, piece.debug, &addresses);
+            answers.lock().expect("no thread panics while it holds the lock")[index] = Some(answer);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads.min(pieces.len()) {
+            scope.spawn(work);
+        }
+        work();
+    });
+    let answers = answers.into_inner().expect("no thread panics while it holds the lock");
+    answers.into_iter().map(|answer| answer.expect("every index was handed out once")).collect()
+}
+
+/// Brings the answers into the order of the profile's frames and fills the gaps.
+fn assemble(profile: &Profile, pieces: &[Piece<'_>], answers: Vec<Answer>, outcome: &mut Outcome) {
+    /// Where the lines of a frame are: in which answer, under which entry, and the address that was looked up.
+    #[derive(Clone, Copy)]
+    struct Found {
+        answer: usize,
+        entry: usize,
+        address: u64,
+    }
+    let mut found: Vec<Option<Found>> = vec![None; profile.frames.len()];
+    for (answer, piece) in pieces.iter().enumerate() {
+        for (entry, &(address, frame)) in piece.wanted.iter().enumerate() {
+            found[frame.index()] = Some(Found { answer, entry, address });
+        }
+    }
+    let symbols = &mut outcome.symbols;
+    let renamed: Vec<Vec<NameId>> = answers
+        .iter()
+        .map(|answer| match answer {
+            Ok(answer) => answer.names.texts().map(|text| symbols.names.id(text)).collect(),
+            Err(_) => Vec::new(),
+        })
+        .collect();
+    for (piece, answer) in pieces.iter().zip(&answers) {
+        if let Err(reason) = answer
+            && outcome.unnamed.iter().all(|unnamed| unnamed.image != piece.image)
+        {
+            outcome.unnamed.push(Unnamed { image: piece.image, reason: reason.clone(), file_unusable: true });
+        }
+    }
+    let mut lines: Vec<Line> = Vec::new();
+    for ((frame, id), found) in profile.frames.iter().zip(profile.frame_ids()).zip(&found) {
+        lines.clear();
+        lines.extend(frame.names.iter().map(|named| Line {
+            function: symbols.names.id(if named.function.is_empty() {
+                &named.linkage
+            } else {
+                &named.function
+            }),
+            file: symbols.names.id(&named.file),
+            line: named.line,
+        }));
+        if let Some(Found { answer, entry, .. }) = *found
+            && let Ok(known) = &answers[answer]
+        {
+            let rename = |id: NameId| renamed[answer][id.index()];
+            lines.extend(known.lines_of(entry).iter().map(|line| Line {
+                function: rename(line.function),
+                file: rename(line.file),
+                line: line.line,
+            }));
+        }
+        if lines.is_empty() {
+            lines.push(Line { function: NameId::EMPTY, file: NameId::EMPTY, line: 0 });
+        }
+        if lines.iter().any(|line| line.function == NameId::EMPTY) {
+            let stand_in =
+                symbols.names.id(&stand_in(profile, frame.place, found.map(|found| found.address)));
+            for line in lines.iter_mut().filter(|line| line.function == NameId::EMPTY) {
+                line.function = stand_in;
+            }
+            outcome.stand_ins.push(id);
+            if let Place::Image { image, .. } = frame.place
+                && outcome.unnamed.iter().all(|unnamed| unnamed.image != image)
+            {
+                let reason = "has no symbol for some of its code (stripped?)".to_string();
+                outcome.unnamed.push(Unnamed { image, reason, file_unusable: false });
+            }
+        }
+        symbols.push(lines.iter().copied());
+    }
+}
+
+/// What a frame without a name is called: the file and the address that `nm` and `objdump` would show for it, or,
+/// when the file could not be looked into, the offset in the file.
+fn stand_in(profile: &Profile, place: Place, address: Option<u64>) -> String {
+    match place {
+        Place::Image { image, offset } => {
+            format!("{}+{:#x}", profile.images[image.index()].name(), address.unwrap_or(offset))
+        }
+        Place::Unmapped(address) => format!("{address:#018x}"),
+    }
+}

@@ -1,0 +1,84 @@
+//! Linkage names made readable.
+//!
+//! Rust: both manglings, without hash and crate disambiguators, generic arguments kept. C++: without parameter list
+//! and return type, template arguments kept. jeprof cuts every bracket out, which makes `::extend` of
+//! `<alloc::vec::Vec<T,A> as core::iter::Extend<T>>::extend` and one row of many functions.
+
+use std::borrow::Cow;
+
+use cpp_demangle::{DemangleOptions, ParseOptions, Symbol};
+
+/// Nesting that a real name stays far below, and that a hostile one cannot overflow the stack with.
+const CPP_RECURSION_MAX: u32 = 96;
+
+/// The name to show for a name as the linker or the debug information has it.
+pub fn readable(raw: &str) -> Cow<'_, str> {
+    let raw = raw.strip_suffix("@plt").unwrap_or(raw);
+    if let Some(name) = rust(raw).or_else(|| cpp(raw)) { Cow::Owned(name) } else { Cow::Borrowed(raw) }
+}
+
+fn rust(raw: &str) -> Option<String> {
+    let is_v0 = raw.starts_with("_R") || raw.starts_with("__R");
+    // C++ names have the outer form of legacy Rust names; only Rust's end in `17h` and 16 hex digits.
+    let is_legacy = raw.starts_with("_ZN") && raw.contains("17h");
+    if !is_v0 && !is_legacy {
+        return None;
+    }
+    let name = rustc_demangle::try_demangle(raw).ok()?;
+    let plain = format!("{name:#}");
+    (is_v0 || format!("{name}").len() > plain.len()).then_some(plain)
+}
+
+fn cpp(raw: &str) -> Option<String> {
+    if !raw.starts_with("_Z") {
+        return None;
+    }
+    let parse = ParseOptions::default().recursion_limit(CPP_RECURSION_MAX);
+    let show = DemangleOptions::new().no_params().no_return_type().recursion_limit(CPP_RECURSION_MAX);
+    Symbol::new_with_options(raw, &parse).ok()?.demangle_with_options(&show).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(raw: &str, shown: &str) {
+        assert_eq!(readable(raw), shown, "{raw}");
+    }
+
+    #[test]
+    fn rust_names_lose_their_hash_and_keep_their_generics() {
+        check("_ZN3foo3bar17h05af221e174051e9E", "foo::bar");
+        check(
+            "_ZN76_$LT$alloc..vec..Vec$LT$T$C$A$GT$$u20$as$u20$core..iter..Extend$LT$T$GT$$GT$6extend17h0123456789abcdefE",
+            "<alloc::vec::Vec<T,A> as core::iter::Extend<T>>::extend",
+        );
+        check("_RNvCskwGfYPst2Cb_3foo16example_function", "foo::example_function");
+        check("_RINvCsbmNqQUJIY6D_4core3foolE", "core::foo::<i32>");
+        check("_RNvCshGpAVYOtgW1_7___rustc12___rust_alloc", "__rustc::__rust_alloc");
+    }
+
+    #[test]
+    fn cpp_names_lose_parameters_and_keep_template_arguments() {
+        check("_Z4grabm", "grab");
+        check("_ZN1A2goEi", "A::go");
+        check("_Znwm", "operator new");
+        check("_ZNSt6vectorIiSaIiEE9push_backERKi", "std::vector<int, std::allocator<int> >::push_back");
+    }
+
+    #[test]
+    fn other_names_stay_as_they_are() {
+        for raw in ["main", "", "_Z", "_ZN", "_R", "malloc", "foo.part.0", "_ZNgarbage", "_start"] {
+            check(raw, raw);
+        }
+    }
+
+    #[test]
+    fn no_mangled_lookalike_panics() {
+        let deep = format!("_Z1fI{}E", "N1aI".repeat(5000));
+        for raw in [deep.as_str(), "_RNvNvNvNvNvNvNvNvNv", "_ZN17hE", "_ZN17h0123456789abcdefE", "_ZNé17hE"]
+        {
+            let _ = readable(raw);
+        }
+    }
+}

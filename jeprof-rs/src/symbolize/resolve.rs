@@ -1,0 +1,195 @@
+//! Addresses of one binary to functions and lines.
+//!
+//! First the debug information, then the symbol table, and there only a symbol that really spans the address: the
+//! nearest one below names some other function.
+
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::Path;
+
+use addr2line::Loader;
+use object::{Object, ObjectSymbol, ReadCache, SymbolKind};
+
+use super::names;
+use super::symbols::{Line, NameId, Symbols};
+
+/// How far a look-up walks back over symbols that end before the address (aliases, nested local labels).
+const SYMBOL_WALK_MAX: usize = 16;
+
+/// A function in a symbol table. The order is that of the table: by address, the most telling name last.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Symbol<'a> {
+    address: u64,
+    size: u64,
+    rank: Rank<'a>,
+}
+
+/// Which of several names for one place is shown: global before weak before local, then the one with fewer leading
+/// underscores (`calloc`, not `__libc_calloc`), then the shorter.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Rank<'a> {
+    binding: u8,
+    plain: std::cmp::Reverse<usize>,
+    short: std::cmp::Reverse<usize>,
+    name: &'a str,
+}
+
+/// Names these addresses (of the binary's own address space). An entry without lines is an address that nothing is
+/// known about; a line without function is one whose place is known and whose function is not.
+///
+/// `debug` is the separate debug file, if there is one. Addresses should be sorted: neighbours share a unit.
+///
+/// # Errors
+/// In words: neither file can be used.
+///
+/// Cost: the debug information is mapped; only units that hold an address are parsed in full.
+pub fn resolve(binary: &Path, debug: Option<&Path>, addresses: &[u64]) -> Result<Symbols, String> {
+    let loader = match debug.map(Loader::new) {
+        Some(Ok(loader)) => loader,
+        _ => Loader::new(binary).map_err(|error| error.to_string())?,
+    };
+    let files: Vec<ReadCache<File>> = [Some(binary), debug]
+        .into_iter()
+        .flatten()
+        .filter_map(|path| File::open(path).ok())
+        .map(ReadCache::new)
+        .collect();
+    let table = OnceCell::new();
+    let mut symbols = Symbols::default();
+    let mut functions: HashMap<String, NameId> = HashMap::new();
+    let mut lines: Vec<Line> = Vec::new();
+    for &address in addresses {
+        lines.clear();
+        // Broken debug information of one unit must not cost the names of the others.
+        if let Ok(mut frames) = loader.find_frames(address) {
+            while let Ok(Some(frame)) = frames.next() {
+                let raw = frame.function.as_ref().and_then(|function| function.raw_name().ok());
+                let function = match raw.as_deref() {
+                    None | Some("") => NameId::EMPTY,
+                    Some(raw) => readable_id(raw, &mut functions, &mut symbols),
+                };
+                let location = frame.location.as_ref();
+                let file = location.and_then(|location| location.file).unwrap_or("");
+                lines.push(Line {
+                    function,
+                    file: symbols.names.id(file),
+                    line: location.and_then(|location| location.line).unwrap_or(0),
+                });
+            }
+        }
+        // The outermost function is the one that a symbol can stand for.
+        if lines.last().is_none_or(|outermost| outermost.function == NameId::EMPTY) {
+            let table = table.get_or_init(|| symbol_table(&files));
+            if let Some(name) = spanning(table, address) {
+                let function = readable_id(name, &mut functions, &mut symbols);
+                match lines.last_mut() {
+                    Some(outermost) => outermost.function = function,
+                    None => lines.push(Line { function, file: NameId::EMPTY, line: 0 }),
+                }
+            }
+        }
+        symbols.push(lines.iter().copied());
+    }
+    Ok(symbols)
+}
+
+fn readable_id(raw: &str, known: &mut HashMap<String, NameId>, symbols: &mut Symbols) -> NameId {
+    if let Some(&id) = known.get(raw) {
+        return id;
+    }
+    let id = symbols.names.id(&names::readable(raw));
+    known.insert(raw.to_string(), id);
+    id
+}
+
+/// All functions with a size of all files, sorted.
+fn symbol_table(files: &[ReadCache<File>]) -> Vec<Symbol<'_>> {
+    let mut table = Vec::new();
+    for object in files.iter().filter_map(|file| object::File::parse(file).ok()) {
+        for symbol in object.symbols().chain(object.dynamic_symbols()) {
+            let is_function =
+                symbol.is_definition() && matches!(symbol.kind(), SymbolKind::Text | SymbolKind::Unknown);
+            let (true, 1.., Ok(name)) = (is_function, symbol.size(), symbol.name()) else { continue };
+            if name.is_empty() {
+                continue;
+            }
+            let underscores = name.bytes().take_while(|&byte| byte == b'_').count();
+            let is_mangled = name.starts_with("_Z") || name.starts_with("_R");
+            table.push(Symbol {
+                address: symbol.address(),
+                size: symbol.size(),
+                rank: Rank {
+                    binding: if symbol.is_local() {
+                        0
+                    } else if symbol.is_weak() {
+                        1
+                    } else {
+                        2
+                    },
+                    plain: std::cmp::Reverse(if is_mangled { 0 } else { underscores }),
+                    short: std::cmp::Reverse(name.len()),
+                    name,
+                },
+            });
+        }
+    }
+    table.sort_unstable();
+    table
+}
+
+/// The name of the function whose bytes hold the address.
+fn spanning<'a>(table: &[Symbol<'a>], address: u64) -> Option<&'a str> {
+    let above = table.partition_point(|symbol| symbol.address <= address);
+    table[..above]
+        .iter()
+        .rev()
+        .take(SYMBOL_WALK_MAX)
+        .find(|symbol| address - symbol.address < symbol.size)
+        .map(|symbol| symbol.rank.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn symbol(address: u64, size: u64, binding: u8, name: &str) -> Symbol<'_> {
+        let rank = Rank {
+            binding,
+            plain: std::cmp::Reverse(name.bytes().take_while(|&byte| byte == b'_').count()),
+            short: std::cmp::Reverse(name.len()),
+            name,
+        };
+        Symbol { address, size, rank }
+    }
+
+    #[test]
+    fn only_a_symbol_that_spans_the_address_names_it() {
+        let table = [symbol(0x100, 0x10, 2, "first"), symbol(0x200, 0x10, 2, "second")];
+        assert_eq!(spanning(&table, 0x100), Some("first"));
+        assert_eq!(spanning(&table, 0x10f), Some("first"));
+        assert_eq!(spanning(&table, 0x110), None);
+        assert_eq!(spanning(&table, 0xff), None);
+        assert_eq!(spanning(&table, 0x20f), Some("second"));
+        assert_eq!(spanning(&table, u64::MAX), None);
+    }
+
+    #[test]
+    fn a_symbol_inside_another_does_not_hide_the_rest_of_the_outer_one() {
+        let table = [symbol(0x100, 0x100, 2, "outer"), symbol(0x140, 0x10, 0, "label")];
+        assert_eq!(spanning(&table, 0x148), Some("label"));
+        assert_eq!(spanning(&table, 0x160), Some("outer"));
+    }
+
+    #[test]
+    fn of_several_names_the_public_and_plain_one_is_shown() {
+        let mut table = vec![
+            symbol(0x100, 0x10, 2, "calloc"),
+            symbol(0x100, 0x10, 2, "__libc_calloc"),
+            symbol(0x100, 0x10, 1, "cal"),
+            symbol(0x100, 0x10, 0, "c"),
+        ];
+        table.sort_unstable();
+        assert_eq!(spanning(&table, 0x104), Some("calloc"));
+    }
+}

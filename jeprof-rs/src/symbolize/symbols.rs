@@ -1,0 +1,128 @@
+//! What symbolization answers with: for each frame its source lines, innermost inlined function first.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+/// Index in [`Names`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NameId(u32);
+
+impl NameId {
+    /// The empty text, which every table holds.
+    pub const EMPTY: NameId = NameId(0);
+
+    /// As an index.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Distinct texts: function names and file names.
+#[derive(Debug)]
+pub struct Names {
+    texts: Vec<Box<str>>,
+    ids: HashMap<Box<str>, NameId>,
+}
+
+impl Default for Names {
+    fn default() -> Names {
+        let mut names = Names { texts: Vec::new(), ids: HashMap::new() };
+        names.id("");
+        names
+    }
+}
+
+impl Names {
+    /// The id of a text; the same for equal texts.
+    pub fn id(&mut self, text: &str) -> NameId {
+        if let Some(&id) = self.ids.get(text) {
+            return id;
+        }
+        let id = NameId(self.texts.len() as u32);
+        self.texts.push(text.into());
+        self.ids.insert(text.into(), id);
+        id
+    }
+
+    /// The text of an id of this table.
+    pub fn text(&self, id: NameId) -> &str {
+        &self.texts[id.index()]
+    }
+
+    /// The texts, in the order of their ids.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.texts.iter().map(|text| &**text)
+    }
+}
+
+/// Index in [`Symbols::lines`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LineId(u32);
+
+impl LineId {
+    /// The id of the line at this index.
+    pub fn new(index: usize) -> LineId {
+        LineId(index as u32)
+    }
+
+    /// As an index.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// One function of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Line {
+    /// Function name; [`NameId::EMPTY`] only before the driver has put a stand-in there.
+    pub function: NameId,
+    /// Source file, [`NameId::EMPTY`] when unknown.
+    pub file: NameId,
+    /// Line in the file, 0 when unknown.
+    pub line: u32,
+}
+
+/// The names of a list of addresses or frames.
+#[derive(Debug, Default)]
+pub struct Symbols {
+    /// Texts that the lines refer to.
+    pub names: Names,
+    /// Lines of all entries, one after another.
+    pub lines: Vec<Line>,
+    /// Per entry its part of `lines`, innermost first.
+    ranges: Vec<Range<u32>>,
+}
+
+impl Symbols {
+    /// Adds the next entry.
+    pub fn push(&mut self, lines: impl IntoIterator<Item = Line>) {
+        let start = self.lines.len() as u32;
+        self.lines.extend(lines);
+        self.ranges.push(start..self.lines.len() as u32);
+    }
+
+    /// The lines of an entry, as ids.
+    pub fn line_ids(&self, entry: usize) -> impl DoubleEndedIterator<Item = LineId> + use<> {
+        self.ranges[entry].clone().map(LineId)
+    }
+
+    /// The lines of an entry.
+    pub fn lines_of(&self, entry: usize) -> &[Line] {
+        let range = &self.ranges[entry];
+        &self.lines[range.start as usize..range.end as usize]
+    }
+
+    /// A line by its id.
+    pub fn line(&self, id: LineId) -> &Line {
+        &self.lines[id.index()]
+    }
+
+    /// `file:line` of a line, `??:0` when unknown.
+    pub fn location(&self, line: &Line) -> String {
+        if line.file == NameId::EMPTY {
+            "??:0".into()
+        } else {
+            format!("{}:{}", self.names.text(line.file), line.line)
+        }
+    }
+}

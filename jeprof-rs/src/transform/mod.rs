@@ -1,0 +1,153 @@
+//! Which stacks and frames a report sees: allocator frames cut off, filters applied, negative differences dropped.
+//!
+//! Stacks are handed out one by one in a reused buffer; a profile of a million stacks is never copied.
+
+mod allocator_frames;
+
+use std::collections::HashSet;
+
+use regex::Regex;
+
+use crate::cli::plan::{Frames, Negative, Plan};
+use crate::model::{FrameId, Place, Profile};
+use crate::symbolize::symbols::{LineId, Symbols};
+use allocator_frames::AllocatorFrames;
+
+/// A profile as a report sees it.
+pub struct View<'a> {
+    profile: &'a Profile,
+    symbols: &'a Symbols,
+    plan: &'a Plan,
+    /// Per line: whether it is the allocator's.
+    allocator: Vec<bool>,
+    /// Per line: whether `--focus` matches; empty without it.
+    focused: Vec<bool>,
+    /// Per line: whether `--ignore` matches; empty without it.
+    ignored: Vec<bool>,
+    /// Per line: its frame.
+    frame_of: Vec<FrameId>,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+}
+
+impl<'a> View<'a> {
+    /// Prepares the answers for every line once, so that walking is only array look-ups.
+    pub fn new(profile: &'a Profile, symbols: &'a Symbols, plan: &'a Plan) -> View<'a> {
+        let mut frame_of = Vec::with_capacity(symbols.lines.len());
+        for id in profile.frame_ids() {
+            frame_of.extend(symbols.line_ids(id.index()).map(|_| id));
+        }
+        let mut warnings = Vec::new();
+        let allocator = match plan.frames {
+            Frames::All => vec![false; symbols.lines.len()],
+            Frames::Program => allocator_lines(profile, symbols, &frame_of, &mut warnings),
+        };
+        let matches = |pattern: &Option<Regex>| match pattern {
+            Some(pattern) => matching_lines(profile, symbols, &frame_of, pattern),
+            None => Vec::new(),
+        };
+        let (focused, ignored) = (matches(&plan.focus), matches(&plan.ignore));
+        View { profile, symbols, plan, allocator, focused, ignored, frame_of, warnings }
+    }
+
+    /// The names.
+    pub fn symbols(&self) -> &'a Symbols {
+        self.symbols
+    }
+
+    /// The frame that a line belongs to.
+    pub fn frame_of(&self, line: LineId) -> FrameId {
+        self.frame_of[line.index()]
+    }
+
+    /// The look-up address of a line's frame.
+    pub fn address_of(&self, line: LineId) -> u64 {
+        self.profile.frames[self.frame_of(line).index()].address
+    }
+
+    /// Sum over all stacks, before filters.
+    pub fn total(&self) -> f64 {
+        self.profile.stacks.iter().map(|stack| self.figure(stack)).sum()
+    }
+
+    /// Hands over each stack that the filters leave, expanded to lines, leaf first, with its figure. Stacks without
+    /// frames are left out, those whose figure is zero too.
+    pub fn walk(&self, mut visit: impl FnMut(&[LineId], f64)) {
+        let mut lines: Vec<LineId> = Vec::new();
+        for stack in &self.profile.stacks {
+            let figure = self.figure(stack);
+            if figure == 0.0 {
+                continue;
+            }
+            lines.clear();
+            lines.extend(stack.frames.iter().flat_map(|frame| self.symbols.line_ids(frame.index())));
+            let shown = &lines[self.cut(&lines)..];
+            let any = |matches: &[bool]| shown.iter().any(|line| matches[line.index()]);
+            if shown.is_empty()
+                || (self.plan.focus.is_some() && !any(&self.focused))
+                || (self.plan.ignore.is_some() && any(&self.ignored))
+            {
+                continue;
+            }
+            visit(shown, figure);
+        }
+    }
+
+    /// How many lines at the leaf end are the allocator's: all up to the outermost that is. A stack that would
+    /// vanish keeps its outermost line.
+    fn cut(&self, lines: &[LineId]) -> usize {
+        let outermost = lines.iter().rposition(|line| self.allocator[line.index()]);
+        outermost.map_or(0, |outermost| (outermost + 1).min(lines.len() - 1))
+    }
+
+    fn figure(&self, stack: &crate::model::Stack) -> f64 {
+        let figure = stack.figures.get(self.plan.metric);
+        if figure < 0.0 && self.plan.negative == Negative::Drop { 0.0 } else { figure }
+    }
+}
+
+fn allocator_lines(
+    profile: &Profile,
+    symbols: &Symbols,
+    frame_of: &[FrameId],
+    warnings: &mut Vec<String>,
+) -> Vec<bool> {
+    let (patterns, problems) = AllocatorFrames::new(&profile.drop_frames);
+    warnings.extend(problems);
+    let by_name: Vec<bool> = symbols.names.texts().map(|name| patterns.has_function(name)).collect();
+    let by_image: Vec<bool> =
+        profile.images.iter().map(|image| AllocatorFrames::has_library(image.name())).collect();
+    symbols
+        .lines
+        .iter()
+        .zip(frame_of)
+        .map(|(line, frame)| {
+            let in_library = match profile.frames[frame.index()].place {
+                Place::Image { image, .. } => by_image[image.index()],
+                Place::Unmapped(_) => false,
+            };
+            in_library || by_name[line.function.index()]
+        })
+        .collect()
+}
+
+/// jeprof's rule: the address, the function or `file:line` matches, anywhere.
+fn matching_lines(profile: &Profile, symbols: &Symbols, frame_of: &[FrameId], pattern: &Regex) -> Vec<bool> {
+    let names: Vec<bool> = symbols.names.texts().map(|name| pattern.is_match(name)).collect();
+    let mut addresses: HashSet<FrameId> = HashSet::new();
+    for (frame, id) in profile.frames.iter().zip(profile.frame_ids()) {
+        if pattern.is_match(&format!("{:016x}", frame.address)) {
+            addresses.insert(id);
+        }
+    }
+    symbols
+        .lines
+        .iter()
+        .zip(frame_of)
+        .map(|(line, frame)| {
+            names[line.function.index()]
+                || addresses.contains(frame)
+                || pattern.is_match(&symbols.location(line))
+        })
+        .collect()
+}
