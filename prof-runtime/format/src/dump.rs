@@ -13,6 +13,13 @@ pub struct Figure {
     pub bytes: f64,
 }
 
+impl Figure {
+    /// Sum of two figures.
+    pub fn plus(self, other: Figure) -> Figure {
+        Figure { objs: self.objs + other.objs, bytes: self.bytes + other.bytes }
+    }
+}
+
 /// One stack of a dump.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StackRow {

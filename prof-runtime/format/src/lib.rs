@@ -9,13 +9,26 @@
 #![warn(missing_docs)]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 pub mod dump;
 pub mod snapshot;
 pub mod unbias;
 pub mod vocab;
 
+pub mod gzip;
 pub mod heap_v2;
 pub mod maps;
 pub mod pprof;
 pub mod text;
+
+mod builder;
+mod lines;
+mod out;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
+#[cfg(test)]
+mod tests;

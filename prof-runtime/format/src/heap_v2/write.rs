@@ -1,0 +1,93 @@
+//! Writes jemalloc's form.
+
+use crate::out::Out;
+use crate::snapshot::{Sink, Snapshot};
+use crate::text::{addresses, maps, pairs};
+use crate::unbias::{for_viewers, split_for_viewers};
+use crate::vocab::{Counts, Tally};
+
+/// Writes `snapshot`. Does not allocate.
+///
+/// # Errors
+/// The first one of `sink`.
+pub fn write<N: Snapshot, S: Sink>(snapshot: &N, sink: &mut S) -> Result<(), S::Error> {
+    let mut out = Out(sink);
+    header(snapshot, &mut out)?;
+    for index in 0..snapshot.stacks() {
+        stack(snapshot, index, &mut out)?;
+    }
+    out.text("\nMAPPED_LIBRARIES:\n")?;
+    maps(snapshot, &mut out)
+}
+
+fn header<N: Snapshot, S: Sink>(snapshot: &N, out: &mut Out<'_, S>) -> Result<(), S::Error> {
+    let facts = snapshot.facts();
+    out.text("heap_v2/")?;
+    out.number(facts.period.max(1))?;
+    out.text("\n")?;
+    let (mut live, mut accum) = (Tally::default(), Tally::default());
+    for index in 0..snapshot.stacks() {
+        let stack = snapshot.stack(index);
+        live = live.plus(stack.live);
+        accum = accum.plus(stack.accum);
+    }
+    let printed = |tally| for_viewers(tally, facts.period);
+    let accumulated = |tally| if facts.accum { printed(tally) } else { Counts::default() };
+    line(out, None, printed(live), accumulated(accum), b"")?;
+    for index in 0..snapshot.threads() {
+        let thread = snapshot.thread(index);
+        let (live, accum) = (printed(thread.live), accumulated(thread.accum));
+        if live.objs != 0 || accum.objs != 0 {
+            line(out, Some(thread.uid), live, accum, thread.name)?;
+        }
+    }
+    Ok(())
+}
+
+fn stack<N: Snapshot, S: Sink>(snapshot: &N, index: usize, out: &mut Out<'_, S>) -> Result<(), S::Error> {
+    let facts = snapshot.facts();
+    let both = |live: Tally, accum: Tally| {
+        let accum = if facts.accum { accum } else { Tally::default() };
+        let lines =
+            split_for_viewers(live, facts.period).into_iter().zip(split_for_viewers(accum, facts.period));
+        lines.filter(|(live, accum)| live.objs != 0 || accum.objs != 0)
+    };
+    let stack = snapshot.stack(index);
+    for (nth, (live, accum)) in both(stack.live, stack.accum).enumerate() {
+        out.text("@")?;
+        addresses(snapshot, stack.frames, out)?;
+        out.text("\n")?;
+        line(out, None, live, accum, b"")?;
+        // All shares follow the first: a thread may need one pair where the stack needs two, and the reverse.
+        for part in 0..if nth == 0 { stack.parts } else { 0 } {
+            let part = snapshot.part(index, part);
+            let uid = snapshot.thread(part.thread).uid;
+            for (live, accum) in both(part.live, part.accum) {
+                line(out, Some(uid), live, accum, b"")?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `  tUID: n: s [N: S] NAME`, `t*` for all threads.
+fn line<S: Sink>(
+    out: &mut Out<'_, S>,
+    uid: Option<u64>,
+    live: Counts,
+    accum: Counts,
+    name: &[u8],
+) -> Result<(), S::Error> {
+    out.text("  t")?;
+    match uid {
+        Some(uid) => out.number(uid)?,
+        None => out.text("*")?,
+    }
+    out.text(": ")?;
+    pairs(out, live, accum)?;
+    if !name.is_empty() {
+        out.text(" ")?;
+        out.one_line(name)?;
+    }
+    out.text("\n")
+}

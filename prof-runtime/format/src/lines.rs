@@ -1,0 +1,181 @@
+//! Line by line through a text dump, with places for error messages.
+
+use alloc::{format, string::String, vec::Vec};
+
+use crate::builder::Builder;
+use crate::dump::ReadError;
+use crate::maps;
+
+/// One line, without its end and without blanks around it (jeprof strips both).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Line<'a> {
+    pub(crate) text: &'a [u8],
+    /// Byte offset of its first byte in the file.
+    pub(crate) offset: usize,
+    /// From 1.
+    pub(crate) number: usize,
+    /// Whether a newline ended it: a file that was cut off ends in a line without one.
+    pub(crate) ended: bool,
+}
+
+impl Line<'_> {
+    pub(crate) fn broken(&self, field: &'static str, what: impl Into<String>) -> ReadError {
+        ReadError::Broken { offset: self.offset, line: self.number, field, what: what.into() }
+    }
+}
+
+/// The lines of a file.
+pub(crate) struct Lines<'a> {
+    bytes: &'a [u8],
+    offset: usize,
+    number: usize,
+}
+
+impl<'a> Lines<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Lines<'a> {
+        Lines { bytes, offset: 0, number: 0 }
+    }
+
+    /// The place just past the last line, for what is missing there.
+    pub(crate) fn end(&self) -> Line<'a> {
+        Line { text: &[], offset: self.offset, number: self.number.max(1), ended: true }
+    }
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = Line<'a>;
+
+    fn next(&mut self) -> Option<Line<'a>> {
+        let rest = &self.bytes[self.offset..];
+        if rest.is_empty() {
+            return None;
+        }
+        let end = rest.iter().position(|byte| *byte == b'\n');
+        let text = rest[..end.unwrap_or(rest.len())].trim_ascii();
+        self.number += 1;
+        let line = Line { text, offset: self.offset, number: self.number, ended: end.is_some() };
+        self.offset += end.map_or(rest.len(), |end| end + 1);
+        Some(line)
+    }
+}
+
+/// A place inside a line.
+#[derive(Clone, Copy)]
+pub(crate) struct Cursor<'a>(pub(crate) &'a [u8]);
+
+impl<'a> Cursor<'a> {
+    pub(crate) fn skip_blanks(&mut self) {
+        self.0 = self.0.trim_ascii_start();
+    }
+
+    /// Takes `expected` after any blanks.
+    pub(crate) fn eat(&mut self, expected: &[u8]) -> Option<()> {
+        self.skip_blanks();
+        self.0 = self.0.strip_prefix(expected)?;
+        Some(())
+    }
+
+    /// Takes a decimal number after any blanks; `None` without digits or past 64 bits.
+    pub(crate) fn number(&mut self) -> Option<u64> {
+        self.skip_blanks();
+        let digits = self.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let (number, rest) = self.0.split_at(digits);
+        self.0 = rest;
+        decimal(number)
+    }
+
+    /// Takes `n: s [N: S]`.
+    pub(crate) fn pairs(&mut self) -> Option<Pairs> {
+        let live = (self.number()?, self.eat(b":").and_then(|()| self.number())?);
+        self.eat(b"[")?;
+        let accum = (self.number()?, self.eat(b":").and_then(|()| self.number())?);
+        self.eat(b"]")?;
+        Some(Pairs { live, accum })
+    }
+
+    /// Takes everything up to the next blank, after any blanks; empty at the end.
+    pub(crate) fn word(&mut self) -> &'a [u8] {
+        self.skip_blanks();
+        let length = self.0.iter().take_while(|byte| !byte.is_ascii_whitespace()).count();
+        let (word, rest) = self.0.split_at(length);
+        self.0 = rest;
+        word
+    }
+}
+
+/// Objects and bytes, live and accumulated, as printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Pairs {
+    pub(crate) live: (u64, u64),
+    pub(crate) accum: (u64, u64),
+}
+
+/// All digits, at least one, at most 64 bits.
+pub(crate) fn decimal(digits: &[u8]) -> Option<u64> {
+    number_in(digits, 10)
+}
+
+/// Hex digits, at least one, at most 64 bits.
+pub(crate) fn hex(digits: &[u8]) -> Option<u64> {
+    number_in(digits, 16)
+}
+
+fn number_in(digits: &[u8], base: u32) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0u64, |number, digit| {
+        let digit = char::from(*digit).to_digit(base)?;
+        number.checked_mul(base.into())?.checked_add(digit.into())
+    })
+}
+
+/// Readable text of bytes from the file.
+pub(crate) fn string(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The addresses of a stack line, leaf first, into frames: 1 is taken from every address but the leaf, which names a
+/// call, so that each lies inside the calling instruction (a writer that leaves allocator frames out has lowered the
+/// leaf already). The single address 0 stands for a stack without frames.
+pub(crate) fn stack(line: &Line<'_>, addresses: &[u8], into: &mut Builder) -> Result<Vec<u32>, ReadError> {
+    let mut cursor = Cursor(addresses);
+    let mut frames = Vec::new();
+    if addresses.trim_ascii() == b"0x0" {
+        return Ok(frames);
+    }
+    loop {
+        let word = cursor.word();
+        if word.is_empty() {
+            return Ok(frames);
+        }
+        let digits = word.strip_prefix(b"0x").unwrap_or(word);
+        let address = hex(digits)
+            .ok_or_else(|| line.broken("address", format!("`{}` is not a hex address", string(word))))?;
+        let lookup = if frames.is_empty() { address } else { address.saturating_sub(1) };
+        frames.push(into.frame(lookup));
+    }
+}
+
+/// Whether this line starts the copy of the process map.
+pub(crate) fn starts_maps(line: &Line<'_>) -> bool {
+    line.text == b"MAPPED_LIBRARIES:" || line.text.starts_with(b"--- Memory map:")
+}
+
+/// Reads the map section. The last line may be cut off: what a map line says is not what makes a total wrong.
+/// Returns whether a line `# end` closed the section.
+pub(crate) fn maps(lines: &mut Lines<'_>, into: &mut Builder) -> bool {
+    let mut joined = maps::Joined::default();
+    let mut closed = false;
+    for line in lines {
+        if line.text == b"# end" {
+            closed = line.ended;
+        } else if !line.ended {
+            into.warn(format!("line {}: the memory map is cut off", line.number));
+        } else if let Some(row) = maps::parse_line(line.text) {
+            joined.push(row);
+        }
+    }
+    into.dump.maps = joined.finish();
+    closed
+}

@@ -1,0 +1,30 @@
+//! profile.proto, the format of Go pprof, Pyroscope, Parca, speedscope and Perfetto. Uncompressed here.
+//!
+//! * Sample types `alloc_objects/count alloc_space/bytes inuse_objects/count inuse_space/bytes`, the first two only
+//!   with `prof_accum`; `default_sample_type` is `inuse_space`. Values are un-sampled.
+//! * One sample per stack and thread, with the labels `thread` (the name, or `thread-UID` for one without),
+//!   `thread_uid` and `bytes` (mean object size).
+//! * Mappings carry real bounds, offsets and build ids, the program first, so that every viewer can symbolize.
+//!   Location ids are address indices plus one, mapping ids module indices plus one; addresses are lowered by one.
+//! * The string table comes last and its last string is referred to, so a file that was cut off has an index out of
+//!   range.
+//!
+//! Source: google/pprof `proto/profile.proto`; Go `src/runtime/pprof/protomem.go` for the names.
+
+mod fields;
+mod read;
+mod wire;
+mod write;
+
+pub use read::read;
+pub use write::write;
+
+/// Functions that stand for allocating as such: pprof cuts a stack above the one nearest its root, so that what
+/// called it is the leaf. Matched in full against a name cut at its first `(`.
+pub const DROP_FRAMES: &str = concat!(
+    "(_rjem_|je_|_rjem_je_)?(malloc|calloc|realloc|memalign|posix_memalign|aligned_alloc|valloc|pvalloc|",
+    "reallocarray|mallocx|rallocx|xallocx)|",
+    "operator new(\\[\\])?|",
+    "__rust_alloc|__rust_alloc_zeroed|__rust_realloc|__rdl_.*|__rg_.*|",
+    "<?alloc::alloc::.*|<?alloc::raw_vec::.*"
+);

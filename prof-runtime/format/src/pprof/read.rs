@@ -1,0 +1,428 @@
+//! Reads profile.proto, uncompressed, from any writer.
+
+use alloc::{collections::BTreeMap, format, string::String, vec, vec::Vec};
+
+use super::fields::{function, label, line, location, mapping, profile, sample, value_type};
+use super::wire::{Fields, Malformed, Value, numbers};
+use crate::builder::Builder;
+use crate::dump::{Dump, Figure, Frame, MapRow, NamedFrame, ReadError};
+use crate::vocab::{BuildId, Format};
+
+/// Bytes of function and file names that all frames together may hold, beyond 16 for each byte of the file. Names
+/// are shared in the file and copied into every frame, so a small file could ask for any amount of memory.
+const NAMES_MAX: usize = 64 << 20;
+
+/// Reads a profile.
+///
+/// Fields of no use here are skipped. Columns are found by name (`inuse_space` or `space`, `inuse_objects` or
+/// `objects`, `alloc_space`, `alloc_objects`); without live ones [`Dump::has_live`] is false.
+///
+/// # Errors
+/// [`ReadError::NotThisFormat`] unless the file begins with fields of a profile: a sample type, a sample or an empty
+/// first string that is well-formed, before anything that is not.
+pub fn read(bytes: &[u8]) -> Result<Dump, ReadError> {
+    let tables = Tables::collect(bytes)?;
+    Reader::new(&tables, bytes.len()).read()
+}
+
+/// A message of a top-level field with its offset in the file.
+#[derive(Clone, Copy)]
+struct Part<'a> {
+    bytes: &'a [u8],
+    offset: usize,
+}
+
+/// Why a part cannot be read; [`Part::broken`] adds where it is.
+enum Fault {
+    Wire(Malformed),
+    Content(String),
+}
+
+impl From<Malformed> for Fault {
+    fn from(malformed: Malformed) -> Fault {
+        Fault::Wire(malformed)
+    }
+}
+
+impl From<String> for Fault {
+    fn from(what: String) -> Fault {
+        Fault::Content(what)
+    }
+}
+
+impl<'a> Part<'a> {
+    fn broken(self, field: &'static str, fault: Fault) -> ReadError {
+        match fault {
+            Fault::Wire(Malformed { offset, what }) => {
+                ReadError::Broken { offset: self.offset + offset, line: 0, field, what: what.into() }
+            }
+            Fault::Content(what) => ReadError::Broken { offset: self.offset, line: 0, field, what },
+        }
+    }
+
+    /// Hands every field to `each`; names `field` in errors.
+    fn walk(
+        self,
+        field: &'static str,
+        mut each: impl FnMut(u32, Value<'a>) -> Result<(), Fault>,
+    ) -> Result<(), ReadError> {
+        Fields::new(self.bytes)
+            .try_for_each(|entry| {
+                let (number, value) = entry?;
+                each(number, value)
+            })
+            .map_err(|fault| self.broken(field, fault))
+    }
+
+    /// The numbers of plain fields by field number; others stay 0.
+    fn numbers<const N: usize>(self, field: &'static str) -> Result<[u64; N], ReadError> {
+        let mut found = [0; N];
+        self.walk(field, |number, value| {
+            if let (Some(place), Value::Number(value)) = (found.get_mut(number as usize), value) {
+                *place = value;
+            }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+}
+
+/// The plain fields of a message within a part, by field number; others stay 0.
+fn nested_numbers<const N: usize>(bytes: &[u8]) -> Result<[u64; N], Fault> {
+    let mut found = [0; N];
+    for entry in Fields::new(bytes) {
+        // The offset within the inner message would be taken for one within the part.
+        let (number, value) = entry.map_err(|malformed| Fault::Content(malformed.what.into()))?;
+        if let (Some(place), Value::Number(value)) = (found.get_mut(number as usize), value) {
+            *place = value;
+        }
+    }
+    Ok(found)
+}
+
+/// The file taken apart by top-level field, in whatever order they came.
+#[derive(Default)]
+struct Tables<'a> {
+    sample_types: Vec<Part<'a>>,
+    samples: Vec<Part<'a>>,
+    mappings: Vec<Part<'a>>,
+    locations: Vec<Part<'a>>,
+    functions: Vec<Part<'a>>,
+    strings: Vec<&'a [u8]>,
+    period_type: Option<Part<'a>>,
+    /// Plain fields by number.
+    plain: [u64; profile::DEFAULT_SAMPLE_TYPE as usize + 1],
+}
+
+impl<'a> Tables<'a> {
+    fn collect(bytes: &'a [u8]) -> Result<Tables<'a>, ReadError> {
+        let mut tables = Tables::default();
+        let mut fields = Fields::new(bytes);
+        let mut claimed = false;
+        while let Some(field) = fields.next() {
+            let end = fields.offset();
+            match field {
+                Ok((number, Value::Bytes(bytes))) => {
+                    let part = Part { bytes, offset: end - bytes.len() };
+                    claimed |= claims(number, part);
+                    if !claimed && number == profile::SAMPLE_TYPE {
+                        return Err(ReadError::NotThisFormat);
+                    }
+                    match number {
+                        profile::SAMPLE_TYPE => tables.sample_types.push(part),
+                        profile::SAMPLE => tables.samples.push(part),
+                        profile::MAPPING => tables.mappings.push(part),
+                        profile::LOCATION => tables.locations.push(part),
+                        profile::FUNCTION => tables.functions.push(part),
+                        profile::STRING_TABLE => tables.strings.push(bytes),
+                        profile::PERIOD_TYPE => tables.period_type = Some(part),
+                        _ => {}
+                    }
+                }
+                Ok((number, Value::Number(value))) => {
+                    if let Some(place) = tables.plain.get_mut(number as usize) {
+                        *place = value;
+                    }
+                }
+                Err(_) if !claimed => return Err(ReadError::NotThisFormat),
+                Err(malformed) => {
+                    let whole = Part { bytes, offset: 0 };
+                    return Err(whole.broken("profile", Fault::Wire(malformed)));
+                }
+            }
+        }
+        // A profile without columns says nothing, so it is more likely something else.
+        if claimed && !tables.sample_types.is_empty() { Ok(tables) } else { Err(ReadError::NotThisFormat) }
+    }
+}
+
+/// Whether this field makes it credible that the file is a profile.
+fn claims(number: u32, part: Part<'_>) -> bool {
+    let mut fields = Fields::new(part.bytes);
+    match number {
+        profile::SAMPLE_TYPE => {
+            let known = |field| matches!(field, Ok((value_type::TYPE | value_type::UNIT, Value::Number(_))));
+            !part.bytes.is_empty() && fields.all(known)
+        }
+        profile::SAMPLE => {
+            let known = |field| matches!(field, Ok((sample::LOCATION_ID | sample::VALUE | sample::LABEL, _)));
+            !part.bytes.is_empty() && fields.all(known)
+        }
+        profile::STRING_TABLE => part.bytes.is_empty(),
+        _ => false,
+    }
+}
+
+/// Where the columns are among a sample's values.
+#[derive(Default)]
+struct Columns {
+    count: usize,
+    live_objs: Option<usize>,
+    live_bytes: Option<usize>,
+    accum_objs: Option<usize>,
+    accum_bytes: Option<usize>,
+}
+
+struct Function {
+    names: NamedFrame,
+    size: usize,
+}
+
+struct Reader<'t, 'a> {
+    tables: &'t Tables<'a>,
+    into: Builder,
+    columns: Columns,
+    functions: BTreeMap<u64, Function>,
+    /// Frame by location id.
+    locations: BTreeMap<u64, u32>,
+    /// Uids given to thread names in files that have no `thread_uid`.
+    thread_names: BTreeMap<String, u64>,
+    names_left: usize,
+}
+
+impl<'t, 'a> Reader<'t, 'a> {
+    fn new(tables: &'t Tables<'a>, size: usize) -> Reader<'t, 'a> {
+        Reader {
+            tables,
+            into: Builder::new(Format::Pprof),
+            columns: Columns::default(),
+            functions: BTreeMap::new(),
+            locations: BTreeMap::new(),
+            thread_names: BTreeMap::new(),
+            names_left: NAMES_MAX.saturating_add(size.saturating_mul(16)),
+        }
+    }
+
+    fn read(mut self) -> Result<Dump, ReadError> {
+        let tables = self.tables;
+        self.columns()?;
+        self.plain_fields()?;
+        tables.mappings.iter().try_for_each(|part| self.mapping(*part))?;
+        tables.functions.iter().try_for_each(|part| self.function(*part))?;
+        tables.locations.iter().try_for_each(|part| self.location(*part))?;
+        tables.samples.iter().try_for_each(|part| self.sample(*part))?;
+        // By convention the program comes first; profiles without maps have one nameless mapping.
+        let first = self.into.dump.maps.first();
+        self.into.dump.program = first.map(|row| row.path.clone()).filter(|path| !path.is_empty());
+        Ok(self.into.finish())
+    }
+
+    fn string(&self, index: u64) -> Result<&'a [u8], Fault> {
+        let strings = &self.tables.strings;
+        let found = usize::try_from(index).ok().and_then(|index| strings.get(index));
+        found.copied().ok_or_else(|| {
+            let count = strings.len();
+            Fault::Content(format!(
+                "string {index} of {count}: the file is cut off or its string table is damaged"
+            ))
+        })
+    }
+
+    fn text(&self, index: u64) -> Result<String, Fault> {
+        self.string(index).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+    }
+
+    fn columns(&mut self) -> Result<(), ReadError> {
+        for (place, part) in self.tables.sample_types.iter().enumerate() {
+            const FIELD: &str = "sample_type";
+            let values = part.numbers::<3>(FIELD)?;
+            let name =
+                self.string(values[value_type::TYPE as usize]).map_err(|fault| part.broken(FIELD, fault))?;
+            let columns = &mut self.columns;
+            let column = match name {
+                b"inuse_space" | b"space" => &mut columns.live_bytes,
+                b"inuse_objects" | b"objects" => &mut columns.live_objs,
+                b"alloc_space" => &mut columns.accum_bytes,
+                b"alloc_objects" => &mut columns.accum_objs,
+                _ => continue,
+            };
+            column.get_or_insert(place);
+        }
+        self.columns.count = self.tables.sample_types.len();
+        self.into.dump.has_live = self.columns.live_bytes.is_some() || self.columns.live_objs.is_some();
+        self.into.dump.has_accum = self.columns.accum_bytes.is_some() || self.columns.accum_objs.is_some();
+        Ok(())
+    }
+
+    fn plain_fields(&mut self) -> Result<(), ReadError> {
+        let plain = &self.tables.plain;
+        let whole = Part { bytes: &[], offset: 0 };
+        let index = plain[profile::DROP_FRAMES as usize];
+        if index != 0 {
+            self.into.dump.drop_frames =
+                self.text(index).map_err(|fault| whole.broken("drop_frames", fault))?;
+        }
+        // Comments are for people, but one that points nowhere shows that the file was cut off.
+        self.string(plain[profile::COMMENT as usize]).map_err(|fault| whole.broken("comment", fault))?;
+        self.into.dump.time_nanos = plain[profile::TIME_NANOS as usize];
+        self.into.dump.duration_nanos = plain[profile::DURATION_NANOS as usize];
+        if let Some(part) = self.tables.period_type {
+            const FIELD: &str = "period_type";
+            let values = part.numbers::<3>(FIELD)?;
+            let unit =
+                self.string(values[value_type::UNIT as usize]).map_err(|fault| part.broken(FIELD, fault))?;
+            if unit == b"bytes" {
+                self.into.dump.period = plain[profile::PERIOD as usize];
+            }
+        }
+        Ok(())
+    }
+
+    fn mapping(&mut self, part: Part<'a>) -> Result<(), ReadError> {
+        const FIELD: &str = "mapping";
+        let values = part.numbers::<7>(FIELD)?;
+        let text = |index: u32| self.text(values[index as usize]).map_err(|fault| part.broken(FIELD, fault));
+        let (path, build_id) = (text(mapping::FILENAME)?, text(mapping::BUILD_ID)?);
+        if values[mapping::ID as usize] == 0 {
+            return Err(part.broken(FIELD, Fault::Content("id 0 is not allowed".into())));
+        }
+        let kept = path.strip_suffix(" (deleted)");
+        self.into.dump.maps.push(MapRow {
+            start: values[mapping::START as usize],
+            end: values[mapping::LIMIT as usize],
+            file_offset: values[mapping::OFFSET as usize],
+            deleted: kept.is_some(),
+            path: kept.unwrap_or(&path).into(),
+            build_id: BuildId::from_hex(build_id.as_bytes()).unwrap_or_default(),
+        });
+        Ok(())
+    }
+
+    fn function(&mut self, part: Part<'a>) -> Result<(), ReadError> {
+        const FIELD: &str = "function";
+        let values = part.numbers::<5>(FIELD)?;
+        let text = |index: u32| self.text(values[index as usize]).map_err(|fault| part.broken(FIELD, fault));
+        let names = NamedFrame {
+            function: text(function::NAME)?,
+            linkage: text(function::SYSTEM_NAME)?,
+            file: text(function::FILENAME)?,
+            line: 0,
+        };
+        let size = names.function.len() + names.linkage.len() + names.file.len() + size_of::<NamedFrame>();
+        // Functions share strings, so they can ask for as much as frames can.
+        self.pay_for_names(size).map_err(|fault| part.broken(FIELD, fault))?;
+        self.functions.insert(values[function::ID as usize], Function { names, size });
+        Ok(())
+    }
+
+    fn pay_for_names(&mut self, size: usize) -> Result<(), Fault> {
+        let left = self.names_left.checked_sub(size);
+        self.names_left = left.ok_or_else(|| {
+            Fault::Content("names take far more room than a file of this size explains".into())
+        })?;
+        Ok(())
+    }
+
+    fn location(&mut self, part: Part<'a>) -> Result<(), ReadError> {
+        const FIELD: &str = "location";
+        let (mut id, mut frame) = (0, Frame::default());
+        part.walk(FIELD, |number, value| {
+            match (number, value) {
+                (location::ID, Value::Number(value)) => id = value,
+                (location::ADDRESS, Value::Number(value)) => frame.address = value,
+                (location::LINE, Value::Bytes(bytes)) => {
+                    let values = nested_numbers::<3>(bytes)?;
+                    let id = values[line::FUNCTION_ID as usize];
+                    let Some(function) = self.functions.get(&id) else {
+                        return Err(Fault::Content(format!(
+                            "its line refers to function {id}, which is missing"
+                        )));
+                    };
+                    let line = u32::try_from(values[line::LINE as usize]).unwrap_or(0);
+                    let names = NamedFrame { line, ..function.names.clone() };
+                    let size = function.size;
+                    self.pay_for_names(size)?;
+                    frame.names.push(names);
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        if id == 0 {
+            return Err(part.broken(FIELD, Fault::Content("id 0 is not allowed".into())));
+        }
+        let table = &mut self.into.dump.frame_table;
+        let index = table.len() as u32;
+        table.push(frame);
+        match self.locations.insert(id, index) {
+            None => Ok(()),
+            Some(_) => Err(part.broken(FIELD, Fault::Content(format!("id {id} appears twice")))),
+        }
+    }
+
+    fn sample(&mut self, part: Part<'a>) -> Result<(), ReadError> {
+        const FIELD: &str = "sample";
+        let mut frames = vec![];
+        let mut values: Vec<i64> = vec![];
+        let mut labels: Vec<&'a [u8]> = vec![];
+        part.walk(FIELD, |number, value| match (number, value) {
+            (sample::LOCATION_ID, value) => numbers(value, |id| {
+                let frame = self.locations.get(&id);
+                frames.push(*frame.ok_or_else(|| format!("it refers to location {id}, which is missing"))?);
+                Ok(())
+            }),
+            (sample::VALUE, value) => numbers(value, |number| {
+                values.push(number as i64);
+                Ok(())
+            }),
+            (sample::LABEL, Value::Bytes(bytes)) => {
+                labels.push(bytes);
+                Ok(())
+            }
+            _ => Ok(()),
+        })?;
+        let columns = &self.columns;
+        if values.len() != columns.count {
+            let what = format!("{} values for {} sample types", values.len(), columns.count);
+            return Err(part.broken(FIELD, Fault::Content(what)));
+        }
+        let value = |column: Option<usize>| column.map_or(0.0, |column| values[column] as f64);
+        let live = Figure { objs: value(columns.live_objs), bytes: value(columns.live_bytes) };
+        let accum = Figure { objs: value(columns.accum_objs), bytes: value(columns.accum_bytes) };
+        let thread = self.thread(&labels).map_err(|fault| part.broken("label", fault))?;
+        let frames = self.into.stack(&frames);
+        self.into.add(frames, thread, live, accum);
+        Ok(())
+    }
+
+    /// Uid of the thread that the labels name.
+    fn thread(&mut self, labels: &[&[u8]]) -> Result<Option<u64>, Fault> {
+        let (mut name, mut uid) = (None, None);
+        for bytes in labels {
+            let values = nested_numbers::<5>(bytes)?;
+            match self.string(values[label::KEY as usize])? {
+                b"thread" => name = Some(self.text(values[label::STR as usize])?),
+                b"thread_uid" => uid = Some(values[label::NUM as usize]),
+                _ => {}
+            }
+        }
+        let Some(name) = name else { return Ok(uid) };
+        let next = self.thread_names.len() as u64;
+        let uid = match uid {
+            Some(uid) => uid,
+            None => *self.thread_names.entry(name.clone()).or_insert(next),
+        };
+        self.into.thread(uid, &name);
+        Ok(Some(uid))
+    }
+}

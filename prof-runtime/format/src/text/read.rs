@@ -1,0 +1,233 @@
+//! Reads the text form, ours and that of other writers.
+
+use alloc::format;
+
+use super::MARK;
+use crate::builder::Builder;
+use crate::dump::{Dump, Figure, ReadError};
+use crate::lines::{self, Cursor, Line, Lines, Pairs, hex, string};
+use crate::unbias::scale;
+use crate::vocab::{BuildId, Format};
+
+/// How figures of one file are un-sampled. The word after `@` decides, by jeprof's rules.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Sampling {
+    /// As they are: `heapprofile`, growth and fragmentation profiles, or no word and unequal pairs.
+    Exact,
+    /// `heap_v2/R`, `heapz_v2/R`: the formula of [`scale`].
+    V2(u64),
+    /// `heap/K` with `R = K/2`, or no word and equal pairs: tcmalloc before 2008 sampled every R-th byte.
+    EveryNth(u64),
+}
+
+impl Sampling {
+    fn of(word: &[u8], number: Option<u64>, pairs: Pairs) -> Sampling {
+        /// The distance of writers that do not say theirs.
+        const DEFAULT: u64 = 128 << 10;
+        let has = |part: &[u8]| word.windows(part.len()).any(|window| window == part);
+        let or_default = |period| if period == 0 { DEFAULT } else { period };
+        let number = number.unwrap_or(0);
+        if word.is_empty() {
+            if pairs.live == pairs.accum { Sampling::EveryNth(DEFAULT) } else { Sampling::Exact }
+        } else if word == b"heapprofile" || !has(b"heap") {
+            Sampling::Exact
+        } else if has(b"_v2") {
+            Sampling::V2(or_default(number))
+        } else {
+            Sampling::EveryNth(or_default(number / 2))
+        }
+    }
+
+    fn period(self) -> u64 {
+        match self {
+            Sampling::Exact => 1,
+            Sampling::V2(period) | Sampling::EveryNth(period) => period,
+        }
+    }
+
+    fn figure(self, (objs, bytes): (u64, u64)) -> Figure {
+        let plain = Figure { objs: objs as f64, bytes: bytes as f64 };
+        match self {
+            Sampling::Exact => plain,
+            Sampling::V2(period) => scale(objs, bytes, period),
+            Sampling::EveryNth(period) => {
+                let ratio = plain.bytes / plain.objs / period as f64;
+                // Not below 1, and not a number for empty or exact figures: left as they are.
+                if ratio > 0.0 && ratio < 1.0 {
+                    Figure { objs: plain.objs / ratio, bytes: plain.bytes / ratio }
+                } else {
+                    plain
+                }
+            }
+        }
+    }
+}
+
+/// Reads a gperftools heap profile, from us or from another writer.
+///
+/// Lines of no known kind are left out with a warning, as jeprof does. Lines of the same stack are added up. Without
+/// the memory map (older writers) only the end of the file in the middle of a line is an error; a file of ours that
+/// does not close with its `# end` is one wherever it was cut.
+///
+/// # Errors
+/// [`ReadError::NotThisFormat`] unless the first line contains `heap profile:`.
+pub fn read(bytes: &[u8]) -> Result<Dump, ReadError> {
+    const NAME: &[u8] = b"heap profile:";
+    let mut lines = Lines::new(bytes);
+    let first = lines.next().ok_or(ReadError::NotThisFormat)?;
+    let name = first.text.windows(NAME.len()).position(|window| window == NAME);
+    let header = &first.text[name.ok_or(ReadError::NotThisFormat)? + NAME.len()..];
+    let mut cursor = Cursor(header);
+    let pairs = cursor.pairs().ok_or_else(|| {
+        first.broken("header", "`heap profile:` is not followed by `objects: bytes [objects: bytes]`")
+    })?;
+    let (word, number) = type_word(&mut cursor, &first)?;
+    let sampling = Sampling::of(word, number, pairs);
+
+    let mut into = Builder::new(Format::Text);
+    into.dump.period = sampling.period();
+    into.dump.has_accum = pairs.accum != (0, 0) && pairs.accum != pairs.live;
+    let mut ours = Extras::default();
+    let mut last = None;
+    let mut has_maps = false;
+    for line in lines.by_ref() {
+        if lines::starts_maps(&line) {
+            has_maps = true;
+            break;
+        }
+        if let Some(comment) = line.text.strip_prefix(b"#") {
+            ours.take(comment.trim_ascii(), &line, &mut into);
+        } else if !line.text.is_empty() {
+            sample(&line, sampling, &mut ours, &mut into)?;
+        }
+        last = Some(line);
+    }
+    let closed = has_maps && lines::maps(&mut lines, &mut into);
+    if ours.announced && !closed {
+        return Err(lines
+            .end()
+            .broken("end of file", "the dump is cut off: its closing line `# end` is missing"));
+    }
+    if let Some(last) = last.filter(|last| !has_maps && !last.ended) {
+        return Err(
+            last.broken("sample line", "the dump is cut off inside this line, and the memory map is missing")
+        );
+    }
+    if !has_maps {
+        into.warn("there is no memory map: addresses cannot be told apart by file".into());
+    }
+    ours.finish(&mut into);
+    Ok(into.finish())
+}
+
+/// The word and number of `@ word/number`, both optional.
+fn type_word<'a>(cursor: &mut Cursor<'a>, line: &Line<'_>) -> Result<(&'a [u8], Option<u64>), ReadError> {
+    if cursor.eat(b"@").is_none() {
+        return Ok((&[], None));
+    }
+    let text = cursor.word();
+    let Some(slash) = text.iter().position(|byte| *byte == b'/') else {
+        return Ok((text, None));
+    };
+    let digits = &text[slash + 1..];
+    let number = lines::decimal(digits);
+    if number.is_none() && !digits.is_empty() {
+        return Err(line.broken("sampling distance", format!("`{}` is not a number", string(digits))));
+    }
+    Ok((&text[..slash], number))
+}
+
+/// `n: s [N: S] @ addresses`.
+fn sample(
+    line: &Line<'_>,
+    sampling: Sampling,
+    ours: &mut Extras,
+    into: &mut Builder,
+) -> Result<(), ReadError> {
+    let mut cursor = Cursor(line.text);
+    let (Some(pairs), Some(())) = (cursor.pairs(), cursor.eat(b"@")) else {
+        into.skip(line.number);
+        return Ok(());
+    };
+    let frames = lines::stack(line, cursor.0, into)?;
+    let frames = into.stack(&frames);
+    let accum = if into.dump.has_accum { sampling.figure(pairs.accum) } else { Figure::default() };
+    into.add(frames.clone(), None, sampling.figure(pairs.live), accum);
+    ours.stack = Some(frames);
+    Ok(())
+}
+
+/// What the `#` lines tell. In files of other writers they are comments, whatever they say.
+#[derive(Default)]
+struct Extras {
+    announced: bool,
+    /// The stack to which `# t` lines belong.
+    stack: Option<core::ops::Range<usize>>,
+    build_ids: alloc::vec::Vec<(u64, BuildId)>,
+}
+
+impl Extras {
+    fn take(&mut self, comment: &[u8], line: &Line<'_>, into: &mut Builder) {
+        if comment == MARK.as_bytes() {
+            self.announced = true;
+        } else if self.announced && self.field(comment, into).is_none() {
+            into.skip(line.number);
+        }
+    }
+
+    fn field(&mut self, comment: &[u8], into: &mut Builder) -> Option<()> {
+        let mut rest = Cursor(comment);
+        let name = rest.word();
+        rest.skip_blanks();
+        match name {
+            b"program" => into.dump.program = Some(string(rest.0)),
+            b"time_nanos" => into.dump.time_nanos = rest.number()?,
+            b"duration_nanos" => into.dump.duration_nanos = rest.number()?,
+            b"accum" => into.dump.has_accum = rest.number()? != 0,
+            // Of use to a person only.
+            b"pid" | b"sampled" => {}
+            b"thread" => {
+                let uid = rest.number()?;
+                estimates(&mut rest)?;
+                into.thread(uid, &string(rest.0.trim_ascii()));
+            }
+            b"build-id" => {
+                let id = BuildId::from_hex(rest.word())?;
+                let start = rest.word();
+                self.build_ids.push((hex(start.strip_prefix(b"0x").unwrap_or(start))?, id));
+            }
+            _ => {
+                let uid = lines::decimal(name.strip_prefix(b"t")?)?;
+                let (live, accum) = estimates(&mut rest)?;
+                let frames = self.stack.clone()?;
+                into.add_share(frames, uid, live, accum);
+            }
+        }
+        Some(())
+    }
+
+    fn finish(mut self, into: &mut Builder) {
+        self.build_ids.sort_unstable_by_key(|(start, _)| *start);
+        for row in &mut into.dump.maps {
+            // A joined row may start below the mapping that the id was noted with.
+            let first = self.build_ids.partition_point(|(start, _)| *start < row.start);
+            if let Some((_, id)) = self.build_ids.get(first).filter(|(start, _)| *start < row.end) {
+                row.build_id = *id;
+            }
+        }
+        if into.dump.program.is_none() {
+            into.dump.program = crate::maps::program_of(&into.dump.maps);
+        }
+    }
+}
+
+/// `n s [N S]`.
+fn estimates(cursor: &mut Cursor<'_>) -> Option<(Figure, Figure)> {
+    let mut figure = || Some(Figure { objs: cursor.number()? as f64, bytes: cursor.number()? as f64 });
+    let live = figure()?;
+    cursor.eat(b"[")?;
+    let mut figure = || Some(Figure { objs: cursor.number()? as f64, bytes: cursor.number()? as f64 });
+    let accum = figure()?;
+    cursor.eat(b"]")?;
+    Some((live, accum))
+}
