@@ -22,7 +22,6 @@ unsafe impl Zeroable for *mut u8 {}
 const CHUNK: usize = 256 << 10;
 
 /// A source of metadata memory. All-zero is a valid, empty one.
-#[derive(Default)]
 pub struct Base {
     bump: Mutex<Bump>,
     /// Bytes handed out.
@@ -31,19 +30,27 @@ pub struct Base {
     mapped: AtomicUsize,
 }
 
-#[derive(Default)]
 struct Bump {
     at: usize,
     end: usize,
 }
 
-impl<T: Default> Default for Mutex<T> {
+impl Default for Base {
     fn default() -> Self {
-        Mutex::new(T::default())
+        Base::new()
     }
 }
 
 impl Base {
+    /// Without memory.
+    pub const fn new() -> Base {
+        Base {
+            bump: Mutex::new(Bump { at: 0, end: 0 }),
+            allocated: AtomicUsize::new(0),
+            mapped: AtomicUsize::new(0),
+        }
+    }
+
     /// Zeroed memory of `bytes` bytes at a multiple of `align` (a power of two up to a page), for ever.
     ///
     /// `None` when the kernel has none. Cost: a lock; a system call for each 256 KiB.

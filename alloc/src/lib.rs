@@ -1,2 +1,70 @@
+//! A drop-in for jemalloc in Rust: arenas, thread caches, decay, statistics, and a sampling heap profiler.
+//!
+//! ```
+//! #[global_allocator]
+//! static ALLOC: jealloc::Jealloc = jealloc::Jealloc;
+//! # fn main() {}
+//! ```
+//!
+//! Rooms, bottom to top; a room imports only from those above it in this list (`docs/architecture.md`).
 #![no_std]
-pub mod base; pub mod extent; pub mod os; pub mod page; pub mod relaxed; pub mod size_class; pub mod sync; pub mod units;
+#![warn(missing_docs)]
+
+// Data plane.
+mod arena;
+mod base;
+pub mod entry;
+mod extent;
+mod os;
+mod page;
+mod relaxed;
+mod report;
+mod sampling;
+mod size_class;
+mod sync;
+mod tcache;
+mod thread;
+mod units;
+// Control plane.
+mod boot;
+mod conf;
+pub mod ctl;
+mod fork;
+mod global;
+#[cfg(feature = "prof")]
+mod prof;
+pub mod stats;
+mod tables;
+
+pub use global::Jealloc;
+pub use report::fatal;
+pub use size_class::{usable as usable_of_size, usable_aligned as usable_of_aligned};
+
+/// Version of jemalloc whose interface this is, in its own scheme.
+pub const VERSION: &str = "5.3.1-0-g0";
+const VERSION_C: &core::ffi::CStr = c"5.3.1-0-g0";
+
+/// What the library was built with: the `config.*` switches.
+const CONFIG: [(&str, bool); 12] = [
+    ("cache_oblivious", false),
+    ("debug", cfg!(debug_assertions)),
+    ("fill", false),
+    ("lazy_lock", false),
+    ("opt_safety_checks", false),
+    ("prof", cfg!(feature = "prof")),
+    ("prof_frameptr", false),
+    ("prof_libgcc", false),
+    ("prof_libunwind", false),
+    ("stats", cfg!(feature = "stats")),
+    ("utrace", false),
+    ("xmalloc", false),
+];
+
+/// Bytes that the owner of `object` may use; 0 for null.
+///
+/// # Safety
+/// 1. `object` is null, or came from this allocator and was not freed since.
+pub unsafe fn usable_size(object: *const u8) -> usize {
+    // SAFETY: by the caller's promise.
+    unsafe { entry::usable_size(object) }
+}

@@ -53,6 +53,9 @@ impl<T> Relaxed for AtomicPtr<T> {
 pub struct Link<T: 'static>(AtomicPtr<T>);
 
 impl<T> Link<T> {
+    /// The empty link.
+    pub const NONE: Link<T> = Link(AtomicPtr::new(core::ptr::null_mut()));
+
     /// The structure linked to.
     #[inline(always)]
     pub fn get(&self) -> Option<&'static T> {
@@ -63,13 +66,16 @@ impl<T> Link<T> {
     /// Links to `target`, or to nothing.
     #[inline(always)]
     pub fn set(&self, target: Option<&'static T>) {
-        self.0.store(target.map_or(core::ptr::null_mut(), |t| core::ptr::from_ref(t).cast_mut()), Ordering::Relaxed);
+        self.0.store(
+            target.map_or(core::ptr::null_mut(), |t| core::ptr::from_ref(t).cast_mut()),
+            Ordering::Relaxed,
+        );
     }
 }
 
 impl<T> Default for Link<T> {
     fn default() -> Self {
-        Link(AtomicPtr::new(core::ptr::null_mut()))
+        Link::NONE
     }
 }
 
@@ -94,11 +100,14 @@ pub struct List<T: Listed<K>, K> {
 
 impl<T: Listed<K>, K> Default for List<T, K> {
     fn default() -> Self {
-        List { head: Link::default(), key: core::marker::PhantomData }
+        List::NONE
     }
 }
 
 impl<T: Listed<K>, K> List<T, K> {
+    /// The empty list.
+    pub const NONE: List<T, K> = List { head: Link::NONE, key: core::marker::PhantomData };
+
     /// The first one.
     pub fn first(&self) -> Option<&'static T> {
         self.head.get()

@@ -4,7 +4,7 @@
 //! Small classes (up to 14 KiB) live in slabs. Larger requests get whole pages: as in 5.3.1, the usable size of a
 //! large object is its page multiple, and its class (the next one up) serves statistics and caching only.
 
-use crate::units::{LG_PAGE, PAGE, SzInd};
+use crate::units::{PAGE, SzInd};
 
 /// Smallest distance between two sizes from 16 bytes up, and the alignment every object over 8 bytes has.
 pub const QUANTUM: usize = 16;
@@ -93,10 +93,14 @@ pub const fn usable_aligned(size: usize, align: usize) -> Option<usize> {
         return usable(if size < align { align } else { size });
     }
     if align <= PAGE {
-        let rounded = if size == 0 { align } else { match size.checked_next_multiple_of(align) {
-            Some(rounded) => rounded,
-            None => return None,
-        } };
+        let rounded = if size == 0 {
+            align
+        } else {
+            match size.checked_next_multiple_of(align) {
+                Some(rounded) => rounded,
+                None => return None,
+            }
+        };
         if rounded <= SMALL_MAX {
             let mut index = index_of(rounded).idx();
             while index < NBINS {
@@ -154,11 +158,6 @@ impl Slab {
     pub const fn region(&self, offset: usize) -> usize {
         ((offset as u64 * self.inverse as u64) >> 32) as usize
     }
-}
-
-/// Pages of a large object of `usable` bytes.
-pub const fn large_pages(usable: usize) -> usize {
-    usable >> LG_PAGE
 }
 
 #[cfg(test)]

@@ -25,6 +25,12 @@ pub struct Mutex<T> {
 // SAFETY: the value is reached only through a guard, of which there is one at a time.
 unsafe impl<T: Send> Sync for Mutex<T> {}
 
+impl<T: Default> Default for Mutex<T> {
+    fn default() -> Self {
+        Mutex::new(T::default())
+    }
+}
+
 /// Access to the value of a locked [`Mutex`]; dropping it unlocks.
 pub struct Guard<'a, T> {
     mutex: &'a Mutex<T>,

@@ -24,13 +24,6 @@ pub struct ArenaInd(pub u32);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pages(pub usize);
 
-impl Pages {
-    /// Bytes in so many pages.
-    pub const fn bytes(self) -> usize {
-        self.0 << LG_PAGE
-    }
-}
-
 /// Smallest number of pages that holds `bytes`. `bytes` is at most the largest class.
 pub const fn pages_ceil(bytes: usize) -> Pages {
     Pages(bytes.div_ceil(PAGE))

@@ -35,8 +35,6 @@ struct Zeros([AtomicU8; LEAF_PAGES]);
 
 static NOWHERE: Zeros = Zeros([const { AtomicU8::new(0) }; LEAF_PAGES]);
 static ROOT: [AtomicUsize; ROOTS] = [const { AtomicUsize::new(0) }; ROOTS];
-/// Bytes of leaves made.
-static LEAF_BYTES: AtomicUsize = AtomicUsize::new(0);
 
 #[inline(always)]
 fn root_of(address: usize) -> &'static AtomicUsize {
@@ -79,8 +77,6 @@ fn leaf_make(address: usize) -> Option<&'static Leaf> {
     if root_of(address).compare_exchange(0, distance, Ordering::AcqRel, Ordering::Acquire).is_err() {
         // SAFETY: the mapping was made above, and the entry that would have published it was not written.
         unsafe { pages::release(at, size_of::<Leaf>()) };
-    } else {
-        LEAF_BYTES.fetch_add(size_of::<Leaf>(), Ordering::Relaxed);
     }
     leaf(address)
 }
@@ -127,9 +123,9 @@ pub fn extent_of(p: *const u8) -> Option<&'static Extent> {
     unsafe { entry.as_ref() }
 }
 
-/// Bytes of the map that may be backed: a bound, since leaves are touched a page at a time.
-pub fn mapped() -> usize {
-    LEAF_BYTES.get()
+/// Bytes of the map that describe `npages` pages: what of it is backed, but for rounding.
+pub fn bytes_for(npages: usize) -> usize {
+    npages * (size_of::<AtomicU8>() + size_of::<AtomicPtr<Extent>>())
 }
 
 #[cfg(test)]

@@ -47,11 +47,6 @@ impl Decay {
         self.backlog[STEPS - 1] = unused as u32;
     }
 
-    /// Decay time in milliseconds.
-    pub fn ms(&self) -> i64 {
-        self.ms
-    }
-
     fn epoch_length(&self) -> u64 {
         (Ns::from_ms(self.ms as u64).0 / STEPS as u64).max(1)
     }
@@ -107,8 +102,7 @@ mod tests {
     fn pages_go_along_the_smoothstep_curve() {
         let mut d = decay(10_000);
         d.advance(SECOND, 10_000);
-        let left: Vec<usize> =
-            (0..=11).map(|s| d.advance(Ns(SECOND.0 * (s + 1)), 10_000)).collect();
+        let left: Vec<usize> = (0..=11).map(|s| d.advance(Ns(SECOND.0 * (s + 1)), 10_000)).collect();
         assert_eq!(left[0], 10_000);
         // h(1/2) = 1/2, within the one epoch of rounding (0.5 %).
         assert!((4_900..=5_050).contains(&left[5]), "{left:?}");

@@ -258,8 +258,12 @@ impl Supply {
     }
 }
 
-fn relist<K>(lists: &[List<Block, K>; BUCKETS], block: &'static Block, at: &impl Relaxed<Value = u8>, longest: usize)
-where
+fn relist<K>(
+    lists: &[List<Block, K>; BUCKETS],
+    block: &'static Block,
+    at: &impl Relaxed<Value = u8>,
+    longest: usize,
+) where
     Block: Listed<K>,
 {
     let (old, new) = (at.get(), longest.checked_ilog2().map_or(0, |lg| lg as u8 + 1));

@@ -1,0 +1,87 @@
+//! `mallctl` and the statistics report.
+
+use core::ffi::{CStr, c_char, c_int, c_void};
+
+use jealloc::ctl::{self, Arguments, CtlError};
+
+fn number(result: Result<(), CtlError>) -> c_int {
+    result.map_or_else(CtlError::errno, |()| 0)
+}
+
+/// `mallctl`: 0 or an error number.
+///
+/// # Safety
+/// As jemalloc's manual: `name` is a C string, the others are null or valid for their lengths.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mallctl(
+    name: *const c_char,
+    old: *mut c_void,
+    old_len: *mut usize,
+    new: *mut c_void,
+    new_len: usize,
+) -> c_int {
+    // SAFETY: by the caller's promise.
+    let name = unsafe { CStr::from_ptr(name) };
+    // SAFETY: by the caller's promise.
+    number(unsafe { ctl::by_name(name, Arguments { old, old_len, new, new_len }) })
+}
+
+/// `mallctlnametomib`
+///
+/// # Safety
+/// `mib` has room for `*len` components.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mallctlnametomib(name: *const c_char, mib: *mut usize, len: *mut usize) -> c_int {
+    // SAFETY: by the caller's promise.
+    let (name, room) = unsafe { (CStr::from_ptr(name), &mut *len) };
+    // SAFETY: by the caller's promise.
+    let mib = unsafe { core::slice::from_raw_parts_mut(mib, *room) };
+    match ctl::name_to_mib(name.to_bytes(), mib) {
+        Ok(n) => {
+            *room = n;
+            0
+        }
+        Err(error) => error.errno(),
+    }
+}
+
+/// `mallctlbymib`
+///
+/// # Safety
+/// `mib` has `mib_len` components; the rest as `mallctl`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mallctlbymib(
+    mib: *const usize,
+    mib_len: usize,
+    old: *mut c_void,
+    old_len: *mut usize,
+    new: *mut c_void,
+    new_len: usize,
+) -> c_int {
+    // SAFETY: by the caller's promise.
+    let mib = unsafe { core::slice::from_raw_parts(mib, mib_len) };
+    // SAFETY: by the caller's promise.
+    number(unsafe { ctl::access(mib, Arguments { old, old_len, new, new_len }) })
+}
+
+/// Receives a piece of the report.
+type WriteCb = extern "C" fn(*mut c_void, *const c_char);
+
+/// `malloc_stats_print`: the report, in pieces of at most 1 KiB, to `write` or, if null, to standard error.
+///
+/// # Safety
+/// `write` may be called with `opaque`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn malloc_stats_print(
+    write: Option<WriteCb>,
+    opaque: *mut c_void,
+    _options: *const c_char,
+) {
+    let Some(write) = write else { return jealloc::stats::print() };
+    jealloc::stats::report(&mut |piece| {
+        let mut text = [0u8; 1025];
+        let n = piece.len().min(text.len() - 1);
+        text[..n].copy_from_slice(&piece[..n]);
+        write(opaque, text.as_ptr().cast());
+    });
+}

@@ -1,0 +1,87 @@
+//! jemalloc's own functions: the `*allocx` family, whose flags word is `aaaaaaaa aaaatttt tttttttt 0znnnnnn`
+//! (arena + 1, cache + 2, zero, log2 of the alignment).
+
+use core::ffi::{c_int, c_void};
+
+use jealloc::entry::{self, ArenaInd, Request};
+
+fn request(size: usize, flags: c_int) -> Request {
+    let flags = flags as u32;
+    Request {
+        size,
+        align: 1 << (flags & 0x3f),
+        zero: flags & 0x40 != 0,
+        uncached: flags >> 8 & 0xfff == 1,
+        arena: (flags >> 20).checked_sub(1).map(ArenaInd),
+    }
+}
+
+/// `mallocx`
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "jealloc_text")]
+pub extern "C" fn mallocx(size: usize, flags: c_int) -> *mut c_void {
+    entry::alloc(request(size, flags)).cast()
+}
+
+/// `rallocx`
+///
+/// # Safety
+/// `object` is allocated and not freed.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "jealloc_text")]
+pub unsafe extern "C" fn rallocx(object: *mut c_void, size: usize, flags: c_int) -> *mut c_void {
+    // SAFETY: by the caller's promise.
+    unsafe { entry::realloc(object.cast(), request(size, flags)) }.cast()
+}
+
+/// `xallocx`
+///
+/// # Safety
+/// `object` is allocated and not freed.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "jealloc_text")]
+pub unsafe extern "C" fn xallocx(object: *mut c_void, size: usize, extra: usize, flags: c_int) -> usize {
+    // SAFETY: by the caller's promise.
+    unsafe { entry::resize_in_place(object.cast(), size, extra, request(size, flags).zero) }
+}
+
+/// `sallocx`
+///
+/// # Safety
+/// `object` is allocated and not freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sallocx(object: *const c_void, _flags: c_int) -> usize {
+    // SAFETY: by the caller's promise.
+    unsafe { jealloc::usable_size(object.cast()) }
+}
+
+/// `dallocx`
+///
+/// # Safety
+/// `object` is allocated and not freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dallocx(object: *mut c_void, flags: c_int) {
+    if request(0, flags).uncached {
+        // SAFETY: by the caller's promise.
+        unsafe { entry::free_uncached(object.cast()) }
+    } else {
+        // SAFETY: by the caller's promise.
+        unsafe { entry::free(object.cast()) }
+    }
+}
+
+/// `sdallocx`
+///
+/// # Safety
+/// `object` is allocated and not freed, with this size and these flags.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sdallocx(object: *mut c_void, _size: usize, flags: c_int) {
+    // SAFETY: by the caller's promise.
+    unsafe { dallocx(object, flags) }
+}
+
+/// `nallocx`: the usable size that `mallocx` would give, 0 when it would fail.
+#[unsafe(no_mangle)]
+pub extern "C" fn nallocx(size: usize, flags: c_int) -> usize {
+    jealloc::usable_of_aligned(size, request(size, flags).align).unwrap_or(0)
+}

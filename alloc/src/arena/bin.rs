@@ -1,0 +1,251 @@
+//! Bins: the slabs of one small class in one arena.
+//!
+//! Regions are taken from the current slab, lowest address first; when it is full, from the slab with the fewest
+//! free regions (fullest first, so that sparse slabs drain), found by lists for 1, 2-3, 4-7, ... free regions. Up
+//! to [`EMPTY_MAX`] empty slabs stay until the next trim: a bin that swings around a slab boundary does no page work.
+
+use core::sync::atomic::*;
+
+use super::Arena;
+use crate::extent::{ByOwner, Extent, Kind, SampleRecord, map};
+use crate::relaxed::{Link, List, Relaxed};
+use crate::report;
+use crate::size_class::{SLAB_REGIONS_MAX, SLABS};
+use crate::sync::{Guard, Mutex};
+use crate::units::SzInd;
+
+const EMPTY_MAX: u32 = 2;
+const LISTS: usize = SLAB_REGIONS_MAX.ilog2() as usize + 1;
+
+/// Counters of a bin.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BinCounts {
+    /// Regions taken.
+    pub nmalloc: u64,
+    /// Regions given back.
+    pub ndalloc: u64,
+    /// Thread cache fills.
+    pub nfills: u64,
+    /// Thread cache flushes.
+    pub nflushes: u64,
+    /// Slabs ever made.
+    pub nslabs: u64,
+    /// Slabs that became current again.
+    pub nreslabs: u64,
+    /// Slabs now.
+    pub curslabs: u64,
+}
+
+/// One bin.
+#[derive(Default)]
+pub struct Bin {
+    state: Mutex<BinState>,
+    /// Requests that thread caches served, told at thread exit and by statistics.
+    pub nrequests: AtomicU64,
+}
+
+/// What the lock of a bin guards.
+#[derive(Default)]
+pub struct BinState {
+    current: Link<Extent>,
+    partial: [List<Extent, ByOwner>; LISTS],
+    empty: List<Extent, ByOwner>,
+    nempty: u32,
+    /// Record arrays of freed sampled slabs, linked through their first word.
+    pub(super) spare_records: Option<&'static SampleRecord>,
+    /// Counters.
+    pub counts: BinCounts,
+}
+
+impl Bin {
+    /// Locks.
+    pub fn lock(&self) -> Guard<'_, BinState> {
+        self.state.lock()
+    }
+
+    /// Counters.
+    pub fn counts(&self) -> BinCounts {
+        self.lock().counts
+    }
+
+    /// Fills `out` with free regions for a thread cache and answers how many; fewer when memory ran out.
+    pub fn fill(&self, arena: &Arena, class: SzInd, out: &mut [*mut u8]) -> usize {
+        let mut state = self.lock();
+        state.counts.nfills += 1;
+        state.take(arena, class, Kind::Slab, out)
+    }
+
+    /// One region for a caller without a cache.
+    pub fn alloc(&self, arena: &Arena, class: SzInd) -> Option<*mut u8> {
+        let mut one = [core::ptr::null_mut()];
+        let n = self.lock().take(arena, class, Kind::Slab, &mut one);
+        self.nrequests.fetch_add(n as u64, Ordering::Relaxed);
+        (n == 1).then_some(one[0])
+    }
+
+    /// Gives back empty slabs.
+    pub fn trim(&self, arena: &Arena) {
+        let freed = List::default();
+        {
+            let mut state = self.lock();
+            while let Some(extent) = state.empty.pop() {
+                state.forget(extent);
+                freed.push(extent);
+            }
+            state.nempty = 0;
+            if let Some(current) = state.current.get()
+                && current.nfree.get() as u32 == SLABS[current.class().idx()].nregs
+            {
+                state.current.set(None);
+                state.forget(current);
+                freed.push(current);
+            }
+        }
+        give_all(arena, &freed);
+    }
+
+    /// Locks for a fork.
+    pub fn hold(&self) {
+        self.state.hold();
+    }
+
+    /// Unlocks after a fork.
+    ///
+    /// # Safety
+    /// As [`Mutex::unhold`].
+    pub unsafe fn unhold(&self) {
+        // SAFETY: by the caller's promise.
+        unsafe { self.state.unhold() }
+    }
+}
+
+/// Returns slabs that no list knows any more.
+pub(super) fn give_all(arena: &Arena, freed: &List<Extent, ByOwner>) {
+    while let Some(extent) = freed.pop() {
+        arena.give_extent(extent);
+    }
+}
+
+impl BinState {
+    /// Takes regions into `out`.
+    pub(super) fn take(&mut self, arena: &Arena, class: SzInd, kind: Kind, out: &mut [*mut u8]) -> usize {
+        let size = SLABS[class.idx()].size as usize;
+        let mut filled = 0;
+        while filled < out.len() {
+            let Some(extent) = self.current.get().or_else(|| self.next_slab(arena, class, kind)) else {
+                break;
+            };
+            filled += take_regions(extent, size, &mut out[filled..]);
+            self.current.set((extent.nfree.get() != 0).then_some(extent));
+        }
+        self.counts.nmalloc += filled as u64;
+        filled
+    }
+
+    #[cold]
+    fn next_slab(&mut self, arena: &Arena, class: SzInd, kind: Kind) -> Option<&'static Extent> {
+        if let Some(extent) = self.partial.iter().find_map(List::pop) {
+            self.counts.nreslabs += 1;
+            return Some(extent);
+        }
+        if let Some(extent) = self.empty.pop() {
+            self.nempty -= 1;
+            self.counts.nreslabs += 1;
+            return Some(extent);
+        }
+        let extent = arena.make_slab(class, kind)?;
+        if kind == Kind::SampledSlab && !self.give_records(arena, extent) {
+            arena.give_extent(extent);
+            return None;
+        }
+        self.counts.nslabs += 1;
+        self.counts.curslabs += 1;
+        Some(extent)
+    }
+
+    /// Takes back the region at `p` of `extent`; answers the slab when it is to be returned to the page layer.
+    pub(super) fn put(&mut self, extent: &'static Extent, p: *mut u8) -> Option<&'static Extent> {
+        let slab = &SLABS[extent.class().idx()];
+        let offset = p.addr() - extent.base().addr();
+        let region = slab.region(offset);
+        if region * slab.size as usize != offset {
+            report::invalid_pointer(p);
+        }
+        let (word, bit) = (&extent.free[region / 64], 1 << (region % 64));
+        if word.get() & bit != 0 {
+            report::double_free(p);
+        }
+        word.set(word.get() | bit);
+        let nfree = extent.nfree.get() + 1;
+        extent.nfree.set(nfree);
+        self.counts.ndalloc += 1;
+        if self.current.get().is_some_and(|current| core::ptr::eq(current, extent)) {
+            return None;
+        }
+        let list = |nfree: u16| nfree.ilog2() as usize;
+        if nfree as u32 == slab.nregs {
+            if nfree > 1 {
+                self.partial[list(nfree - 1)].remove(extent);
+            }
+            if self.nempty < EMPTY_MAX {
+                self.nempty += 1;
+                self.empty.push(extent);
+                return None;
+            }
+            self.forget(extent);
+            return Some(extent);
+        }
+        if nfree == 1 {
+            self.partial[0].push(extent);
+        } else if list(nfree) != list(nfree - 1) {
+            self.partial[list(nfree - 1)].remove(extent);
+            self.partial[list(nfree)].push(extent);
+        }
+        None
+    }
+
+    /// Bookkeeping for a slab that leaves the bin.
+    fn forget(&mut self, extent: &'static Extent) {
+        self.counts.curslabs -= 1;
+        if extent.kind() == Kind::SampledSlab {
+            self.recycle_records(extent);
+        }
+    }
+
+    /// Slabs that have both used and free regions and are not current.
+    pub fn nonfull(&self) -> usize {
+        self.partial.iter().map(|list| list.iter().count()).sum()
+    }
+}
+
+/// Takes free regions, lowest first; answers how many.
+fn take_regions(extent: &Extent, size: usize, out: &mut [*mut u8]) -> usize {
+    let mut filled = 0;
+    for (word, bits) in extent.free.iter().enumerate() {
+        let mut rest = bits.get();
+        if rest == 0 {
+            continue;
+        }
+        while rest != 0 && filled < out.len() {
+            let region = word * 64 + rest.trailing_zeros() as usize;
+            rest &= rest - 1;
+            out[filled] = extent.base().wrapping_add(region * size);
+            filled += 1;
+        }
+        bits.set(rest);
+        if filled == out.len() {
+            break;
+        }
+    }
+    extent.nfree.change(|nfree| nfree - filled as u16);
+    filled
+}
+
+/// The extent of an object that the caller must own; ends the process when there is none.
+#[inline]
+pub fn extent_of_object(p: *mut u8) -> &'static Extent {
+    match map::extent_of(p) {
+        Some(extent) => extent,
+        None => report::invalid_pointer(p),
+    }
+}

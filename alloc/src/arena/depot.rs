@@ -1,0 +1,123 @@
+//! Depots: full batches of objects of one class on their way between thread caches.
+//!
+//! A cache that overflows leaves a batch here, a cache that runs empty takes one: a lock held for one copy of at
+//! most 512 bytes, instead of a visit to every slab. Objects may belong to any automatic arena; where they finally
+//! go is decided by their slab.
+
+use super::release::release;
+use crate::base::Base;
+use crate::relaxed::Relaxed;
+use crate::size_class::class_size;
+use crate::sync::Mutex;
+use crate::units::SzInd;
+use core::sync::atomic::AtomicPtr;
+
+/// Most objects in a batch.
+pub const BATCH_MAX: usize = 64;
+
+/// Objects in a batch of a class: 32 KiB worth, 4 to 64.
+pub const fn batch(class: SzInd) -> usize {
+    let n = (32 << 10) / class_size(class.idx());
+    if n < 4 {
+        4
+    } else if n > BATCH_MAX {
+        BATCH_MAX
+    } else {
+        n
+    }
+}
+
+/// Batches that a depot holds at most: 256 KiB worth, 4 to 32.
+const fn capacity(class: SzInd) -> usize {
+    let n = (256 << 10) / (batch(class) * class_size(class.idx()));
+    if n < 4 {
+        4
+    } else if n > 32 {
+        32
+    } else {
+        n
+    }
+}
+
+/// The depot of one class. All-zero is empty.
+#[derive(Default)]
+pub struct Depot {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Room for `capacity` batches; made on first use.
+    slots: Option<&'static [AtomicPtr<u8>]>,
+    nbatches: usize,
+    /// Fewest batches since the last trim.
+    low: usize,
+}
+
+// SAFETY: a null pointer.
+unsafe impl crate::base::Zeroable for AtomicPtr<u8> {}
+
+impl Depot {
+    /// Leaves a batch. `false`: no room (or none to be had), nothing was taken.
+    pub fn push(&self, class: SzInd, base: &Base, objects: &[*mut u8]) -> bool {
+        let mut state = self.state.lock();
+        let n = batch(class);
+        if state.slots.is_none() {
+            state.slots = base.make_slice(capacity(class) * n);
+        }
+        let at = state.nbatches * n;
+        let Some(slots) = state.slots.and_then(|slots| slots.get(at..at + n)) else { return false };
+        slots.iter().zip(objects).for_each(|(slot, &object)| slot.set(object));
+        state.nbatches += 1;
+        true
+    }
+
+    /// Takes a batch into `out`, which has room for one.
+    pub fn pop(&self, class: SzInd, out: &mut [*mut u8]) -> bool {
+        let mut state = self.state.lock();
+        let Some(slots) = state.slots.filter(|_| state.nbatches != 0) else { return false };
+        let n = batch(class);
+        state.nbatches -= 1;
+        state.low = state.low.min(state.nbatches);
+        let slots = &slots[state.nbatches * n..][..n];
+        out.iter_mut().zip(slots).for_each(|(object, slot)| *object = slot.get());
+        true
+    }
+
+    /// Returns batches to their slabs: those that lay unused since the last trim, or all.
+    pub fn trim(&self, class: SzInd, all: bool) {
+        let unused = {
+            let mut state = self.state.lock();
+            let unused = if all { state.nbatches } else { state.low };
+            state.low = state.nbatches - unused;
+            unused
+        };
+        let mut batch_of = [core::ptr::null_mut(); BATCH_MAX];
+        let n = batch(class);
+        for _ in 0..unused {
+            if !self.pop(class, &mut batch_of[..n]) {
+                return;
+            }
+            release(class, &mut batch_of[..n]);
+        }
+    }
+
+    /// Objects that lie here.
+    pub fn objects(&self, class: SzInd) -> usize {
+        self.state.lock().nbatches * batch(class)
+    }
+
+    /// Locks for a fork.
+    pub fn hold(&self) {
+        self.state.hold();
+    }
+
+    /// Unlocks after a fork.
+    ///
+    /// # Safety
+    /// As [`Mutex::unhold`].
+    pub unsafe fn unhold(&self) {
+        // SAFETY: by the caller's promise.
+        unsafe { self.state.unhold() }
+    }
+}

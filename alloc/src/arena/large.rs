@@ -1,0 +1,115 @@
+//! Large objects: an extent each.
+
+use core::sync::atomic::*;
+
+use super::{Arena, run_of};
+use crate::extent::{Extent, Kind, map};
+use crate::relaxed::Relaxed;
+use crate::size_class::{NBINS, NCACHED, NSIZES, index_of};
+use crate::units::{PAGE, SzInd, pages_ceil};
+
+/// Counters of the large objects of an arena, by class, and their bytes.
+pub struct LargeCounts {
+    classes: [LargeClass; NSIZES - NBINS],
+    /// Usable bytes now.
+    pub bytes: AtomicUsize,
+}
+
+/// Counters of one large class.
+#[derive(Default)]
+pub struct LargeClass {
+    /// Objects ever made.
+    pub nmalloc: AtomicU64,
+    /// Objects freed.
+    pub ndalloc: AtomicU64,
+    /// Requests that thread caches served.
+    pub nrequests: AtomicU64,
+}
+
+impl Default for LargeCounts {
+    fn default() -> Self {
+        LargeCounts { classes: [const { ZERO }; NSIZES - NBINS], bytes: AtomicUsize::new(0) }
+    }
+}
+
+const ZERO: LargeClass =
+    LargeClass { nmalloc: AtomicU64::new(0), ndalloc: AtomicU64::new(0), nrequests: AtomicU64::new(0) };
+
+impl LargeCounts {
+    /// Counters of a large class.
+    pub fn class(&self, class: SzInd) -> &LargeClass {
+        &self.classes[class.idx() - NBINS]
+    }
+
+    fn born(&self, class: SzInd, bytes: usize) {
+        self.class(class).nmalloc.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn died(&self, class: SzInd, bytes: usize) {
+        self.class(class).ndalloc.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// What a large object is to be.
+#[derive(Clone, Copy, Debug)]
+pub struct LargeRequest {
+    /// Usable bytes, a page multiple.
+    pub usable: usize,
+    /// Alignment in bytes, a power of two.
+    pub align: usize,
+    /// Bits of its sample reference, 0 for none.
+    pub sample: u64,
+}
+
+/// Map byte of a large object: its cache class, or the slow path's.
+fn byte_of(class: SzInd, sample: u64) -> u8 {
+    if class.idx() < NCACHED && sample == 0 { class.0 + 1 } else { map::SPECIAL }
+}
+
+impl Arena {
+    /// Makes a large object; answers also whether it is all zero.
+    pub fn alloc_large(&self, request: LargeRequest) -> Option<(*mut u8, bool)> {
+        let class = index_of(request.usable);
+        let npages = pages_ceil(request.usable).0;
+        let align = pages_ceil(request.align).0.max(1);
+        let (extent, zeroed) = self.take_extent(npages, align, class, Kind::Large)?;
+        extent.sample.set(request.sample);
+        self.large.born(class, request.usable);
+        map::register(extent, 1, byte_of(class, request.sample));
+        Some((extent.base(), zeroed))
+    }
+
+    /// Notes that a large object is sampled (`sample` not 0) or not.
+    pub fn set_sample(&self, extent: &'static Extent, sample: u64) {
+        extent.sample.set(sample);
+        map::register(extent, 1, byte_of(extent.class(), sample));
+    }
+
+    /// Frees a large object.
+    pub fn free_large(&self, extent: &'static Extent) {
+        self.large.died(extent.class(), extent.npages() * PAGE);
+        self.give_extent(extent);
+    }
+
+    /// Grows or shrinks a large object in place to `usable` bytes (a page multiple, [`index_of`] of which is
+    /// large). `None` when the pages behind it are taken; otherwise whether grown pages are zero.
+    pub fn resize_large(&self, extent: &'static Extent, usable: usize, sample: u64) -> Option<bool> {
+        let (old, new) = (extent.npages(), pages_ceil(usable).0);
+        let mut zeroed = true;
+        if new > old {
+            zeroed = self.pages.extend(run_of(extent, 0, old), new - old)?;
+        }
+        self.large.died(extent.class(), old * PAGE);
+        let class = index_of(usable);
+        extent.resize(new, class);
+        extent.sample.set(sample);
+        self.large.born(class, usable);
+        map::register(extent, 1, byte_of(class, sample));
+        if new < old {
+            self.pages.give(run_of(extent, new, old - new));
+        }
+        Some(zeroed)
+    }
+}

@@ -1,0 +1,227 @@
+//! Arenas: independent sources of slabs and large objects, so that threads rarely meet at a lock.
+
+pub mod bin;
+pub mod depot;
+pub mod large;
+pub mod release;
+pub mod sampled;
+pub mod table;
+
+use core::sync::atomic::*;
+
+use self::bin::Bin;
+use self::depot::Depot;
+use self::large::LargeCounts;
+use crate::base::{Base, Zeroable};
+use crate::extent::{ByOwner, Extent, Kind, Layout, map};
+use crate::os::clock;
+use crate::page::layer::PageLayer;
+use crate::page::supply::Run;
+use crate::relaxed::{List, Relaxed};
+use crate::size_class::{NBINS, NCACHED, SLABS};
+use crate::sync::Mutex;
+use crate::units::{ArenaInd, Ns, SzInd};
+
+/// Time between two rounds that give back what bins and depots did not need.
+const TRIM: Ns = Ns::from_ms(1000);
+
+/// One arena. Lives in base memory for ever; all-zero is an arena without memory and index 0.
+///
+/// **Locks**, in the order in which they may be taken: depot, bin, page layer, spare descriptors, base.
+#[repr(C)]
+pub struct Arena {
+    index: AtomicU32,
+    /// Threads bound to it.
+    pub nthreads: AtomicU32,
+    /// When it was made.
+    pub born: AtomicU64,
+    /// Its metadata.
+    pub base: Base,
+    /// Its pages.
+    pub pages: PageLayer,
+    bins: [Bin; NBINS],
+    sampled: [Bin; NBINS],
+    depots: [Depot; NCACHED],
+    /// Counters of large objects.
+    pub large: LargeCounts,
+    spare: Mutex<List<Extent, ByOwner>>,
+    trimmed: AtomicU64,
+}
+
+// SAFETY: counters, links, and mutexes over all-zero-valid values.
+unsafe impl Zeroable for Arena {}
+
+impl Arena {
+    /// Makes a fresh arena usable.
+    pub fn start(&self, index: ArenaInd, dirty_ms: i64, muzzy_ms: i64) {
+        self.index.set(index.0);
+        self.born.set(clock::now().0);
+        self.pages.start(dirty_ms, muzzy_ms);
+    }
+
+    /// Its index.
+    pub fn index(&self) -> ArenaInd {
+        ArenaInd(self.index.get())
+    }
+
+    /// The bin of a small class.
+    pub fn bin(&self, class: SzInd) -> &Bin {
+        &self.bins[class.idx()]
+    }
+
+    /// The bin of the sampled objects of a small class.
+    pub fn sampled_bin(&self, class: SzInd) -> &Bin {
+        &self.sampled[class.idx()]
+    }
+
+    /// All bins with their class, ordinary ones first.
+    pub fn all_bins(&self) -> impl Iterator<Item = (SzInd, &Bin)> {
+        let classes = || (0..NBINS as u8).map(SzInd);
+        classes().zip(&self.bins).chain(classes().zip(&self.sampled))
+    }
+
+    /// The depot of a cached class.
+    pub fn depot(&self, class: SzInd) -> &Depot {
+        &self.depots[class.idx()]
+    }
+
+    /// All depots with their class.
+    pub fn depots(&self) -> impl Iterator<Item = (SzInd, &Depot)> {
+        (0..NCACHED as u8).map(SzInd).zip(&self.depots)
+    }
+
+    fn spare_extent(&self) -> Option<&'static Extent> {
+        if let Some(extent) = self.spare.lock().pop() {
+            return Some(extent);
+        }
+        self.base.make()
+    }
+
+    /// Takes pages and describes them; answers also whether they are zero. The map does not show them yet.
+    fn take_extent(
+        &self,
+        npages: usize,
+        align: usize,
+        class: SzInd,
+        kind: Kind,
+    ) -> Option<(&'static Extent, bool)> {
+        let extent = self.spare_extent()?;
+        let Some((run, zeroed)) = self.pages.take(npages, align, &self.base) else {
+            self.spare.lock().push(extent);
+            return None;
+        };
+        extent.describe(Layout {
+            base: run.base(),
+            npages,
+            arena: self.index(),
+            class,
+            kind,
+            block: run.block,
+        });
+        if !map::prepare(run.base(), npages) {
+            self.give_pages(extent);
+            return None;
+        }
+        Some((extent, zeroed))
+    }
+
+    /// Takes an extent out of the map and its pages back.
+    fn give_extent(&self, extent: &'static Extent) {
+        let shown = if extent.kind() == Kind::Large { 1 } else { extent.npages() };
+        map::unregister(extent.base(), shown);
+        self.give_pages(extent);
+    }
+
+    fn give_pages(&self, extent: &'static Extent) {
+        let run = run_of(extent, 0, extent.npages());
+        self.spare.lock().push(extent);
+        self.pages.give(run);
+    }
+
+    /// Makes a slab with all regions free, shown in the map.
+    fn make_slab(&self, class: SzInd, kind: Kind) -> Option<&'static Extent> {
+        let slab = &SLABS[class.idx()];
+        let npages = slab.npages as usize;
+        let (extent, _) = self.take_extent(npages, 1, class, kind)?;
+        extent.nfree.set(slab.nregs as u16);
+        for (word, bits) in extent.free.iter().enumerate() {
+            let here = (slab.nregs as usize).saturating_sub(word * 64).min(64);
+            bits.set(if here == 0 { 0 } else { !0 >> (64 - here) });
+        }
+        let byte = if kind == Kind::Slab { class.0 + 1 } else { map::SPECIAL };
+        map::register(extent, npages, byte);
+        Some(extent)
+    }
+
+    /// Gives decayed pages back, and now and then what bins and depots did not need. Cheap when nothing is due.
+    pub fn tick(&self) {
+        let now = clock::now();
+        if now.since(Ns(self.trimmed.get())) >= TRIM {
+            self.trimmed.set(now.0);
+            self.trim(false);
+        }
+        self.pages.tick();
+    }
+
+    /// As [`Arena::tick`], whether or not something is due.
+    pub fn decay(&self) {
+        self.trim(false);
+        self.pages.decay(clock::now());
+    }
+
+    /// Gives back every unused page.
+    pub fn purge(&self) {
+        self.trim(true);
+        self.pages.purge_all();
+    }
+
+    /// Returns objects from the depots to their slabs, and empty slabs to the page layer: those that were not
+    /// needed since the last time, or all.
+    pub fn trim(&self, all: bool) {
+        for (class, depot) in self.depots() {
+            depot.trim(class, all);
+        }
+        for (_, bin) in self.all_bins() {
+            bin.trim(self);
+        }
+    }
+
+    /// Locks everything for a fork.
+    pub fn hold(&self) {
+        self.depots.iter().for_each(Depot::hold);
+        self.all_bins().for_each(|(_, bin)| bin.hold());
+        self.pages.hold();
+        self.spare.hold();
+        self.base.hold();
+    }
+
+    /// Unlocks after a fork.
+    ///
+    /// # Safety
+    /// As [`Mutex::unhold`].
+    pub unsafe fn unhold(&self) {
+        // SAFETY: by the caller's promise, for each lock that `hold` took.
+        unsafe {
+            self.base.unhold();
+            self.spare.unhold();
+            self.pages.unhold();
+            self.all_bins().for_each(|(_, bin)| bin.unhold());
+            self.depots.iter().for_each(|depot| depot.unhold());
+        }
+    }
+}
+
+/// The pages of an extent from page `from` on.
+fn run_of(extent: &'static Extent, from: usize, npages: usize) -> Run {
+    use crate::page::{bits::BLOCK_PAGES, block::Block};
+    let first: Option<&'static Block> = extent.block();
+    let Some(block) = first else { unreachable_extent() };
+    let page = block.page_of(extent.base().addr()) + from;
+    let block = block.ahead(page / BLOCK_PAGES).unwrap_or(block);
+    Run { block, page: page % BLOCK_PAGES, npages }
+}
+
+#[cold]
+fn unreachable_extent() -> ! {
+    crate::report::fatal(format_args!("internal error: an extent without a block"))
+}

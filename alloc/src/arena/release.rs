@@ -1,0 +1,68 @@
+//! Returns objects to the slabs and extents that they came from.
+
+use super::bin::{extent_of_object, give_all};
+use super::table;
+use crate::extent::{Extent, Kind};
+use crate::relaxed::List;
+use crate::report;
+use crate::size_class::NBINS;
+use crate::units::SzInd;
+
+/// Returns objects of one class, each to its owner; `objects` is scrambled.
+///
+/// One lock round per owning arena that occurs: the objects of the first one's arena, then of the first of the
+/// rest, and so on.
+pub fn release(class: SzInd, objects: &mut [*mut u8]) {
+    if class.idx() >= NBINS {
+        for &object in objects.iter() {
+            release_large(extent_of_object(object), object);
+        }
+        return;
+    }
+    let mut rest = objects;
+    while let Some(&first) = rest.first() {
+        let arena = table::owner(extent_of_object(first));
+        let freed = List::default();
+        let mut kept = 0;
+        {
+            let mut bin = arena.bin(class).lock();
+            bin.counts.nflushes += 1;
+            for i in 0..rest.len() {
+                let object = rest[i];
+                let extent = extent_of_object(object);
+                if extent.kind() != Kind::Slab {
+                    report::invalid_pointer(object);
+                }
+                if extent.arena() != arena.index() {
+                    rest[kept] = object;
+                    kept += 1;
+                } else if let Some(empty) = bin.put(extent, object) {
+                    freed.push(empty);
+                }
+            }
+        }
+        give_all(arena, &freed);
+        rest = &mut rest[..kept];
+    }
+}
+
+/// Returns one object that is in no cache, of any kind.
+pub fn release_one(extent: &'static Extent, object: *mut u8) {
+    let arena = table::owner(extent);
+    let bin = match extent.kind() {
+        Kind::Large => return release_large(extent, object),
+        Kind::Slab => arena.bin(extent.class()),
+        Kind::SampledSlab => arena.sampled_bin(extent.class()),
+    };
+    let empty = bin.lock().put(extent, object);
+    if let Some(empty) = empty {
+        arena.give_extent(empty);
+    }
+}
+
+fn release_large(extent: &'static Extent, object: *mut u8) {
+    if extent.base() != object || extent.kind() != Kind::Large {
+        report::invalid_pointer(object);
+    }
+    table::owner(extent).free_large(extent);
+}

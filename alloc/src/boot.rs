@@ -1,0 +1,80 @@
+//! Start-up: reads the options and prepares everything, at the first allocation of the process.
+//!
+//! Two steps: [`ensure`] before the first thread gets its block, which calls nothing that could allocate;
+//! [`complete`] right after, when allocation works, for what registers itself with libc.
+
+use core::sync::atomic::{AtomicBool, Ordering::*};
+
+use crate::arena::table::{self, ARENAS_MAX, Defaults};
+use crate::os::cpu;
+use crate::report;
+use crate::sync::Mutex;
+use crate::tables::option;
+use crate::thread::lifecycle;
+use crate::units::PAGE;
+use crate::{conf, fork, stats};
+
+/// Arenas for each processor, as in jemalloc.
+const ARENAS_PER_CPU: u32 = 4;
+
+static DONE: AtomicBool = AtomicBool::new(false);
+static STARTING: Mutex<()> = Mutex::new(());
+static COMPLETED: AtomicBool = AtomicBool::new(false);
+
+/// Prepares the allocator if that was not done yet. Other threads wait meanwhile.
+pub fn ensure() {
+    // Acquire pairs with the Release below.
+    if DONE.load(Acquire) {
+        return;
+    }
+    let _starting = STARTING.lock();
+    if DONE.load(Acquire) {
+        return;
+    }
+    if !PAGE.is_multiple_of(rustix::param::page_size()) {
+        report::fatal(format_args!("Unsupported system page size"));
+    }
+    conf::read();
+    resolve_narenas();
+    table::configure(Defaults {
+        narenas: option::NARENAS.get() as u32,
+        dirty_ms: option::DIRTY_DECAY_MS.get(),
+        muzzy_ms: option::MUZZY_DECAY_MS.get(),
+    });
+    lifecycle::configure(option::TCACHE.on());
+    #[cfg(feature = "prof")]
+    crate::prof::boot();
+    DONE.store(true, Release);
+}
+
+fn resolve_narenas() {
+    if option::NARENAS.get() == 0 {
+        let cpus = cpu::count();
+        let n = if cpus == 1 { 1 } else { cpus.saturating_mul(ARENAS_PER_CPU) };
+        option::NARENAS.resolve(n as i64);
+    }
+    option::NARENAS.resolve(option::NARENAS.get().min(ARENAS_MAX as i64));
+}
+
+/// Registers with libc, once: thread ends, forks, the exit of the process.
+pub fn complete() {
+    if COMPLETED.swap(true, AcqRel) {
+        return;
+    }
+    lifecycle::register();
+    fork::register();
+    let wants_exit = option::STATS_PRINT.on()
+        || cfg!(feature = "prof") && (option::PROF_FINAL.on() || option::PROF_LEAK.on());
+    if wants_exit {
+        // SAFETY: `at_exit` has the signature that atexit wants, and this code is never unloaded before exit.
+        unsafe { libc::atexit(at_exit) };
+    }
+}
+
+extern "C" fn at_exit() {
+    #[cfg(feature = "prof")]
+    crate::sampling::PROFILER.at_exit();
+    if option::STATS_PRINT.on() {
+        stats::print();
+    }
+}

@@ -1,0 +1,241 @@
+//! Allocation.
+
+use core::ptr::null_mut;
+
+use crate::arena::large::LargeRequest;
+use crate::arena::{Arena, table};
+use crate::relaxed::Relaxed;
+use crate::sampling;
+use crate::size_class::{
+    LARGE_MIN, LOOKUP_MAX, NBINS, NCACHED, class_size, index_of, index_small, usable, usable_aligned,
+};
+use crate::tcache::exchange::refill;
+use crate::thread::block::{Block, current};
+use crate::thread::counters::{close, open};
+use crate::thread::event;
+use crate::thread::lifecycle::current_or_start;
+use crate::units::{ArenaInd, PAGE, SzInd};
+
+/// An allocation that is not just a size.
+#[derive(Clone, Copy, Debug)]
+pub struct Request {
+    /// Bytes wanted.
+    pub size: usize,
+    /// Alignment, a power of two.
+    pub align: usize,
+    /// Whether the memory is to be zero.
+    pub zero: bool,
+    /// Whether the thread's cache is left alone.
+    pub uncached: bool,
+    /// Arena to take from instead of the thread's own; matters for uncached requests only, as in jemalloc.
+    pub arena: Option<ArenaInd>,
+}
+
+/// `size` bytes, aligned for any type. With `ERRNO`, failure sets `errno` to `ENOMEM`: it is the slow path that
+/// does so, which keeps the fast one free of a stack frame.
+#[inline(always)]
+pub fn malloc<const ERRNO: bool>(size: usize) -> *mut u8 {
+    if size <= LOOKUP_MAX
+        && let Some(thread) = current()
+    {
+        return cached::<ERRNO>(thread, index_small(size));
+    }
+    general::<ERRNO>(size)
+}
+
+/// One object of a class that threads cache.
+#[inline(always)]
+fn cached<const ERRNO: bool>(thread: &'static Block, class: SzInd) -> *mut u8 {
+    let bin = thread.bin(class);
+    if !bin.request()
+        && let Some(object) = bin.pop()
+    {
+        return object;
+    }
+    cached_slow::<ERRNO>(thread, class)
+}
+
+/// The request was counted; its event is due, or the bin is empty.
+#[cold]
+#[inline(never)]
+#[unsafe(link_section = "jealloc_text")]
+fn cached_slow<const ERRNO: bool>(thread: &'static Block, class: SzInd) -> *mut u8 {
+    let (bin, usable) = (thread.bin(class), class_size(class.idx()));
+    let exact = thread.exact.get();
+    if exact {
+        open(thread, class);
+    }
+    let sampled = if bin.event_due() && event::handle(thread, class) {
+        sampled_object(thread, thread.arena(), class)
+    } else {
+        None
+    };
+    let object = sampled.or_else(|| {
+        if thread.caching.get() { bin.pop().or_else(|| refill(thread, class)) } else { bypass(thread, class) }
+    });
+    if exact {
+        close(thread, class);
+        thread.allocated.change(|n| n + object.map_or(0, |_| usable as u64));
+    }
+    note_growth(thread);
+    object.unwrap_or_else(|| {
+        bin.unrequest();
+        fail::<ERRNO>()
+    })
+}
+
+/// A sampled object of a cached class; `None` when the profiler declines or memory has run out.
+#[inline(always)]
+fn sampled_object(thread: &Block, arena: &Arena, class: SzInd) -> Option<*mut u8> {
+    let usable = class_size(class.idx());
+    let sample = sampling::sample(&thread.prof, usable);
+    if sample == 0 {
+        return None;
+    }
+    let object = if class.idx() < NBINS {
+        arena.alloc_sampled(class, sample)
+    } else {
+        arena.alloc_large(LargeRequest { usable, align: PAGE, sample }).map(|(object, _)| object)
+    };
+    match object {
+        Some(_) => thread.side(class).moved.change(|moved| moved - 1),
+        None => sampling::unsample(sample, usable),
+    }
+    object
+}
+
+/// An object of a cached class for a thread that does not cache.
+fn bypass(thread: &Block, class: SzInd) -> Option<*mut u8> {
+    let object = from_arena(thread.arena(), class)?;
+    thread.side(class).moved.change(|moved| moved - 1);
+    Some(object)
+}
+
+fn from_arena(arena: &Arena, class: SzInd) -> Option<*mut u8> {
+    if class.idx() < NBINS {
+        return arena.bin(class).alloc(arena, class);
+    }
+    let request = LargeRequest { usable: class_size(class.idx()), align: PAGE, sample: 0 };
+    Some(arena.alloc_large(request)?.0)
+}
+
+/// Sizes past the lookup table, and first calls of a thread.
+#[cold]
+#[inline(never)]
+#[unsafe(link_section = "jealloc_text")]
+fn general<const ERRNO: bool>(size: usize) -> *mut u8 {
+    let object = usable(size).map_or(null_mut(), |usable| any(usable, PAGE).0);
+    if object.is_null() { fail::<ERRNO>() } else { object }
+}
+
+/// The answer when memory has run out.
+#[cold]
+fn fail<const ERRNO: bool>() -> *mut u8 {
+    if ERRNO {
+        // SAFETY: the address of the calling thread's errno is always valid.
+        unsafe { *libc::__errno_location() = libc::ENOMEM };
+    }
+    null_mut()
+}
+
+/// An object of `usable` bytes (as [`usable`] or [`usable_aligned`] answer), and whether it is known to be zero.
+#[inline(always)]
+fn any(usable: usize, align: usize) -> (*mut u8, bool) {
+    let class = index_of(usable);
+    if class.idx() < NCACHED && align <= PAGE {
+        return match current_or_start() {
+            Some(thread) => (cached::<false>(thread, class), false),
+            None => (uncached(None, None, usable, PAGE).0, false),
+        };
+    }
+    uncached(current_or_start(), None, usable, align)
+}
+
+/// An object that no cache takes part in, and whether it is known to be zero.
+#[inline(never)]
+#[unsafe(link_section = "jealloc_text")]
+fn uncached(
+    thread: Option<&'static Block>,
+    arena: Option<&'static Arena>,
+    usable: usize,
+    align: usize,
+) -> (*mut u8, bool) {
+    let own = || thread.map(|thread| thread.arena()).or_else(|| table::get_or_make(ArenaInd(0)));
+    let Some(arena) = arena.or_else(own) else { return (null_mut(), false) };
+    let class = index_of(usable);
+    let sample = match thread {
+        Some(thread) if event::uncached(thread, usable) => sampling::sample(&thread.prof, usable),
+        _ => 0,
+    };
+    let small = usable < LARGE_MIN;
+    let got = match (small, sample) {
+        (true, 0) => from_arena(arena, class).map(|object| (object, false)),
+        (true, _) => arena.alloc_sampled(class, sample).map(|object| (object, false)),
+        _ => arena.alloc_large(LargeRequest { usable, align, sample }),
+    };
+    match (got, thread) {
+        (None, _) => sampling::unsample(sample, usable),
+        (Some(_), Some(thread)) => {
+            count_allocated(thread, usable);
+            note_growth(thread);
+        }
+        _ => {}
+    }
+    got.unwrap_or((null_mut(), false))
+}
+
+/// Counts bytes that were allocated outside the cache bins.
+pub(super) fn count_allocated(thread: &Block, usable: usize) {
+    thread.allocated_other.change(|n| n + usable as u64);
+    thread.allocated.change(|n| n + usable as u64);
+}
+
+/// Tells the profiler how much memory is active, if it asked.
+pub(super) fn note_growth(thread: &Block) {
+    if sampling::wants_growth() {
+        let active: usize = table::all().map(|arena| arena.pages.counts().active).sum();
+        sampling::grown(&thread.prof, active * PAGE);
+    }
+}
+
+/// `n * size` zeroed bytes; null also when the product overflows.
+#[inline]
+#[unsafe(link_section = "jealloc_text")]
+pub fn calloc(n: usize, size: usize) -> *mut u8 {
+    let Some(bytes) = n.checked_mul(size) else { return null_mut() };
+    if bytes <= LOOKUP_MAX {
+        return zeroed((malloc::<false>(bytes), false), bytes);
+    }
+    let Some(usable) = usable(bytes) else { return null_mut() };
+    zeroed(any(usable, PAGE), bytes)
+}
+
+/// Zeroes what is not known to be zero.
+#[inline]
+fn zeroed((object, zero): (*mut u8, bool), bytes: usize) -> *mut u8 {
+    if !object.is_null() && !zero {
+        // SAFETY: the object was just allocated with at least `bytes` bytes, and nobody else knows of it.
+        unsafe { object.write_bytes(0, bytes) };
+    }
+    object
+}
+
+/// Serves any [`Request`].
+#[inline(never)]
+#[unsafe(link_section = "jealloc_text")]
+pub fn alloc(request: Request) -> *mut u8 {
+    let Some(usable) = usable_aligned(request.size, request.align) else { return null_mut() };
+    let got = if request.uncached {
+        let arena = match request.arena {
+            Some(index) => match table::get_or_make(index) {
+                Some(arena) => Some(arena),
+                None => return null_mut(),
+            },
+            None => None,
+        };
+        uncached(current_or_start(), arena, usable, request.align)
+    } else {
+        any(usable, request.align)
+    };
+    if request.zero { zeroed(got, usable) } else { got.0 }
+}

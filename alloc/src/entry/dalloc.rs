@@ -1,0 +1,136 @@
+//! Deallocation, and what an object knows of itself.
+
+use crate::arena::{bin::extent_of_object, release::release_one, sampled::record_of};
+use crate::extent::{Extent, Kind, map};
+use crate::relaxed::Relaxed;
+use crate::report;
+use crate::sampling;
+use crate::size_class::{NCACHED, class_size};
+use crate::tcache::exchange::make_room;
+use crate::thread::block::{Block, current};
+use crate::thread::counters::{close, open};
+use crate::thread::lifecycle::current_or_start;
+use crate::units::{PAGE, SzInd};
+
+/// Frees an object. Null is ignored; a pointer that no allocating function returned ends the process, as far as it
+/// is noticed.
+///
+/// # Safety
+/// 1. `object` is null, or came from this allocator and was not freed since.
+/// 2. Nobody uses it any more.
+#[inline(always)]
+pub unsafe fn free(object: *mut u8) {
+    // 0 (not ours) and 255 (special) both become at least NCACHED.
+    let class = map::class_byte(object).wrapping_sub(1);
+    if class < NCACHED as u8
+        && let Some(thread) = current()
+        && thread.bin(SzInd(class)).push(object)
+    {
+        return;
+    }
+    free_slow(object);
+}
+
+#[cold]
+#[inline(never)]
+#[unsafe(link_section = "jealloc_text")]
+fn free_slow(object: *mut u8) {
+    if object.is_null() {
+        return;
+    }
+    let byte = map::class_byte(object);
+    if byte == map::NONE {
+        report::invalid_pointer(object);
+    }
+    let thread = current_or_start();
+    match thread {
+        Some(thread) if byte != map::SPECIAL && thread.caching.get() => {
+            free_cached(thread, SzInd(byte - 1), object);
+        }
+        _ => free_direct(thread, object),
+    }
+}
+
+fn free_cached(thread: &'static Block, class: SzInd, object: *mut u8) {
+    let exact = thread.exact.get();
+    if exact {
+        open(thread, class);
+        thread.deallocated.change(|n| n + class_size(class.idx()) as u64);
+    }
+    let bin = thread.bin(class);
+    if !bin.push(object) {
+        make_room(thread, class);
+        if !bin.push(object) {
+            thread.side(class).moved.change(|moved| moved + 1);
+            release_one(extent_of_object(object), object);
+        }
+    }
+    if exact {
+        close(thread, class);
+    }
+}
+
+fn free_direct(thread: Option<&'static Block>, object: *mut u8) {
+    let extent = extent_of_object(object);
+    let usable = usable_of(extent);
+    sampling::unsample(take_sample(extent, object), usable);
+    if let Some(thread) = thread {
+        count_deallocated(thread, usable);
+    }
+    release_one(extent, object);
+}
+
+/// Counts bytes that were freed outside the cache bins.
+pub(super) fn count_deallocated(thread: &Block, usable: usize) {
+    thread.deallocated_other.change(|n| n + usable as u64);
+    thread.deallocated.change(|n| n + usable as u64);
+}
+
+/// Bits of the sample reference of an object, which forgets it.
+pub(super) fn take_sample(extent: &'static Extent, object: *mut u8) -> u64 {
+    let word = match extent.kind() {
+        Kind::Slab => return 0,
+        Kind::SampledSlab => match record_of(extent, object) {
+            Some(record) => &record.sample,
+            None => return 0,
+        },
+        Kind::Large => &extent.sample,
+    };
+    let bits = word.get();
+    word.set(0);
+    bits
+}
+
+/// Frees an object past the thread's cache.
+///
+/// # Safety
+/// As [`free`].
+pub unsafe fn free_uncached(object: *mut u8) {
+    if !object.is_null() {
+        free_direct(current_or_start(), object);
+    }
+}
+
+/// Usable bytes of objects of an extent.
+#[inline]
+pub(super) fn usable_of(extent: &Extent) -> usize {
+    match extent.kind() {
+        Kind::Large => extent.npages() * PAGE,
+        _ => class_size(extent.class().idx()),
+    }
+}
+
+/// Bytes that the owner of `object` may use; 0 for null.
+///
+/// # Safety
+/// 1. `object` is null, or came from this allocator and was not freed since.
+pub unsafe fn usable_size(object: *const u8) -> usize {
+    if object.is_null() {
+        return 0;
+    }
+    let byte = map::class_byte(object).wrapping_sub(1);
+    if byte < NCACHED as u8 {
+        return class_size(byte as usize);
+    }
+    usable_of(extent_of_object(object.cast_mut()))
+}

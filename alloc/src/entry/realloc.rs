@@ -1,0 +1,101 @@
+//! Changing the size of an object.
+
+use core::ptr::null_mut;
+
+use super::alloc::{Request, alloc, count_allocated, malloc, note_growth};
+use super::dalloc::{count_deallocated, free, free_uncached, take_sample, usable_of};
+use crate::arena::{bin::extent_of_object, table};
+use crate::extent::{Extent, Kind};
+use crate::sampling;
+use crate::size_class::{LARGE_MIN, QUANTUM, usable, usable_aligned};
+use crate::thread::event;
+use crate::thread::lifecycle::current_or_start;
+
+/// Changes an object to `request.size` bytes, keeping its contents up to the smaller size; may move it.
+///
+/// Null when memory has run out: the object is then as it was. With `zero`, bytes beyond the old usable size are
+/// zero.
+///
+/// # Safety
+/// 1. `object` came from this allocator and was not freed since.
+/// 2. Nobody uses it at the same time; unless null is answered, nobody uses the old pointer any more.
+#[inline(never)]
+#[unsafe(link_section = "jealloc_text")]
+pub unsafe fn realloc(object: *mut u8, request: Request) -> *mut u8 {
+    let wanted = if request.align <= QUANTUM {
+        usable(request.size)
+    } else {
+        usable_aligned(request.size, request.align)
+    };
+    let Some(wanted) = wanted else { return null_mut() };
+    let extent = extent_of_object(object);
+    let old = usable_of(extent);
+    if object.addr().is_multiple_of(request.align) && resize(extent, wanted, request.zero) {
+        return object;
+    }
+    let simple = request.align <= QUANTUM && !request.zero && !request.uncached;
+    let new = if simple { malloc::<false>(request.size) } else { alloc(request) };
+    if new.is_null() {
+        return new;
+    }
+    // SAFETY: the old object holds `old` bytes, the new one at least `wanted`, and they are different objects.
+    unsafe { core::ptr::copy_nonoverlapping(object, new, old.min(wanted)) };
+    if request.uncached {
+        // SAFETY: by the caller's promises.
+        unsafe { free_uncached(object) };
+    } else {
+        // SAFETY: by the caller's promises.
+        unsafe { free(object) };
+    }
+    new
+}
+
+/// Makes the objects of an extent `wanted` bytes long without moving; answers whether that worked.
+fn resize(extent: &'static Extent, wanted: usize, zero: bool) -> bool {
+    let old = usable_of(extent);
+    if old == wanted {
+        return true;
+    }
+    if extent.kind() != Kind::Large || wanted < LARGE_MIN {
+        return false;
+    }
+    let thread = current_or_start();
+    let sample = take_sample(extent, extent.base());
+    let arena = table::owner(extent);
+    let Some(zeroed) = arena.resize_large(extent, wanted, 0) else {
+        arena.set_sample(extent, sample);
+        return false;
+    };
+    // To the profiler the old object died and a new one was born.
+    sampling::unsample(sample, old);
+    if zero && !zeroed {
+        // SAFETY: the extent is `wanted` bytes long now, and `zeroed` can be false only when it grew from `old`.
+        unsafe { extent.base().add(old).write_bytes(0, wanted - old) };
+    }
+    if let Some(thread) = thread {
+        count_deallocated(thread, old);
+        count_allocated(thread, wanted);
+        if event::uncached(thread, wanted) {
+            arena.set_sample(extent, sampling::sample(&thread.prof, wanted));
+        }
+        note_growth(thread);
+    }
+    true
+}
+
+/// Resizes in place to between `size` and `size + extra` bytes, the more the better; answers the usable size that
+/// the object has then, which is less than `size` when it could not be grown.
+///
+/// # Safety
+/// As [`realloc`], except that the pointer stays valid.
+#[inline(never)]
+#[unsafe(link_section = "jealloc_text")]
+pub unsafe fn resize_in_place(object: *mut u8, size: usize, extra: usize, zero: bool) -> usize {
+    let extent = extent_of_object(object);
+    let most = size.checked_add(extra).and_then(usable);
+    let least = usable(size);
+    if !most.is_some_and(|most| resize(extent, most, zero)) && usable_of(extent) < size {
+        let _ = least.is_some_and(|least| resize(extent, least, zero));
+    }
+    usable_of(extent)
+}

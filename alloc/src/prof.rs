@@ -1,0 +1,56 @@
+//! The profiler's controls: starts it from the options, and what mallctl asks of it.
+
+use core::ffi::{CStr, c_char};
+
+use prof_runtime::{DumpError, Settings};
+
+use crate::ctl::CtlError;
+use crate::entry;
+use crate::report;
+use crate::sampling::PROFILER;
+use crate::tables::option;
+use crate::thread::block::Block;
+
+/// Starts the profiler if the options ask for it. Answers whether it runs.
+pub fn boot() -> bool {
+    if !option::PROF.on() {
+        return false;
+    }
+    let format = prof_runtime::Format::ALL[option::PROF_DUMP_FORMAT.get() as usize];
+    let settings = Settings {
+        lg_sample: option::LG_PROF_SAMPLE.get().min(62) as u8,
+        active: option::PROF_ACTIVE.on(),
+        accum: option::PROF_ACCUM.on(),
+        final_dump: option::PROF_FINAL.on(),
+        leak: option::PROF_LEAK.on(),
+        gdump: option::PROF_GDUMP.on(),
+        lg_interval: u8::try_from(option::LG_PROF_INTERVAL.get()).ok(),
+        prefix: option::PROF_PREFIX.as_cstr().to_bytes(),
+        format,
+        bt_max: 128,
+        thread_active_init: true,
+        own_text: entry::text(),
+        message: report::write,
+    };
+    if PROFILER.boot(&settings).is_err() {
+        report::message(format_args!("No memory for the profiler's tables; profiling is off"));
+        option::PROF.resolve(0);
+    }
+    PROFILER.enabled()
+}
+
+/// `prof.active` and the like: refused while the profiler is not there.
+pub fn require() -> Result<(), CtlError> {
+    if PROFILER.enabled() { Ok(()) } else { Err(CtlError::NotFound) }
+}
+
+/// `prof.dump`. A null name stands for a generated one.
+pub fn dump(thread: Option<&Block>, name: *const c_char) -> Result<(), CtlError> {
+    require()?;
+    // SAFETY: by the documented interface of `prof.dump` the value is null or a C string.
+    let path = (!name.is_null()).then(|| unsafe { CStr::from_ptr(name) }.to_bytes());
+    PROFILER.dump(thread.map(|thread| &thread.prof), path).map_err(|error| match error {
+        DumpError::Disabled => CtlError::NotFound,
+        _ => CtlError::Failed,
+    })
+}

@@ -1,0 +1,211 @@
+//! Statistics: sums over arenas at one moment, and the report.
+
+use core::fmt::Write;
+
+use crate::arena::{Arena, table};
+use crate::extent::map;
+use crate::os::clock;
+use crate::report::{Line, write};
+use crate::size_class::{NBINS, NCACHED, NSIZES, QUANTUM, TCACHE_MAX, class_size};
+use crate::sync::Mutex;
+use crate::tables::{metric, option};
+use crate::thread::lifecycle;
+use crate::units::{Ns, PAGE};
+
+/// Sums over all arenas, in bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Totals {
+    /// Usable bytes of objects, cached ones included.
+    pub allocated: usize,
+    /// Pages that hold objects.
+    pub active: usize,
+    /// The allocator's own structures.
+    pub metadata: usize,
+    /// Pages that memory backs.
+    pub resident: usize,
+    /// Address space in use.
+    pub mapped: usize,
+    /// Address space kept for reuse.
+    pub retained: usize,
+}
+
+struct Snapshot {
+    epoch: u64,
+    totals: Totals,
+}
+
+static SNAPSHOT: Mutex<Snapshot> = Mutex::new(Snapshot {
+    epoch: 0,
+    totals: Totals { allocated: 0, active: 0, metadata: 0, resident: 0, mapped: 0, retained: 0 },
+});
+
+/// Usable bytes of the objects of an arena that its slabs and large extents count as taken.
+pub fn allocated(arena: &Arena) -> usize {
+    let small = arena.all_bins().map(|(class, bin)| {
+        let counts = bin.counts();
+        (counts.nmalloc - counts.ndalloc) as usize * class_size(class.idx())
+    });
+    small.sum::<usize>() + arena.large.bytes.load(core::sync::atomic::Ordering::Relaxed)
+}
+
+/// Adds up all arenas now. Cost: every bin lock of every arena, once.
+pub fn gather() -> Totals {
+    let mut totals = Totals {
+        metadata: table::BASE.allocated(),
+        resident: table::BASE.resident(),
+        mapped: table::BASE.mapped(),
+        ..Totals::default()
+    };
+    for arena in table::all() {
+        let pages = arena.pages.counts();
+        let described = map::bytes_for(pages.active + pages.dirty);
+        totals.allocated += allocated(arena);
+        totals.active += pages.active * PAGE;
+        totals.metadata += arena.base.allocated() + described;
+        totals.resident += arena.base.resident() + described + (pages.active + pages.dirty) * PAGE;
+        totals.mapped += arena.base.mapped() + described + (pages.active + pages.dirty + pages.muzzy) * PAGE;
+        totals.retained += pages.retained * PAGE;
+    }
+    totals
+}
+
+/// Takes a new snapshot and answers its number.
+pub fn advance() -> u64 {
+    let totals = gather();
+    let mut snapshot = SNAPSHOT.lock();
+    snapshot.totals = totals;
+    snapshot.epoch += 1;
+    snapshot.epoch
+}
+
+/// Number of the last snapshot; takes the first one if there is none.
+pub fn epoch() -> u64 {
+    let epoch = SNAPSHOT.lock().epoch;
+    if epoch == 0 { advance() } else { epoch }
+}
+
+/// The last snapshot.
+pub fn snapshot() -> Totals {
+    epoch();
+    SNAPSHOT.lock().totals
+}
+
+/// Locks for a fork.
+pub fn hold() {
+    SNAPSHOT.hold();
+}
+
+/// Unlocks after a fork.
+///
+/// # Safety
+/// As [`Mutex::unhold`].
+pub unsafe fn unhold() {
+    // SAFETY: by the caller's promise.
+    unsafe { SNAPSHOT.unhold() }
+}
+
+/// Formats one line and hands it to `out`.
+macro_rules! line {
+    ($out:expr, $($format:tt)*) => {{
+        let mut line = Line::new();
+        // Writing to a `Line` never fails.
+        let _ = writeln!(line, $($format)*);
+        $out(line.as_bytes());
+    }};
+}
+
+/// Writes the report of `malloc_stats_print` in pieces, labels as in the reference, from a fresh snapshot.
+pub fn report(out: &mut dyn FnMut(&[u8])) {
+    advance();
+    let totals = snapshot();
+    line!(out, "___ Begin jemalloc statistics ___");
+    line!(out, "Version: \"{}\"", crate::VERSION);
+    line!(out, "Build-time option settings");
+    for (name, value) in crate::CONFIG {
+        line!(out, "  config.{name}: {value}");
+    }
+    line!(out, "Run-time option settings");
+    for opt in option::ALL {
+        match opt.kind {
+            option::Kind::Bool => line!(out, "  opt.{}: {}", opt.name, opt.on()),
+            option::Kind::Number { .. } => line!(out, "  opt.{}: {}", opt.name, opt.get()),
+            _ => {
+                let text = core::str::from_utf8(opt.as_cstr().to_bytes()).unwrap_or("?");
+                line!(out, "  opt.{}: \"{text}\"", opt.name);
+            }
+        }
+    }
+    line!(out, "Arenas: {}", table::narenas());
+    line!(out, "Quantum size: {QUANTUM}");
+    line!(out, "Page size: {PAGE}");
+    line!(out, "Maximum thread-cached size class: {TCACHE_MAX}");
+    line!(out, "Number of bin size classes: {NBINS}");
+    line!(out, "Number of thread-cache bin size classes: {NCACHED}");
+    line!(out, "Number of large size classes: {}", NSIZES - NBINS);
+    let mut line = Line::new();
+    for (i, metric) in metric::ALL.iter().enumerate() {
+        let name = if i == 0 { "Allocated" } else { metric.name };
+        let _ = write!(line, "{}{name}: {}", if i == 0 { "" } else { ", " }, (metric.of)(&totals));
+    }
+    let _ = writeln!(line);
+    out(line.as_bytes());
+    table::all().for_each(|arena| report_arena(arena, out));
+    line!(out, "--- End jemalloc statistics ---");
+}
+
+fn report_arena(arena: &'static Arena, out: &mut dyn FnMut(&[u8])) {
+    let pages = arena.pages.counts();
+    let (dirty_ms, muzzy_ms) = arena.pages.decay_ms();
+    let load = |counter: &core::sync::atomic::AtomicU64| counter.load(core::sync::atomic::Ordering::Relaxed);
+    line!(out, "arenas[{}]:", arena.index().0);
+    line!(out, "assigned threads: {}", arena.nthreads.load(core::sync::atomic::Ordering::Relaxed));
+    line!(out, "uptime: {}", clock::now().since(Ns(load(&arena.born))).0);
+    line!(out, "decaying:  time       npages       sweeps     madvises       purged");
+    for (name, ms, npages, counts) in [
+        ("dirty", dirty_ms, pages.dirty, &arena.pages.dirty_counts),
+        ("muzzy", muzzy_ms, pages.muzzy, &arena.pages.muzzy_counts),
+    ] {
+        let (sweeps, calls, purged) = (load(&counts.npurge), load(&counts.nmadvise), load(&counts.purged));
+        line!(out, "   {name}: {ms:>5} {npages:>12} {sweeps:>12} {calls:>12} {purged:>12}");
+    }
+    let mut cached = 0;
+    lifecycle::cached(arena, |class, objects| cached += objects * class_size(class.idx()));
+    let depots: usize =
+        arena.depots().map(|(class, depot)| depot.objects(class) * class_size(class.idx())).sum();
+    line!(out, "allocated: {:>12}", allocated(arena));
+    line!(out, "active: {:>12}", pages.active * PAGE);
+    line!(out, "mapped: {:>12}", (pages.active + pages.dirty + pages.muzzy) * PAGE + arena.base.mapped());
+    line!(out, "retained: {:>12}", pages.retained * PAGE);
+    line!(out, "base: {:>12}", arena.base.allocated());
+    line!(out, "tcache_bytes: {:>12}", cached + depots);
+    line!(
+        out,
+        "bins:           size ind    allocated      nmalloc      ndalloc      curregs     curslabs  nonfull_slabs   util"
+    );
+    for (class, bin) in arena.all_bins() {
+        let counts = bin.counts();
+        if counts.nmalloc == 0 {
+            continue;
+        }
+        let nonfull = bin.lock().nonfull();
+        let current = counts.nmalloc - counts.ndalloc;
+        let room = counts.curslabs * crate::size_class::SLABS[class.idx()].nregs as u64;
+        // Three decimals without floating point, which may not run this early or late.
+        let util = (current * 1000).checked_div(room).unwrap_or(1000);
+        let (size, ind, slabs) = (class_size(class.idx()), class.0, counts.curslabs);
+        let bytes = current as usize * size;
+        line!(
+            out,
+            "{size:>20} {ind:>3} {bytes:>12} {:>12} {:>12} {current:>12} {slabs:>12} {nonfull:>14} {:>2}.{:03}",
+            counts.nmalloc,
+            counts.ndalloc,
+            util / 1000,
+            util % 1000
+        );
+    }
+}
+
+/// Writes the report to where messages go.
+pub fn print() {
+    report(&mut |piece| write(piece));
+}

@@ -1,0 +1,43 @@
+//! Metrics: one row each. The `stats.*` leaves and the report are derived from them.
+
+use crate::stats::Totals;
+
+/// A metric of the whole process, in bytes.
+pub struct Metric {
+    /// Name below `stats.`.
+    pub name: &'static str,
+    /// What it is, one sentence.
+    pub doc: &'static str,
+    /// Its value in a snapshot.
+    pub of: fn(&Totals) -> usize,
+}
+
+/// Every metric, in the order of the reference's report.
+pub static ALL: [Metric; 6] = [
+    Metric {
+        name: "allocated",
+        doc: "Usable bytes of all objects that the program holds or that lie in caches.",
+        of: |totals| totals.allocated,
+    },
+    Metric { name: "active", doc: "Bytes of pages that hold objects.", of: |totals| totals.active },
+    Metric {
+        name: "metadata",
+        doc: "Bytes of the allocator's own structures.",
+        of: |totals| totals.metadata,
+    },
+    Metric {
+        name: "resident",
+        doc: "Bytes of pages that memory backs: active, dirty and metadata.",
+        of: |totals| totals.resident,
+    },
+    Metric {
+        name: "mapped",
+        doc: "Bytes of address space in use: active, dirty, muzzy and metadata.",
+        of: |totals| totals.mapped,
+    },
+    Metric {
+        name: "retained",
+        doc: "Bytes of address space kept for reuse that no memory backs.",
+        of: |totals| totals.retained,
+    },
+];

@@ -1,0 +1,6 @@
+//! The tables that carry the user-visible surface: one row per option, mallctl leaf and metric. Parsing, lookup,
+//! reports and tests are derived from the rows.
+
+pub mod leaf;
+pub mod metric;
+pub mod option;

@@ -1,0 +1,81 @@
+//! Events: what happens every so many requests of a class, on the slow path.
+//!
+//! Each bin counts its requests down to its next event, which is the next sample if that is near, and at most
+//! [`event_distance`] away. Sampling each byte with probability `1/R` is the same process whether the bytes are
+//! looked at per thread or per class, so each class draws its own distance; and since the process has no memory, a
+//! distance beyond the next event may be drawn anew there.
+
+use super::block::Block;
+use crate::relaxed::Relaxed;
+use crate::sampling;
+use crate::size_class::{NCACHED, class_size};
+use crate::tcache::{gc, geometry::event_distance};
+use crate::units::SzInd;
+
+/// Handles the event of a class; answers whether the request that it fell on is to be sampled.
+pub fn handle(thread: &Block, class: SzInd) -> bool {
+    let distance = event_distance(class);
+    let current = thread.prof_epoch.get() == sampling::epoch();
+    let due = thread.bin(class).due.get() && current;
+    if !current {
+        redraw(thread);
+    }
+    rearm(thread, class, distance);
+    passed(thread, distance * class_size(class.idx()) as u64);
+    due
+}
+
+/// Draws the distance to the next event of a class.
+pub fn rearm(thread: &Block, class: SzInd, most: u64) {
+    let most = if thread.exact.get() { 1 } else { most };
+    match sampling::draw_allocs(&thread.prof, class_size(class.idx())) {
+        Some(distance) if distance <= most => thread.bin(class).arm(distance, true),
+        _ => thread.bin(class).arm(most, false),
+    }
+}
+
+/// The profiler was switched or its rate changed: what was drawn before is void.
+fn redraw(thread: &Block) {
+    thread.prof_epoch.set(sampling::epoch());
+    thread.wait_on.set(false);
+    for class in (0..NCACHED as u8).map(SzInd) {
+        thread.bin(class).due.set(false);
+    }
+}
+
+/// Counts `usable` bytes of an uncached object; answers whether it is to be sampled.
+pub fn uncached(thread: &Block, usable: usize) -> bool {
+    if thread.prof_epoch.get() != sampling::epoch() {
+        redraw(thread);
+    }
+    passed(thread, usable as u64);
+    if !thread.wait_on.get() && !draw_wait(thread) {
+        return false;
+    }
+    let wait = thread.wait.get().saturating_sub_unsigned(usable as u64);
+    thread.wait.set(wait);
+    if wait > 0 {
+        return false;
+    }
+    draw_wait(thread);
+    true
+}
+
+fn draw_wait(thread: &Block) -> bool {
+    let drawn = sampling::draw_bytes(&thread.prof);
+    thread.wait.set(drawn.map_or(0, |bytes| bytes.min(i64::MAX as u64) as i64));
+    thread.wait_on.set(drawn.is_some());
+    drawn.is_some()
+}
+
+/// About `bytes` were allocated or freed: collection and decay have their turn now and then.
+pub fn passed(thread: &Block, bytes: u64) {
+    let wait = thread.gc_wait.get().saturating_sub_unsigned(bytes);
+    if wait > 0 {
+        thread.gc_wait.set(wait);
+        return;
+    }
+    thread.gc_wait.set(gc::STEP as i64);
+    gc::step(thread);
+    thread.arena().tick();
+}

@@ -1,0 +1,176 @@
+//! How a thread gets its block at its first allocation, and gives it back at its end.
+//!
+//! The end is the destructor of a pthread key. Destructors of C++ and Rust thread-locals have run by then; those of
+//! other keys, and libc itself, may still allocate and free: such calls find no block and are served uncached.
+
+use core::ffi::c_void;
+use core::sync::atomic::*;
+
+use super::block::{Block, ByState, current};
+use crate::arena::table;
+use crate::os::tls::{self, Phase};
+use crate::relaxed::{List, Relaxed};
+use crate::sampling;
+use crate::size_class::{NBINS, NCACHED};
+use crate::sync::Mutex;
+use crate::tcache::exchange::return_oldest;
+use crate::units::SzInd;
+
+/// Blocks of threads that have ended.
+static FREE: Mutex<List<Block, ByState>> = Mutex::new(List::NONE);
+/// Blocks of live threads.
+static LIVE: Mutex<List<Block, ByState>> = Mutex::new(List::NONE);
+/// The key plus one; 0 before there is one.
+static KEY: AtomicU32 = AtomicU32::new(0);
+/// Whether threads cache (`opt.tcache`).
+static CACHING: AtomicBool = AtomicBool::new(true);
+
+/// Sets whether threads that start from now on cache.
+pub fn configure(caching: bool) {
+    CACHING.set(caching);
+}
+
+/// Makes the key whose destructor ends threads. Called once, when allocation already works.
+pub fn register() {
+    let mut key = 0;
+    // SAFETY: `key` is a valid place for the result, and `end` has the destructor's signature.
+    if unsafe { libc::pthread_key_create(&raw mut key, Some(end)) } == 0 {
+        KEY.store(key + 1, Ordering::Release);
+    }
+    watch_end();
+}
+
+/// Asks for [`end`] to be called when the calling thread ends. May allocate.
+fn watch_end() {
+    let key = KEY.load(Ordering::Acquire);
+    if key != 0 && !tls::block().is_null() {
+        // SAFETY: the key was made by `register`. Any non-null value makes the destructor run.
+        unsafe { libc::pthread_setspecific(key - 1, tls::block().cast::<c_void>()) };
+    }
+}
+
+/// The calling thread's block, made if this is its first allocation. `None` while it starts or after it ended, or
+/// when there is no memory: the caller then serves the request uncached.
+#[cold]
+pub fn current_or_start() -> Option<&'static Block> {
+    if let Some(block) = current() {
+        return Some(block);
+    }
+    if tls::phase() != Phase::Fresh {
+        return None;
+    }
+    tls::set_phase(Phase::Starting);
+    crate::boot::ensure();
+    let Some(block) = make() else {
+        tls::set_phase(Phase::Fresh);
+        return None;
+    };
+    tls::set_block(core::ptr::from_ref(block).cast_mut().cast());
+    tls::set_phase(Phase::Live);
+    crate::boot::complete();
+    watch_end();
+    Some(block)
+}
+
+fn make() -> Option<&'static Block> {
+    let recycled = FREE.lock().pop();
+    let block = match recycled {
+        Some(block) => block,
+        None => table::BASE.make::<Block>()?,
+    };
+    let Some(arena) = table::bind() else {
+        FREE.lock().push(block);
+        return None;
+    };
+    // SAFETY: the block is fresh, or was taken off the list of unused ones just above.
+    unsafe { block.start(arena, CACHING.get()) };
+    LIVE.lock().push(block);
+    Some(block)
+}
+
+extern "C" fn end(_: *mut c_void) {
+    let Some(block) = current() else { return };
+    sampling::exit(&block.prof);
+    flush(block);
+    tell_requests(block);
+    tls::set_block(core::ptr::null_mut());
+    tls::set_phase(Phase::Exited);
+    table::unbind(block.arena());
+    LIVE.lock().remove(block);
+    FREE.lock().push(block);
+}
+
+/// Returns every object that the thread caches.
+pub fn flush(thread: &Block) {
+    for class in (0..NCACHED as u8).map(SzInd) {
+        return_oldest(thread, class, usize::MAX);
+        if thread.exact.get() {
+            super::counters::close(thread, class);
+        }
+    }
+}
+
+/// Moves a thread to another arena; its cache goes back to where it came from.
+pub fn rebind(thread: &Block, arena: &'static crate::arena::Arena) {
+    let old = thread.arena();
+    if !core::ptr::eq(old, arena) {
+        flush(thread);
+        table::rebind(old, arena);
+        thread.set_arena(arena);
+    }
+}
+
+/// Adds the thread's requests to the counters of its arena; called once, when it ends.
+fn tell_requests(thread: &Block) {
+    let arena = thread.arena();
+    for class in (0..NCACHED as u8).map(SzInd) {
+        let requests = thread.bin(class).requests();
+        let counter = if class.idx() < NBINS {
+            &arena.bin(class).nrequests
+        } else {
+            &arena.large.class(class).nrequests
+        };
+        counter.fetch_add(requests, Ordering::Relaxed);
+    }
+}
+
+/// Objects that live threads bound to an arena cache, by class: `each(class, objects)`. A racy reading.
+pub fn cached(arena: &crate::arena::Arena, mut each: impl FnMut(SzInd, usize)) {
+    let live = LIVE.lock();
+    for block in live.iter().filter(|block| core::ptr::eq(block.arena(), arena)) {
+        for class in (0..NCACHED as u8).map(SzInd) {
+            each(class, block.bin(class).depth());
+        }
+    }
+}
+
+/// Locks for a fork.
+pub fn hold() {
+    LIVE.hold();
+    FREE.hold();
+}
+
+/// Unlocks after a fork.
+///
+/// # Safety
+/// As [`Mutex::unhold`].
+pub unsafe fn unhold() {
+    // SAFETY: by the caller's promise.
+    unsafe {
+        FREE.unhold();
+        LIVE.unhold();
+    }
+}
+
+/// In the child of a fork: the other threads do not exist here. What they cached is lost, as in jemalloc: a thread
+/// may have been in the middle of moving objects.
+pub fn forget_others() {
+    let Some(mine) = current() else { return };
+    let live = LIVE.lock();
+    for block in live.iter() {
+        if !core::ptr::eq(block, mine) {
+            live.remove(block);
+        }
+    }
+    table::forget_threads(mine.arena());
+}
