@@ -1,6 +1,7 @@
 //! From bytes to a dump: asks the readers, and puts the file's name in front of what they say.
 
 use prof_format::dump::{Dump, ReadError, read};
+use prof_format::vocab::Format;
 
 use crate::error::{Error, Result};
 use crate::load::Source;
@@ -15,11 +16,21 @@ const LOOKALIKES: &[(&[u8], &str)] = &[
     (b"\x7fELF", "is a program, where a heap profile was expected"),
 ];
 
+/// Whether addresses without a file may be told to the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmapped {
+    /// The report is about addresses anyway.
+    Fine,
+    /// Nothing could be named, and the dump is probably cut off.
+    Refused,
+}
+
 /// Reads a dump in any format that the readers know.
 ///
 /// # Errors
-/// No heap profile, a broken one (with the line or byte and the field), or one of something else.
-pub fn parse(source: &Source, bytes: &[u8]) -> Result<Dump> {
+/// No heap profile, a broken one (with the line or byte and the field), or one of something else. The text formats
+/// end with the memory map; where it is missing or has no line end, the dump is taken to be cut off.
+pub fn parse(source: &Source, bytes: &[u8], unmapped: Unmapped) -> Result<Dump> {
     let dump = read(bytes).map_err(|error| {
         let lookalike = LOOKALIKES.iter().find(|(start, _)| bytes.starts_with(start));
         match (&error, lookalike) {
@@ -32,6 +43,17 @@ pub fn parse(source: &Source, bytes: &[u8]) -> Result<Dump> {
     })?;
     if !dump.has_live && !dump.has_accum {
         return Err(Error::at(source, "is a profile, but has no heap figures (a CPU profile?)"));
+    }
+    let is_text = matches!(dump.format, Format::Text | Format::HeapV2);
+    if is_text && !bytes.ends_with(b"\n") {
+        return Err(Error::at(source, "is cut off: there is no line end at its end"));
+    }
+    if is_text && dump.maps.is_empty() && !dump.stacks.is_empty() && unmapped == Unmapped::Refused {
+        return Err(Error::at(
+            source,
+            "is cut off, or the program could not read its own memory map: there is no MAPPED_LIBRARIES section, \
+             so nothing can be named (--addresses shows the bare addresses)",
+        ));
     }
     Ok(dump)
 }

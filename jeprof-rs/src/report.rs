@@ -6,9 +6,9 @@ use std::io::IsTerminal;
 use prof_format::dump::Dump;
 
 use crate::aggregate;
-use crate::cli::plan::{Metric, Output, Plan};
+use crate::cli::plan::{Granularity, Metric, Output, Plan};
 use crate::error::{Error, Result};
-use crate::formats;
+use crate::formats::{self, Unmapped};
 use crate::load::{self, Source, inputs};
 use crate::model::merge::Sign;
 use crate::model::{Place, Profile, file_name};
@@ -108,7 +108,8 @@ const NO_SAMPLES: &str = "has no samples: was profiling on (prof:true, prof_acti
 fn read(source: &Source, plan: &Plan, progress: &Progress, warnings: &mut Vec<String>) -> Result<Dump> {
     progress.step(format!("reading {source}"));
     let bytes = load::read(source, plan.unpack_bytes_max)?;
-    let dump = formats::parse(source, &bytes)?;
+    let bare = plan.output == Output::Text && plan.granularity == Granularity::Addresses;
+    let dump = formats::parse(source, &bytes, if bare { Unmapped::Fine } else { Unmapped::Refused })?;
     if plan.metric.is_accumulated() && !dump.has_accum && !dump.stacks.is_empty() {
         return Err(Error::at(
             source,

@@ -114,8 +114,8 @@ fn with_flags(mut command: Command, scope: Scope) -> Command {
     }
     command.arg(
         Arg::new(INPUTS)
-            .value_name("[PROGRAM] DUMP")
-            .help("The program (optional) and its dumps; gzip is unpacked")
+            .value_name("FILE")
+            .help("PROGRAM, which may be left out, and DUMPs; gzip is unpacked")
             .num_args(0..),
     )
 }

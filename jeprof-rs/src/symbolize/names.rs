@@ -13,7 +13,11 @@ const CPP_RECURSION_MAX: u32 = 96;
 
 /// The name to show for a name as the linker or the debug information has it.
 pub fn readable(raw: &str) -> Cow<'_, str> {
-    let raw = raw.strip_suffix("@plt").unwrap_or(raw);
+    // Symbol tables of shared libraries append the version: `malloc@@GLIBC_2.2.5`.
+    let raw = match raw.find('@') {
+        Some(1..) => raw.split('@').next().unwrap_or(raw),
+        _ => raw,
+    };
     if let Some(name) = rust(raw).or_else(|| cpp(raw)) { Cow::Owned(name) } else { Cow::Borrowed(raw) }
 }
 
@@ -63,12 +67,13 @@ mod tests {
         check("_Z4grabm", "grab");
         check("_ZN1A2goEi", "A::go");
         check("_Znwm", "operator new");
+        check("_ZSt18_Rb_tree_decrementPSt18_Rb_tree_node_base@@GLIBCXX_3.4", "std::_Rb_tree_decrement");
         check("_ZNSt6vectorIiSaIiEE9push_backERKi", "std::vector<int, std::allocator<int> >::push_back");
     }
 
     #[test]
     fn other_names_stay_as_they_are() {
-        for raw in ["main", "", "_Z", "_ZN", "_R", "malloc", "foo.part.0", "_ZNgarbage", "_start"] {
+        for raw in ["main", "", "_Z", "_ZN", "_R", "malloc", "@", "foo.part.0", "_ZNgarbage", "_start"] {
             check(raw, raw);
         }
     }

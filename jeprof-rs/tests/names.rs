@@ -1,0 +1,200 @@
+//! Names, lines and inlined functions of programs whose true stacks are known from their source.
+
+mod common;
+
+use std::path::Path;
+use std::process::Command;
+
+use common::{Run, Scratch, compile, line_of, program, run, tool};
+
+/// Compiles, runs and returns the paths of program and dump.
+fn record(scratch: &Scratch, source: &str, flags: &[&str]) -> (String, String) {
+    let (binary, dump) = (scratch.path("program"), scratch.path("program.heap"));
+    compile(source, &binary, flags);
+    run(Command::new(&binary).arg(&dump));
+    (text(&binary), text(&dump))
+}
+
+fn text(path: &Path) -> String {
+    path.to_str().unwrap().into()
+}
+
+/// What every flavour of `plain.c` with symbols has to answer.
+fn check_functions(run: &Run, inlined: &str) {
+    assert!(run.stdout.starts_with("Total: 15000 B\n"), "{}", run.stdout);
+    assert_eq!(run.figures("direct_site"), (1000, 1000));
+    assert_eq!(run.flat(inlined), 2000);
+    assert_eq!(run.figures("recursive_site"), (4000, 4000));
+    assert_eq!(run.figures("allocating_site"), (8000, 8000));
+    assert_eq!(run.figures("main"), (0, 15000));
+    assert!(!run.stdout.contains("je_malloc") && !run.stdout.contains("record"), "{}", run.stdout);
+}
+
+#[test]
+fn position_independent_and_fixed_programs_are_named_alike() {
+    for (name, flags) in [
+        ("pie", &["-g", "-fPIE", "-pie"] as &[&str]),
+        ("fixed", &["-g", "-fno-pie", "-no-pie"]),
+        // Code whose address differs from its offset in the file, in a segment of its own.
+        ("shifted", &["-g", "-fno-pie", "-no-pie", "-Wl,-Ttext=0x1234000"]),
+        ("shifted-pie", &["-g", "-fPIE", "-pie", "-Wl,-Ttext=0x1234000"]),
+        ("dwarf4", &["-g", "-gdwarf-4"]),
+    ] {
+        let scratch = Scratch::new(&format!("names-{name}"));
+        let (binary, dump) = record(&scratch, "plain.c", flags);
+        check_functions(&tool(&["--show_bytes", &binary, &dump]).quiet(), "inlined_site");
+        // The program may be left out.
+        check_functions(&tool(&["--show_bytes", &dump]).quiet(), "inlined_site");
+    }
+}
+
+#[test]
+fn lines_are_those_of_the_source() {
+    let scratch = Scratch::new("names-lines");
+    let (_, dump) = record(&scratch, "plain.c", &["-g"]);
+    let run = tool(&["--show_bytes", "--lines", &dump]).quiet();
+    let source = program("plain.c");
+    let row =
+        |function: &str, mark: &str| format!("{function} {}:{}", source.display(), line_of("plain.c", mark));
+    assert_eq!(run.figures(&row("direct_site", "direct")), (1000, 1000));
+    assert_eq!(run.figures(&row("inlined_site", "inlined")), (2000, 2000));
+    assert_eq!(run.figures(&row("outer_site", "outer")), (0, 2000));
+    assert_eq!(run.figures(&row("recursive_site", "bottom")), (4000, 4000));
+    assert_eq!(run.figures(&row("recursive_site", "again")), (0, 4000));
+    assert_eq!(run.figures(&row("allocating_site", "allocating")), (8000, 8000));
+    let run = tool(&["--show_bytes", "--files", &dump]).quiet();
+    assert_eq!(run.figures(source.to_str().unwrap()), (15000, 15000));
+}
+
+#[test]
+fn stacks_are_whole_from_main_to_the_site() {
+    let scratch = Scratch::new("names-stacks");
+    let (_, dump) = record(&scratch, "plain.c", &["-g"]);
+    let run = tool(&["--collapsed", &dump]).quiet();
+    let from_main: Vec<&str> =
+        run.stdout.lines().map(|line| &line[line.find(";main;").unwrap() + 1..]).collect();
+    assert_eq!(
+        from_main,
+        [
+            "main;allocating_site 8000",
+            "main;direct_site 1000",
+            "main;outer_site;inlined_site 2000",
+            "main;recursive_site;recursive_site;recursive_site;recursive_site 4000",
+        ]
+    );
+    let run = tool(&["--collapsed", "--all-frames", &dump]).quiet();
+    assert!(run.stdout.contains("main;allocating_site;je_malloc 8000\n"), "{}", run.stdout);
+}
+
+#[test]
+fn without_debug_information_symbols_name_functions_but_not_inlined_ones() {
+    let scratch = Scratch::new("names-symbols");
+    let (_, dump) = record(&scratch, "plain.c", &["-g0"]);
+    check_functions(&tool(&["--show_bytes", &dump]).quiet(), "outer_site");
+}
+
+#[test]
+fn a_stripped_program_is_shown_by_module_and_address_and_that_is_said() {
+    let scratch = Scratch::new("names-stripped");
+    let (binary, dump) = record(&scratch, "plain.c", &["-g0", "-fno-pie", "-no-pie"]);
+    let symbols = run(Command::new("nm").args(["-S", &binary]));
+    run(Command::new("strip").arg(&binary));
+    let answer = tool(&["--show_bytes", &dump]);
+    assert_eq!(answer.status, 0);
+    assert!(answer.stderr.contains("stripped"), "{}", answer.stderr);
+    assert!(!answer.stdout.contains("_site"), "{}", answer.stdout);
+    let (_, _, row) = answer.rows().into_iter().find(|(flat, _, _)| *flat == 1000).unwrap();
+    let address = u64::from_str_radix(row.strip_prefix("program+0x").unwrap(), 16).unwrap();
+    let site = symbols.lines().find(|line| line.ends_with(" direct_site")).unwrap();
+    let numbers: Vec<u64> = site.split(' ').take(2).map(|n| u64::from_str_radix(n, 16).unwrap()).collect();
+    assert!((numbers[0]..numbers[0] + numbers[1]).contains(&address), "{row} is not in {site}");
+}
+
+#[test]
+fn a_separate_debug_file_is_found_and_checked() {
+    let scratch = Scratch::new("names-debuglink");
+    let (binary, dump) = record(&scratch, "plain.c", &["-g"]);
+    let debug = text(&scratch.path("program.debug"));
+    run(Command::new("objcopy").args(["--only-keep-debug", &binary, &debug]));
+    run(Command::new("strip").arg(&binary));
+    run(Command::new("objcopy").arg(format!("--add-gnu-debuglink={debug}")).arg(&binary));
+    check_functions(&tool(&["--show_bytes", &dump]).quiet(), "inlined_site");
+    // The debug file of another build of the same name is not used.
+    let other = Scratch::new("names-debuglink-other");
+    let (other_binary, _) = record(&other, "zoo.cc", &["-g"]);
+    std::fs::copy(other_binary, &debug).unwrap();
+    let answer = tool(&["--show_bytes", &dump]);
+    assert!(answer.stderr.contains("stripped") && !answer.stdout.contains("zoo"), "{}", answer.stdout);
+}
+
+#[test]
+fn functions_of_shared_libraries_are_named() {
+    let scratch = Scratch::new("names-library");
+    let library = scratch.path("libsite.so");
+    compile("library.c", &library, &["-g", "-shared", "-fPIC"]);
+    let folder = text(library.parent().unwrap());
+    let flags = ["-g", &format!("-L{folder}"), "-lsite", &format!("-Wl,-rpath,{folder}")];
+    let (_, dump) = record(&scratch, "user.c", &flags);
+    let run = tool(&["--show_bytes", "--lines", &dump]).quiet();
+    let row =
+        format!("hidden_in_library {}:{}", program("library.c").display(), line_of("library.c", "library"));
+    assert_eq!(run.figures(&row), (3000, 3000));
+}
+
+#[test]
+fn exported_names_are_never_stretched_over_what_lies_behind_them() {
+    let scratch = Scratch::new("names-exported");
+    let library = scratch.path("libsite.so");
+    compile("library.c", &library, &["-g0", "-shared", "-fPIC"]);
+    let folder = text(library.parent().unwrap());
+    let flags = ["-g", &format!("-L{folder}"), "-lsite", &format!("-Wl,-rpath,{folder}")];
+    let (_, dump) = record(&scratch, "user.c", &flags);
+    run(Command::new("strip").arg(&library));
+    let run = tool(&["--show_bytes", &dump]);
+    assert_eq!(run.figures("library_site"), (0, 3000));
+    let leaf = run.rows().into_iter().find(|(flat, _, _)| *flat == 3000).unwrap().2;
+    assert!(leaf.starts_with("libsite.so+0x"), "{leaf}");
+}
+
+#[test]
+fn cpp_names_have_no_parameters_and_keep_template_arguments() {
+    let scratch = Scratch::new("names-cpp");
+    let (_, dump) = record(&scratch, "zoo.cc", &["-g", "-fno-inline"]);
+    let run = tool(&["--show_bytes", &dump]).quiet();
+    assert_eq!(run.flat("zoo::Cage<unsigned long>::feed"), 1000);
+    assert_eq!(run.flat("zoo::Cage<unsigned long>::operator<"), 2000);
+    assert_eq!(run.flat("zoo::open"), 4000);
+}
+
+#[test]
+fn rust_names_of_both_manglings_keep_traits_and_generics_and_lose_hashes() {
+    for (mangling, generic, closure) in [
+        ("legacy", "menagerie::generic_site", "menagerie::main::{{closure}}"),
+        ("v0", "menagerie::generic_site::<u32>", "menagerie::main::{closure#0}"),
+    ] {
+        let scratch = Scratch::new(&format!("names-rust-{mangling}"));
+        let (binary, dump) = (scratch.path("menagerie"), text(&scratch.path("m.heap")));
+        run(Command::new(std::env::var_os("RUSTC").unwrap_or("rustc".into()))
+            .args(["--edition=2024", "-O", "-g", "-Zunstable-options", "-C"])
+            .arg(format!("symbol-mangling-version={mangling}"))
+            // The mangling that is not the default of the compiler at hand is an unstable option.
+            .env("RUSTC_BOOTSTRAP", "1")
+            .args([&program("menagerie.rs"), Path::new("-o"), &binary]));
+        run(Command::new(&binary).arg(&dump));
+        let functions = tool(&["--show_bytes", &dump]).quiet();
+        assert_eq!(functions.flat("<menagerie::Cat as menagerie::Voice>::call"), 1000);
+        assert_eq!(functions.flat(generic), 2000);
+        assert_eq!(functions.flat("menagerie::inlined_site"), 4000);
+        assert_eq!(functions.figures("menagerie::den::outer_site"), (0, 4000));
+        assert_eq!(functions.flat(closure), 8000);
+        assert_eq!(functions.figures("menagerie::main"), (0, 15000));
+        let lines = tool(&["--show_bytes", "--lines", &dump]).quiet();
+        for (function, mark) in
+            [("menagerie::inlined_site", "inlined"), ("menagerie::den::outer_site", "outer")]
+        {
+            let line = line_of("menagerie.rs", mark);
+            let row = format!("{function} {}:{line}", program("menagerie.rs").display());
+            assert_eq!(lines.figures(&row).1, 4000);
+        }
+    }
+}
