@@ -1,13 +1,50 @@
 //! Known files with known figures.
 
-use alloc::{format, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 
-use super::{live_total, total};
+use super::{assert_within, live_total, total, written};
 use crate::dump::{Dump, Figure, read};
-use crate::vocab::Format;
+use crate::testing::VecSnapshot;
+use crate::vocab::{BuildId, Format};
 
 fn dump(text: &str) -> Dump {
     read(text.as_bytes()).unwrap_or_else(|error| panic!("{error} in\n{text}"))
+}
+
+/// A snapshot that never changes: two threads, one size per stack, mixed sizes, something freed, a stack without
+/// frames, a module without build id.
+fn fixed() -> VecSnapshot {
+    let mut snapshot = VecSnapshot::empty(1 << 16, true);
+    snapshot.modules[1].build_id = BuildId::default();
+    let (app, libc) = (0x55f5_08ec_a000, 0x7f7a_957a_2000);
+    let churn: Vec<u64> = (0..30).map(|i| 64 << (i % 12)).collect();
+    snapshot.push(&[app + 0x20b, app + 0x34d, libc + 0x124a], &[(0, &[112; 7], &[112; 9])]);
+    snapshot.push(&[app + 0x20b, app + 0x2f2, libc + 0x5f5], &[(1, &[112; 40], &[112; 40])]);
+    snapshot.push(&[app + 0x24d, app + 0x343, libc + 0x124a], &[(0, &[3 << 20], &[3 << 20])]);
+    snapshot.push(
+        &[app + 0x275, app + 0x352, libc + 0x124a],
+        &[(0, &churn[..9], &churn), (1, &[], &churn[3..20])],
+    );
+    snapshot.push(&[], &[(1, &[], &[4096; 5])]);
+    snapshot
+}
+
+#[test]
+fn our_own_dumps_stay_byte_for_byte_what_they_were() {
+    for (format, name) in
+        [(Format::Text, "ours-text.heap"), (Format::HeapV2, "ours-heap_v2.heap"), (Format::Pprof, "ours.pb")]
+    {
+        let path = format!("{}/../../fixtures/dumps/{name}", env!("CARGO_MANIFEST_DIR"));
+        let bytes = written(format, &fixed());
+        if std::env::var_os("UPDATE_GOLDEN").is_some_and(|value| value == "1") {
+            std::fs::write(&path, &bytes).unwrap();
+        }
+        let expected = std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let differ = || String::from_utf8_lossy(&bytes).into_owned();
+        assert!(bytes == expected, "{name} (UPDATE_GOLDEN=1 rewrites it) is now\n{}", differ());
+        let total = fixed().total(|part| part.live);
+        assert_within(live_total(&read(&bytes).unwrap()), total, 2e-3, 1e-4, name);
+    }
 }
 
 /// A file of one stack in the text form, with this first line.
