@@ -1,0 +1,201 @@
+//! Our dumps in other people's viewers: perl jeprof, Go's pprof and the parser of jemalloc_pprof, against ours.
+#![cfg(feature = "outside")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use suite::build::{self, Profile, preload};
+use suite::fixture::compiled;
+use suite::heap;
+use suite::run::Run;
+use suite::scratch::Scratch;
+
+/// A total, and flat figures by function.
+#[derive(Debug)]
+struct Table {
+    total: f64,
+    flat: BTreeMap<String, f64>,
+}
+
+/// `jeprof --text` and ours print alike.
+fn jeprof_table(text: &str) -> Table {
+    let mut table = Table { total: f64::NAN, flat: BTreeMap::new() };
+    for line in text.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[..] {
+            ["Total:", total, _] => table.total = total.parse().unwrap_or_else(|_| panic!("`{line}`")),
+            [flat, _, _, _, _, ref name @ ..] if !name.is_empty() => {
+                if let Ok(flat) = flat.parse::<f64>() {
+                    *table.flat.entry(name.join(" ").replace(" (inline)", "")).or_default() += flat;
+                }
+            }
+            _ => {}
+        }
+    }
+    assert!(!table.total.is_nan(), "no total in\n{text}");
+    table
+}
+
+/// `go tool pprof -top -unit=b` (or `-unit=` of counts): `Showing nodes accounting for ..., of TOTAL total`.
+fn pprof_table(text: &str) -> Table {
+    let number = |word: &str| word.trim_end_matches('B').parse::<f64>().ok();
+    let mut table = Table { total: f64::NAN, flat: BTreeMap::new() };
+    for line in text.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        if line.starts_with("Showing nodes accounting for") {
+            let at = words.iter().position(|word| *word == "of").unwrap_or_else(|| panic!("`{line}`"));
+            table.total = number(words[at + 1]).unwrap_or_else(|| panic!("`{line}`"));
+        } else if let [flat, _, _, _, _, name @ ..] = &words[..]
+            && let Some(flat) = number(flat)
+            && !name.is_empty()
+        {
+            *table.flat.entry(name.join(" ").replace(" (inline)", "")).or_default() += flat;
+        }
+    }
+    assert!(!table.total.is_nan(), "no total in\n{text}");
+    table
+}
+
+fn ours(program: &Path, dump: &Path, arguments: &[&str]) -> Table {
+    let run = Run::new(build::viewer(Profile::own())).args(["--text", "--show_bytes"]).args(arguments);
+    jeprof_table(&run.arg(program).arg(dump).outcome().ok().stdout)
+}
+
+fn jeprof(program: &Path, dump: &Path, arguments: &[&str]) -> Table {
+    let run = Run::new("jeprof").args(["--text", "--show_bytes"]).args(arguments);
+    jeprof_table(&run.arg(program).arg(dump).outcome().ok().stdout)
+}
+
+fn pprof(program: &Path, dump: &Path, index: &str) -> Table {
+    let unit = if index.ends_with("space") { "-unit=b" } else { "-unit=count" };
+    let index = format!("-sample_index={index}");
+    let folder = Scratch::new("pprof");
+    let arguments =
+        ["tool", "pprof", "-top", "-nodecount=1000000", "-nodefraction=0", "-edgefraction=0", unit, &index];
+    let run = Run::new("go").args(arguments).env("PPROF_TMPDIR", folder.path()).env("HOME", folder.path());
+    pprof_table(&run.arg(program).arg(dump).outcome().ok().stdout)
+}
+
+/// Asserts the same total within `share`, and the same flat figure for each function that both name.
+#[track_caller]
+fn agree(what: &str, ours: &Table, theirs: &Table, share: f64, functions_at_least: usize) {
+    let close = |a: f64, b: f64| (a - b).abs() <= (share * a.abs()).max(1.0);
+    assert!(close(ours.total, theirs.total), "{what}: total {} and {}", ours.total, theirs.total);
+    let both: Vec<_> =
+        ours.flat.iter().filter_map(|(name, a)| Some((name, a, theirs.flat.get(name)?))).collect();
+    let wrong: Vec<_> = both.iter().filter(|(_, a, b)| !close(**a, **b)).collect();
+    assert!(wrong.is_empty(), "{what}: {wrong:#?}\nours {ours:#?}\ntheirs {theirs:#?}");
+    let telling = both.iter().filter(|(_, a, _)| **a > 0.0).count();
+    assert!(
+        telling >= functions_at_least,
+        "{what}: only {telling} functions in common: {ours:#?} {theirs:#?}"
+    );
+}
+
+/// Dumps of the C program with known work, sampled, in one format.
+fn dump_of_work(folder: &Scratch, format: &str, accum: bool) -> (PathBuf, PathBuf) {
+    let program = compiled("work.c");
+    let prefix = folder.file(format);
+    let conf = format!(
+        "prof:true,lg_prof_sample:12,prof_final:true,prof_accum:{accum},prof_dump_format:{format},prof_prefix:{}",
+        prefix.display()
+    );
+    Run::new(&program).preload(&preload()).conf(conf).outcome().ok();
+    let dumps = folder.files(".f.heap");
+    assert_eq!(dumps.len(), 1, "{dumps:?}");
+    (program, dumps[0].clone())
+}
+
+/// The same of the Rust service.
+fn dump_of_svc(folder: &Scratch, format: &str) -> (PathBuf, PathBuf) {
+    let program = build::svc(Profile::own()).canonicalize().unwrap();
+    let prefix = folder.file(format);
+    let conf = format!(
+        "prof:true,lg_prof_sample:12,prof_final:true,prof_dump_format:{format},prof_prefix:{}",
+        prefix.display()
+    );
+    Run::new(&program).args(["--requests=20000"]).conf(conf).outcome().ok();
+    (program, folder.files(".f.heap").remove(0))
+}
+
+#[test]
+fn perl_jeprof_and_ours_agree_on_the_text_dump() {
+    let folder = Scratch::new("jeprof-text");
+    let (program, dump) = dump_of_work(&folder, "text", false);
+    agree("bytes", &ours(&program, &dump, &[]), &jeprof(&program, &dump, &[]), 0.0, 7);
+    let objects = ["--inuse_objects"];
+    agree("objects", &ours(&program, &dump, &objects), &jeprof(&program, &dump, &objects), 0.0, 7);
+}
+
+#[test]
+fn perl_jeprof_and_ours_agree_on_the_heap_v2_dump() {
+    let folder = Scratch::new("jeprof-native");
+    let (program, dump) = dump_of_work(&folder, "heap_v2", true);
+    for kind in ["--inuse_space", "--inuse_objects", "--alloc_space", "--alloc_objects"] {
+        agree(kind, &ours(&program, &dump, &[kind]), &jeprof(&program, &dump, &[kind]), 0.0, 7);
+    }
+}
+
+#[test]
+fn go_pprof_and_ours_agree_on_the_text_dump() {
+    let folder = Scratch::new("pprof-text");
+    let (program, dump) = dump_of_work(&folder, "text", false);
+    agree("bytes", &ours(&program, &dump, &[]), &pprof(&program, &dump, "inuse_space"), 1e-4, 7);
+    let objects = ours(&program, &dump, &["--inuse_objects"]);
+    agree("objects", &objects, &pprof(&program, &dump, "inuse_objects"), 1e-4, 7);
+}
+
+#[test]
+fn go_pprof_and_ours_agree_on_the_profile_proto_dump() {
+    let folder = Scratch::new("pprof-proto");
+    let (program, dump) = dump_of_work(&folder, "pprof", true);
+    for kind in ["inuse_space", "inuse_objects", "alloc_space", "alloc_objects"] {
+        agree(kind, &ours(&program, &dump, &[&format!("--{kind}")]), &pprof(&program, &dump, kind), 1e-4, 7);
+    }
+}
+
+/// For the service the viewers name inlined frames differently; totals must agree all the same, and so must every
+/// function of the service that is a leaf in both.
+#[test]
+fn the_viewers_agree_on_the_service() {
+    let folder = Scratch::new("viewers-svc");
+    let (program, dump) = dump_of_svc(&folder, "text");
+    let all = ours(&program, &dump, &["--all_frames"]);
+    agree("jeprof", &all, &jeprof(&program, &dump, &[]), 0.0, 1);
+    agree("pprof", &all, &pprof(&program, &dump, "inuse_space"), 1e-4, 1);
+    let folder = Scratch::new("viewers-svc-proto");
+    let (program, dump) = dump_of_svc(&folder, "pprof");
+    agree(
+        "pprof",
+        &ours(&program, &dump, &["--all_frames"]),
+        &pprof(&program, &dump, "inuse_space"),
+        1e-4,
+        1,
+    );
+}
+
+#[test]
+fn the_parser_of_jemalloc_pprof_reads_the_heap_v2_dump() {
+    let folder = Scratch::new("jemalloc-pprof");
+    let (_, dump) = dump_of_work(&folder, "heap_v2", false);
+    let bytes = std::fs::read(&dump).unwrap();
+    let parsed =
+        pprof_util::parse_jeheap(std::io::BufReader::new(&bytes[..]), None).expect("its parser reads it");
+    let theirs: f64 = parsed.iter().map(|(stack, _)| stack.weight).sum();
+    let total = heap::total(&heap::read(&dump)).bytes;
+    assert!((theirs - total).abs() <= 1e-3 * total, "{theirs}, not {total}");
+}
+
+/// What the preloaded C library dumps, our viewer shows as jeprof does.
+#[test]
+fn a_dump_of_the_c_jemalloc_gives_the_same_table_as_in_jeprof() {
+    let folder = Scratch::new("original");
+    let program = compiled("work.c");
+    let library = Path::new("/usr/lib/x86_64-linux-gnu/libjemalloc.so.2");
+    let conf =
+        format!("prof:true,lg_prof_sample:12,prof_final:true,prof_prefix:{}/c", folder.path().display());
+    Run::new(&program).preload(library).conf(conf).outcome().ok();
+    let dump = folder.files(".f.heap").remove(0);
+    let (ours, theirs) = (ours(&program, &dump, &[]), jeprof(&program, &dump, &[]));
+    agree("bytes", &ours, &theirs, 0.0, 7);
+}
