@@ -113,7 +113,9 @@ fn table(text: &str) -> BTreeMap<String, f64> {
         let number = |word: &str| word.trim_end_matches('B').parse::<f64>().ok();
         match words[..] {
             // `Total (t1): ...` with `--thread`.
-            ["Total:", total, ..] | ["Total", _, total, ..] => drop(found.insert(TOTAL.to_owned(), number(total).unwrap())),
+            ["Total:", total, ..] | ["Total", _, total, ..] => {
+                drop(found.insert(TOTAL.to_owned(), number(total).unwrap()))
+            }
             ["Showing", "nodes", "accounting", "for", .., total, "total"] => {
                 found.insert(TOTAL.to_owned(), number(total).unwrap());
             }
