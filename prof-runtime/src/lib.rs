@@ -1,8 +1,36 @@
-//! Sampling heap profiler runtime.
+//! Sampling heap profiler runtime, for an allocator to embed.
+//!
+//! It works inside of `malloc`: no allocation from any heap, no lock while a stack is walked or counted, no panic, no
+//! change of `errno`; memory comes from mappings of its own, system calls bypass the C library. It knows no allocator:
+//! the host decides when to ask, embeds a [`ThreadProf`] per thread and keeps a [`SampleRef`] per sampled object.
+//!
+//! Rooms, each using only those above it: `arch`, `memory`, `sync`, `procmaps`, `elf` (machine, kernel, file facts) -
+//! `index` - `sampler` (pure) - `unwind` - `stack_table` - `thread` - `context` (live and accumulated) - `dump`
+//! (naming, triggers, writing) - `leak` (exit report) - `profiler` (owns all).
 #![no_std]
+#![warn(missing_docs)]
 
-pub mod profiler;
-pub mod thread;
+#[cfg(test)]
+extern crate std;
 
-pub use profiler::{DumpError, OutOfMemory, Profiler, SampleRef, Settings};
+mod arch;
+mod context;
+mod dump;
+mod elf;
+mod index;
+mod leak;
+mod memory;
+mod procmaps;
+mod profiler;
+mod sampler;
+mod settings;
+mod stack_table;
+mod sync;
+mod thread;
+mod unwind;
+
+pub use dump::DumpError;
+pub use prof_format::vocab::Format;
+pub use profiler::{OutOfMemory, Profiler, SampleRef};
+pub use settings::Settings;
 pub use thread::{BadName, ThreadProf};

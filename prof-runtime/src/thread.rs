@@ -1,15 +1,288 @@
-//! What the profiler keeps per thread, inside the host's per-thread block.
+//! Threads: what the host embeds per thread ([`ThreadProf`]), and the record that outlives it ([`Threads`]).
 
-/// The name is not printable.
+use core::{
+    cell::Cell,
+    sync::atomic::{AtomicU32, AtomicU64, Ordering, compiler_fence, fence},
+};
+
+use crate::{
+    index::mix,
+    memory::{Array, Zeroed},
+    sampler::Prng,
+};
+
+/// Longest thread name, without a terminating zero.
+pub const NAME_MAX: usize = 15;
+
+/// The name has a character that is neither printable nor blank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadName;
 
-/// The profiler's part of the host's per-thread block. Only its own thread (and signal handlers on it) uses it.
+/// Name bytes, zero-padded, and their number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Name {
+    bytes: [u8; 16],
+    length: u8,
+}
+
+impl Name {
+    /// The name that jemalloc would keep: at most 15 characters, graphic ones, blanks and tabs.
+    pub fn new(name: &[u8]) -> Result<Name, BadName> {
+        if !name.iter().all(|byte| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\t')) {
+            return Err(BadName);
+        }
+        let length = name.len().min(NAME_MAX);
+        let mut bytes = [0; 16];
+        bytes[..length].copy_from_slice(&name[..length]);
+        Ok(Name { bytes, length: length as u8 })
+    }
+
+    /// Its bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length as usize]
+    }
+
+    /// A name has no zero byte, so the padding tells its length.
+    fn from_words(words: [u64; 2]) -> Name {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&words[0].to_le_bytes());
+        bytes[8..].copy_from_slice(&words[1].to_le_bytes());
+        let length = bytes.iter().position(|byte| *byte == 0).unwrap_or(NAME_MAX) as u8;
+        Name { bytes, length }
+    }
+
+    fn to_words(self) -> [u64; 2] {
+        let word = |at: usize| u64::from_le_bytes(core::array::from_fn(|byte| self.bytes[at + byte]));
+        [word(0), word(8)]
+    }
+}
+
+/// The profiler's part of the host's per-thread block. Only its own thread, and signal handlers on it, may use it.
 pub struct ThreadProf {
-    busy: core::cell::Cell<bool>,
+    /// Whether the thread is inside the profiler: a handler that interrupts it there must stay out.
+    busy: Cell<bool>,
+    /// `None` until it was set: then the profiler's initial value holds.
+    active: Cell<Option<bool>>,
+    /// Uid plus one; 0 before the first sample.
+    uid: Cell<u32>,
+    /// State of the random numbers, meaningful once `seeded`.
+    prng: Cell<u64>,
+    seeded: Cell<bool>,
+    name: Cell<Name>,
+}
+
+impl Default for ThreadProf {
+    fn default() -> Self {
+        ThreadProf::new()
+    }
 }
 
 impl ThreadProf {
     /// State of a thread that did nothing yet.
-    pub const fn new() -> ThreadProf { ThreadProf { busy: core::cell::Cell::new(false) } }
+    pub const fn new() -> ThreadProf {
+        ThreadProf {
+            busy: Cell::new(false),
+            active: Cell::new(None),
+            uid: Cell::new(0),
+            prng: Cell::new(0),
+            seeded: Cell::new(false),
+            name: Cell::new(Name { bytes: [0; 16], length: 0 }),
+        }
+    }
+
+    /// Marks the thread as inside the profiler; `None` when it is already.
+    pub(crate) fn enter(&self) -> Option<Inside<'_>> {
+        if self.busy.replace(true) {
+            return None;
+        }
+        // A handler on this thread must not see what follows before the flag.
+        compiler_fence(Ordering::SeqCst);
+        Some(Inside(self))
+    }
+
+    pub(crate) fn active(&self) -> Option<bool> {
+        self.active.get()
+    }
+
+    pub(crate) fn set_active(&self, on: bool) {
+        self.active.set(Some(on));
+    }
+
+    pub(crate) fn name(&self) -> Name {
+        self.name.get()
+    }
+
+    /// An exponential number of this thread's own sequence.
+    ///
+    /// A handler that draws in the middle may repeat a number: harmless, no two sequences are correlated by it.
+    pub(crate) fn exponential(&self) -> f64 {
+        if !self.seeded.replace(true) {
+            self.prng.set(self.seed());
+        }
+        let mut prng = Prng::new(self.prng.get());
+        let drawn = prng.exponential();
+        self.prng.set(prng.state());
+        drawn
+    }
+
+    /// Differs between threads (address and thread id), runs (time), and reused blocks (time).
+    fn seed(&self) -> u64 {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        let thread = rustix::thread::gettid().as_raw_nonzero().get();
+        let parts = [self as *const Self as u64, thread as u64, now.tv_sec as u64, now.tv_nsec as u64];
+        parts.iter().fold(0, |hash, part| mix(hash, *part))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn with_seed(seed: u64) -> ThreadProf {
+        let thread = ThreadProf::new();
+        thread.prng.set(seed);
+        thread.seeded.set(true);
+        thread
+    }
+}
+
+/// The thread leaves the profiler when this is dropped.
+pub(crate) struct Inside<'a>(&'a ThreadProf);
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        compiler_fence(Ordering::SeqCst);
+        self.0.busy.set(false);
+    }
+}
+
+/// What dumps tell about a thread.
+#[derive(Default)]
+struct Record {
+    /// Odd while the name is being written.
+    version: AtomicU32,
+    exited: AtomicU32,
+    name: [AtomicU64; 2],
+}
+
+// SAFETY: atomics only, for which zero is a value.
+unsafe impl Zeroed for Record {}
+
+/// Records of all threads that ever sampled; they stay when the thread ends. The index is the thread's uid.
+pub struct Threads(Array<Record, 256>);
+
+impl Threads {
+    /// None; maps nothing.
+    pub const fn new() -> Threads {
+        Threads(Array::new())
+    }
+
+    /// The uid of a thread, given at its first sample; `None` when memory is out.
+    pub fn uid(&self, thread: &ThreadProf) -> Option<u32> {
+        if let Some(uid) = thread.uid.get().checked_sub(1) {
+            return Some(uid);
+        }
+        let (uid, _) = self.0.alloc(1)?;
+        thread.uid.set(uid + 1);
+        self.publish_name(thread);
+        Some(uid)
+    }
+
+    /// Names the thread, in its record too when it has one.
+    pub fn set_name(&self, thread: &ThreadProf, name: Name) {
+        thread.name.set(name);
+        self.publish_name(thread);
+    }
+
+    fn publish_name(&self, thread: &ThreadProf) {
+        let Some(record) = thread.uid.get().checked_sub(1).and_then(|uid| self.0.get(uid)) else { return };
+        // A sequence lock with one writer, the thread itself.
+        let version = record.version.load(Ordering::Relaxed);
+        record.version.store(version.wrapping_add(1), Ordering::Relaxed);
+        fence(Ordering::Release);
+        for (word, value) in record.name.iter().zip(thread.name().to_words()) {
+            word.store(value, Ordering::Relaxed);
+        }
+        record.version.store(version.wrapping_add(2), Ordering::Release);
+    }
+
+    /// The thread ends.
+    pub fn exit(&self, thread: &ThreadProf) {
+        if let Some(record) = thread.uid.get().checked_sub(1).and_then(|uid| self.0.get(uid)) {
+            record.exited.store(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many uids were given.
+    pub fn len(&self) -> u32 {
+        self.0.len()
+    }
+
+    /// Whether the thread has ended.
+    pub fn exited(&self, uid: u32) -> bool {
+        self.0.get(uid).is_some_and(|record| record.exited.load(Ordering::Relaxed) != 0)
+    }
+
+    /// The name of a thread as of now. A name that changes all the time is given up on: then it is empty.
+    pub fn name(&self, uid: u32) -> Name {
+        let Some(record) = self.0.get(uid) else { return Name::default() };
+        for _ in 0..100 {
+            let before = record.version.load(Ordering::Acquire);
+            let words = record.name.each_ref().map(|word| word.load(Ordering::Relaxed));
+            fence(Ordering::Acquire);
+            if before.is_multiple_of(2) && record.version.load(Ordering::Relaxed) == before {
+                return Name::from_words(words);
+            }
+            core::hint::spin_loop();
+        }
+        Name::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_cut_at_fifteen_characters_and_unprintable_ones_refused() {
+        assert_eq!(Name::new(b"worker a\t7").unwrap().as_bytes(), b"worker a\t7");
+        assert_eq!(Name::new(b"a rather long name").unwrap().as_bytes(), b"a rather long n");
+        assert_eq!(Name::new(b"").unwrap().as_bytes(), b"");
+        for bad in [&b"two\nlines"[..], b"\x7f", b"caf\xc3\xa9", b"a\0"] {
+            assert_eq!(Name::new(bad), Err(BadName));
+        }
+        for length in 0..=20 {
+            let name = Name::new(&std::vec![b'x'; length]).unwrap();
+            assert_eq!(Name::from_words(name.to_words()), name);
+        }
+    }
+
+    #[test]
+    fn uids_count_from_zero_and_the_record_outlives_the_thread() {
+        let threads = Threads::new();
+        let (first, second) = (ThreadProf::new(), ThreadProf::new());
+        threads.set_name(&second, Name::new(b"early").unwrap());
+        assert_eq!(
+            (threads.uid(&first), threads.uid(&second), threads.uid(&first)),
+            (Some(0), Some(1), Some(0))
+        );
+        assert_eq!(threads.name(1).as_bytes(), b"early");
+        threads.set_name(&second, Name::new(b"late").unwrap());
+        threads.exit(&second);
+        assert_eq!((threads.name(0).as_bytes(), threads.name(1).as_bytes()), (&b""[..], &b"late"[..]));
+        assert_eq!((threads.exited(0), threads.exited(1)), (false, true));
+    }
+
+    #[test]
+    fn a_thread_enters_once_and_may_enter_again_when_it_left() {
+        let thread = ThreadProf::new();
+        let inside = thread.enter();
+        assert!(inside.is_some() && thread.enter().is_none());
+        drop(inside);
+        assert!(thread.enter().is_some());
+    }
+
+    #[test]
+    fn threads_draw_different_numbers_unless_their_seed_is_the_same() {
+        let (a, b) = (ThreadProf::new(), ThreadProf::new());
+        assert_ne!(a.exponential(), b.exponential());
+        let (a, b) = (ThreadProf::with_seed(5), ThreadProf::with_seed(5));
+        assert!((0..10).all(|_| a.exponential() == b.exponential()));
+    }
 }

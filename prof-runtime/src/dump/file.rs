@@ -1,0 +1,137 @@
+//! Writing a file so that readers never see half of it, without allocation.
+//!
+//! The content goes to `<path>.<pid>.tmp` beside the target and is renamed when it is complete. A target that is
+//! there and is no plain file (a pipe, a terminal, a symbolic link) is written in place, and so is one whose
+//! directory takes no new files.
+
+use core::ffi::CStr;
+
+use prof_format::{
+    gzip::{Gzip, GzipState},
+    snapshot::{self, Sink, Snapshot},
+    vocab::Format,
+};
+use rustix::{
+    fd::OwnedFd,
+    fs::{FileType, Mode, OFlags},
+    io::Errno,
+};
+
+use super::names::Text;
+use crate::memory::Rows;
+
+const BUFFER: usize = 64 << 10;
+
+/// At which step it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// No memory for buffers.
+    OutOfMemory,
+    /// The file could not be made.
+    Open,
+    /// The content could not be written, or the complete file not be put in its place.
+    Write,
+}
+
+/// Collects pieces into large writes.
+struct FileSink<'a> {
+    file: &'a OwnedFd,
+    buffer: &'a mut [u8],
+    filled: usize,
+}
+
+impl FileSink<'_> {
+    fn flush(&mut self) -> Result<(), Errno> {
+        let mut rest = &self.buffer[..self.filled];
+        while !rest.is_empty() {
+            match rustix::io::write(self.file, rest) {
+                Ok(0) => return Err(Errno::IO),
+                Ok(written) => rest = &rest[written..],
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.filled = 0;
+        Ok(())
+    }
+}
+
+impl Sink for FileSink<'_> {
+    type Error = Errno;
+
+    fn write(&mut self, mut bytes: &[u8]) -> Result<(), Errno> {
+        while !bytes.is_empty() {
+            let room = &mut self.buffer[self.filled..];
+            let count = room.len().min(bytes.len());
+            room[..count].copy_from_slice(&bytes[..count]);
+            self.filled += count;
+            bytes = &bytes[count..];
+            if self.filled == self.buffer.len() {
+                self.flush()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What to write.
+pub struct Content<'a, N: Snapshot> {
+    /// The tables.
+    pub snapshot: &'a N,
+    /// How.
+    pub format: Format,
+    /// Whether to compress.
+    pub gzip: bool,
+}
+
+impl<N: Snapshot> Content<'_, N> {
+    fn write_to(&self, file: &OwnedFd) -> Result<(), Failure> {
+        let mut buffer = Rows::<u8>::zeroed(BUFFER).ok_or(Failure::OutOfMemory)?;
+        let mut sink = FileSink { file, buffer: &mut buffer, filled: 0 };
+        if self.gzip {
+            let mut state = Rows::<GzipState>::zeroed(1).ok_or(Failure::OutOfMemory)?;
+            let state = state.first_mut().ok_or(Failure::OutOfMemory)?;
+            let mut gzip = Gzip::new(&mut sink, state);
+            snapshot::write(self.format, self.snapshot, &mut gzip)
+                .and_then(|()| gzip.finish().map(|_| ()))
+                .map_err(|_| Failure::Write)?;
+        } else {
+            snapshot::write(self.format, self.snapshot, &mut sink).map_err(|_| Failure::Write)?;
+        }
+        sink.flush().map_err(|_| Failure::Write)
+    }
+
+    /// Writes all of it to `path`. `text` is scratch space.
+    ///
+    /// # Errors
+    /// See [`Failure`]. No partial file is left under a temporary name.
+    pub fn write(&self, path: &CStr, pid: u32, text: &mut Text) -> Result<(), Failure> {
+        let plain = match rustix::fs::lstat(path) {
+            Ok(stat) => FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile,
+            Err(_) => true,
+        };
+        text.clear().push(path.to_bytes()).push(b".").number(pid as u64).push(b".tmp");
+        let temporary = text.as_path().filter(|_| plain);
+        let Some((temporary, file)) = temporary.and_then(|name| Some((name, create(name).ok()?))) else {
+            return self.write_to(&create(path).map_err(|_| Failure::Open)?);
+        };
+        let written = self
+            .write_to(&file)
+            .and_then(|()| rustix::fs::rename(temporary, path).map_err(|_| Failure::Write));
+        if written.is_err() {
+            // Nothing more can be done about a file that can not be removed.
+            let _ = rustix::fs::unlink(temporary);
+        }
+        written
+    }
+}
+
+fn create(path: &CStr) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC | OFlags::NOCTTY;
+    loop {
+        match rustix::fs::open(path, flags, Mode::from_raw_mode(0o644)) {
+            Err(Errno::INTR) => {}
+            answer => return answer,
+        }
+    }
+}

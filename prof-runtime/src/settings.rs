@@ -1,0 +1,93 @@
+//! What the host's options say, and the copy of it that the profiler keeps.
+
+use core::ops::Range;
+
+use prof_format::vocab::Format;
+
+use crate::{
+    dump::names::PATH_MAX,
+    unwind::{Limits, STACK_FRAMES_MAX},
+};
+
+/// The host's options, read once by [`crate::Profiler::boot`].
+pub struct Settings<'a> {
+    /// Log2 of the mean number of bytes between samples (`lg_prof_sample`); 0 samples every allocation. At most 62.
+    pub lg_sample: u8,
+    /// Whether sampling is on at the start (`prof_active`).
+    pub active: bool,
+    /// Whether dumps show accumulated figures (`prof_accum`).
+    pub accum: bool,
+    /// Dump at exit (`prof_final`).
+    pub final_dump: bool,
+    /// Print the leak summary at exit, after the final dump (`prof_leak`).
+    pub leak: bool,
+    /// Dump whenever active memory reaches a new maximum (`prof_gdump`).
+    pub gdump: bool,
+    /// Log2 of the bytes between interval dumps (`lg_prof_interval`); `None`: no interval dumps.
+    pub lg_interval: Option<u8>,
+    /// Start of the names of dumps (`prof_prefix`); empty: no automatic dumps. Cut at 4095 bytes.
+    pub prefix: &'a [u8],
+    /// Format of the files that the profiler names itself.
+    pub format: Format,
+    /// Frames kept per stack (`prof_bt_max`), at most 128.
+    pub bt_max: u16,
+    /// Whether new threads sample (`prof_thread_active_init`).
+    pub thread_active_init: bool,
+    /// Code of the allocator itself. Frames from the leaf up to and including the outermost frame (within the first
+    /// 16) whose address lies here are never stored.
+    pub own_text: Range<usize>,
+    /// Hands one whole line, newline included, to the user.
+    pub message: fn(&[u8]),
+}
+
+/// What is kept of the settings; never changes after `boot`.
+pub struct Kept {
+    pub accum: bool,
+    pub final_dump: bool,
+    pub leak: bool,
+    pub lg_interval: Option<u8>,
+    pub format: Format,
+    pub limits: Limits,
+    pub message: fn(&[u8]),
+    prefix: [u8; PATH_MAX],
+    prefix_bytes: usize,
+}
+
+impl Kept {
+    /// Nothing asked for.
+    pub const fn new() -> Kept {
+        Kept {
+            accum: false,
+            final_dump: false,
+            leak: false,
+            lg_interval: None,
+            format: Format::Text,
+            limits: Limits { frames: 0, own_text: 0..0 },
+            message: |_| (),
+            prefix: [0; PATH_MAX],
+            prefix_bytes: 0,
+        }
+    }
+
+    /// Takes over what the settings say.
+    pub fn set(&mut self, settings: &Settings) {
+        self.accum = settings.accum;
+        self.final_dump = settings.final_dump;
+        self.leak = settings.leak;
+        self.lg_interval = settings.lg_interval;
+        self.format = settings.format;
+        self.limits = Limits {
+            frames: (settings.bt_max as usize).min(STACK_FRAMES_MAX),
+            own_text: settings.own_text.clone(),
+        };
+        self.message = settings.message;
+        let bytes = settings.prefix.len().min(PATH_MAX - 1);
+        self.prefix[..bytes].copy_from_slice(&settings.prefix[..bytes]);
+        self.prefix_bytes = bytes;
+    }
+
+    /// Start of the names of dumps.
+    pub fn prefix(&self) -> &[u8] {
+        &self.prefix[..self.prefix_bytes]
+    }
+}

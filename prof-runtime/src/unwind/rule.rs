@@ -1,0 +1,193 @@
+//! How to get from a frame to its caller, in one word.
+//!
+//! ```text
+//! bits  0..4   kind: where the canonical frame address (CFA) comes from, or what else to do
+//! bit   4      volatile: the module may be unloaded, so the rule must be checked before it is believed
+//! bits  5..7   where the caller's frame pointer is: unchanged, at CFA + n, at this frame's fp + n
+//! bit   7      the return address is in the link register, not in memory
+//! bits  8..32  CFA offset, signed, in words
+//! bits 32..48  offset of the saved frame pointer, signed, in words
+//! bits 48..64  offset of the return address from the CFA, signed, in words
+//! ```
+//!
+//! Zero is no rule.
+
+use core::num::NonZeroU64;
+
+/// What a frame's rule is built on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// The outermost frame, or one that can not be followed.
+    End = 1,
+    /// CFA = stack pointer + offset.
+    Sp = 2,
+    /// CFA = frame pointer + offset.
+    Fp = 3,
+    /// CFA = word at frame pointer + offset (a stack that the function realigned).
+    FpDeref = 4,
+    /// The kernel's signal trampoline: the interrupted registers are on the stack.
+    Signal = 5,
+    /// No call-frame information: try one frame-pointer step.
+    Unknown = 6,
+}
+
+/// Where the caller's frame pointer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SavedFp {
+    /// Still in the register.
+    Same,
+    /// At this byte offset from the CFA.
+    Cfa(i64),
+    /// At this byte offset from the frame pointer of this frame.
+    Fp(i64),
+}
+
+/// Where the return address is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SavedRa {
+    /// In the link register.
+    Link,
+    /// At this byte offset from the CFA.
+    Cfa(i64),
+}
+
+/// A packed rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule(NonZeroU64);
+
+const VOLATILE: u64 = 1 << 4;
+const IN_LINK: u64 = 1 << 7;
+
+impl Rule {
+    /// A rule of a kind that needs no offsets.
+    pub const fn plain(kind: Kind) -> Rule {
+        match NonZeroU64::new(kind as u64) {
+            Some(bits) => Rule(bits),
+            None => unreachable!(),
+        }
+    }
+
+    /// A frame with a CFA; `None` when an offset is not a multiple of 8 or does not fit.
+    pub fn frame(kind: Kind, cfa_offset: i64, fp: SavedFp, ra: SavedRa) -> Option<Rule> {
+        let words = |bytes: i64, bits: u32| {
+            let fits = bytes % 8 == 0 && (bytes >> 3) << (64 - bits) >> (64 - bits) == bytes >> 3;
+            fits.then_some((bytes >> 3) as u64 & ((1 << bits) - 1))
+        };
+        let (fp_place, fp_offset) = match fp {
+            SavedFp::Same => (0, 0),
+            SavedFp::Cfa(at) => (1, at),
+            SavedFp::Fp(at) => (2, at),
+        };
+        let (in_link, ra_offset) = match ra {
+            SavedRa::Link => (IN_LINK, 0),
+            SavedRa::Cfa(at) => (0, at),
+        };
+        let offsets = words(cfa_offset, 24)? << 8 | words(fp_offset, 16)? << 32 | words(ra_offset, 16)? << 48;
+        NonZeroU64::new(kind as u64 | fp_place << 5 | in_link | offsets).map(Rule)
+    }
+
+    /// The same rule, to be checked against the loader before each use.
+    pub fn volatile(self) -> Rule {
+        Rule(self.0 | VOLATILE)
+    }
+
+    /// Whether the module it comes from may be unloaded.
+    #[inline(always)]
+    pub fn is_volatile(self) -> bool {
+        self.0.get() & VOLATILE != 0
+    }
+
+    /// What it is built on.
+    #[inline(always)]
+    pub fn kind(self) -> Kind {
+        match self.0.get() & 15 {
+            2 => Kind::Sp,
+            3 => Kind::Fp,
+            4 => Kind::FpDeref,
+            5 => Kind::Signal,
+            6 => Kind::Unknown,
+            _ => Kind::End,
+        }
+    }
+
+    /// Offset of the CFA in bytes.
+    #[inline(always)]
+    pub fn cfa_offset(self) -> isize {
+        ((self.0.get() as u32 as i32) >> 8) as isize * 8
+    }
+
+    /// Where the caller's frame pointer is.
+    #[inline(always)]
+    pub fn saved_fp(self) -> SavedFp {
+        let offset = (self.0.get() >> 32) as i16 as i64 * 8;
+        match self.0.get() >> 5 & 3 {
+            1 => SavedFp::Cfa(offset),
+            2 => SavedFp::Fp(offset),
+            _ => SavedFp::Same,
+        }
+    }
+
+    /// Where the return address is.
+    #[inline(always)]
+    pub fn saved_ra(self) -> SavedRa {
+        match self.0.get() & IN_LINK {
+            0 => SavedRa::Cfa((self.0.get() >> 48) as i16 as i64 * 8),
+            _ => SavedRa::Link,
+        }
+    }
+
+    /// For storing.
+    pub fn to_bits(self) -> u64 {
+        self.0.get()
+    }
+
+    /// From what was stored; `None` for zero.
+    #[inline(always)]
+    pub fn from_bits(bits: u64) -> Option<Rule> {
+        NonZeroU64::new(bits).map(Rule)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_comes_back_from_the_packed_word() {
+        let offsets = [-32768 * 8, -16, -8, 0, 8, 32767 * 8];
+        for kind in [Kind::Sp, Kind::Fp, Kind::FpDeref] {
+            for cfa in offsets.into_iter().chain([(1 << 23) * 8 - 8, (-1 << 23) * 8]) {
+                for at in offsets {
+                    for fp in [SavedFp::Same, SavedFp::Cfa(at), SavedFp::Fp(at)] {
+                        for ra in [SavedRa::Link, SavedRa::Cfa(at)] {
+                            let rule = Rule::frame(kind, cfa, fp, ra).unwrap().volatile();
+                            let rule = Rule::from_bits(rule.to_bits()).unwrap();
+                            assert_eq!((rule.kind(), rule.cfa_offset()), (kind, cfa as isize));
+                            assert_eq!((rule.saved_fp(), rule.saved_ra()), (fp, ra));
+                            assert!(rule.is_volatile());
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn offsets_that_do_not_fit_are_refused() {
+        let rule = |cfa, fp, ra| Rule::frame(Kind::Sp, cfa, SavedFp::Cfa(fp), SavedRa::Cfa(ra));
+        assert!(rule(4, -16, -8).is_none());
+        assert!(rule((1 << 23) * 8, -16, -8).is_none());
+        assert!(rule(16, 32768 * 8, -8).is_none());
+        assert!(rule(16, -16, -32769 * 8).is_none());
+        assert!(rule(16, -16, -8).is_some());
+    }
+
+    #[test]
+    fn kinds_without_offsets_keep_their_kind() {
+        for kind in [Kind::End, Kind::Signal, Kind::Unknown] {
+            assert_eq!(Rule::plain(kind).kind(), kind);
+            assert!(!Rule::plain(kind).is_volatile());
+        }
+    }
+}
