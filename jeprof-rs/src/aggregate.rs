@@ -129,3 +129,105 @@ pub fn collapsed(view: &View<'_>) -> BTreeMap<String, f64> {
     }
     merged
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::plan::{Output, Plan};
+    use crate::model::testing::example;
+
+    fn rows(stacks: &[(&str, f64)], granularity: Granularity, order: Order) -> Vec<(String, f64, f64)> {
+        let example = example(stacks);
+        let plan = Plan::new(Output::Text);
+        let view = View::new(&example.profile, &example.symbols, &plan);
+        let table = table(&view, granularity, order);
+        assert_eq!(table.shown_total, stacks.iter().map(|(_, figure)| figure).sum::<f64>());
+        table.rows.into_iter().map(|row| (row.name, row.flat, row.cum)).collect()
+    }
+
+    fn row(name: &str, flat: f64, cum: f64) -> (String, f64, f64) {
+        (name.into(), flat, cum)
+    }
+
+    #[test]
+    fn flat_goes_to_the_innermost_inlined_leaf_and_recursion_counts_once() {
+        let stacks = [("main;f;f;f>g", 4.0), ("main;f", 2.0)];
+        assert_eq!(
+            rows(&stacks, Granularity::Functions, Order::Flat),
+            [row("g", 4.0, 4.0), row("f", 2.0, 6.0), row("main", 0.0, 6.0)]
+        );
+    }
+
+    #[test]
+    fn rows_are_ordered_by_figure_and_then_by_name() {
+        let stacks = [("z;b", 1.0), ("z;a", 1.0), ("z;c", 5.0), ("z;d", -1.0)];
+        let names = |order| -> Vec<String> {
+            rows(&stacks, Granularity::Functions, order).into_iter().map(|(name, _, _)| name).collect()
+        };
+        assert_eq!(names(Order::Flat), ["c", "a", "b", "z", "d"]);
+        assert_eq!(names(Order::Cumulative), ["z", "c", "a", "b", "d"]);
+    }
+
+    #[test]
+    fn a_row_may_be_a_line_a_file_or_an_address() {
+        let stacks = [("main;f>g", 4.0)];
+        let names = |granularity| -> Vec<String> {
+            rows(&stacks, granularity, Order::Flat).into_iter().map(|(name, _, _)| name).collect()
+        };
+        assert_eq!(names(Granularity::Lines), ["g g.c:1", "f f.c:1", "main main.c:1"]);
+        assert_eq!(names(Granularity::Files), ["g.c", "f.c", "main.c"]);
+        // The frames of one address are rows of their own, as in jeprof.
+        assert_eq!(
+            names(Granularity::Addresses),
+            ["0000000000001000 g g.c:1", "0000000000001000 f f.c:1", "0000000000001001 main main.c:1"]
+        );
+    }
+
+    #[test]
+    fn a_row_whose_figures_cancel_out_is_left_out() {
+        assert_eq!(rows(&[("a;b", 3.0), ("a;b", -3.0)], Granularity::Functions, Order::Flat), []);
+    }
+
+    #[test]
+    fn collapsed_stacks_are_merged_by_name_and_keep_their_separators() {
+        let example = example(&[("main;f>g", 4.0), ("main;f;g", 2.0), ("main", 1.0), ("main;a b", 8.0)]);
+        let plan = Plan::new(Output::Collapsed);
+        let view = View::new(&example.profile, &example.symbols, &plan);
+        let stacks: Vec<(String, f64)> = collapsed(&view).into_iter().collect();
+        assert_eq!(stacks, [("main".into(), 1.0), ("main;a b".into(), 8.0), ("main;f;g".into(), 6.0)]);
+    }
+
+    #[test]
+    fn every_granularity_and_the_collapsed_stacks_add_up_to_the_total() {
+        // Random stacks of few names, so that recursion and equal stacks are frequent; a fixed seed (xorshift64).
+        let mut state = 0x2545_f491_4f6c_dd1d_u64;
+        let mut below = |bound: u64| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state % bound
+        };
+        for _ in 0..50 {
+            let stacks: Vec<(String, f64)> = (0..20)
+                .map(|_| {
+                    let names: Vec<String> = (0..=below(6)).map(|_| format!("f{}", below(5))).collect();
+                    (names.join(";"), (below(1000) + 1) as f64)
+                })
+                .collect();
+            let stacks: Vec<(&str, f64)> =
+                stacks.iter().map(|(path, figure)| (path.as_str(), *figure)).collect();
+            let total: f64 = stacks.iter().map(|(_, figure)| figure).sum();
+            for granularity in
+                [Granularity::Functions, Granularity::Lines, Granularity::Files, Granularity::Addresses]
+            {
+                let rows = rows(&stacks, granularity, Order::Flat);
+                assert_eq!(rows.iter().map(|(_, flat, _)| flat).sum::<f64>(), total);
+                assert!(rows.iter().all(|(_, flat, cum)| flat <= cum && *cum <= total));
+            }
+            let example = example(&stacks);
+            let plan = Plan::new(Output::Collapsed);
+            let view = View::new(&example.profile, &example.symbols, &plan);
+            assert_eq!(collapsed(&view).values().sum::<f64>(), total);
+        }
+    }
+}

@@ -42,15 +42,19 @@ fn run() -> Result<()> {
     });
     let plan = cli::parse(args.collect::<Result<Vec<String>>>()?)?;
     let report = report::make(&plan)?;
+    match &plan.output_file {
+        Some(path) => {
+            std::fs::write(path, &report.output).map_err(|e| Error::at(path.display(), plain(&e)))?
+        }
+        None => match std::io::stdout().lock().write_all(&report.output) {
+            // `jeprof-rs x | head` is not a failure.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+            outcome => outcome.map_err(|error| Error::at("standard output", plain(&error)))?,
+        },
+    }
+    // Behind the table, where a person at a terminal still sees them.
     for warning in &report.warnings {
         let _ = writeln!(std::io::stderr(), "jeprof-rs: warning: {warning}");
     }
-    match &plan.output_file {
-        Some(path) => std::fs::write(path, &report.output).map_err(|e| Error::at(path.display(), plain(&e))),
-        None => match std::io::stdout().lock().write_all(&report.output) {
-            // `jeprof-rs x | head` is not a failure.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-            outcome => outcome.map_err(|error| Error::at("standard output", plain(&error))),
-        },
-    }
+    Ok(())
 }

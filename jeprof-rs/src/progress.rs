@@ -25,7 +25,7 @@ pub struct Progress {
 impl Progress {
     /// Starts the clock.
     pub fn start() -> Progress {
-        let shared = Arc::new((Mutex::new(State { step: "starting".into(), over: false }), Condvar::new()));
+        let shared = Arc::new((Mutex::new(State { step: "reading".into(), over: false }), Condvar::new()));
         let painter = std::io::stderr().is_terminal().then(|| {
             let shared = Arc::clone(&shared);
             std::thread::spawn(move || paint(&shared))

@@ -5,6 +5,7 @@
 pub mod inputs;
 pub mod unpack;
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -60,10 +61,12 @@ pub fn kind(path: &Path) -> Result<Kind> {
 ///
 /// # Errors
 /// Unreadable, empty, a broken gzip stream, or one that unpacks to more than `unpack_bytes_max`.
-pub fn read(source: &Source, unpack_bytes_max: u64) -> Result<Vec<u8>> {
+pub fn read(source: &Source, unpack_bytes_max: u64) -> Result<Cow<'_, [u8]>> {
     let bytes = match source {
-        Source::File(path) => std::fs::read(path).map_err(|error| Error::at(source, plain(&error)))?,
-        Source::Stdin(bytes) => bytes.clone(),
+        Source::File(path) => {
+            Cow::Owned(std::fs::read(path).map_err(|error| Error::at(source, plain(&error)))?)
+        }
+        Source::Stdin(bytes) => Cow::Borrowed(bytes.as_slice()),
     };
     if bytes.is_empty() {
         return Err(Error::at(source, "is empty, not a heap profile"));

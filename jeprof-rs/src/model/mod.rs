@@ -4,6 +4,8 @@
 //! address space randomisation, add up and subtract frame by frame. Absolute addresses are kept for printing only.
 
 pub mod merge;
+#[cfg(test)]
+pub mod testing;
 
 use prof_format::dump::NamedFrame;
 use prof_format::vocab::BuildId;

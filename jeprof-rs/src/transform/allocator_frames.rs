@@ -13,30 +13,30 @@ const FUNCTIONS: &[(&str, &str)] = &[
         "(?:_|__|__libc_|_*rjem_|_*rjem_je_|_*je_|je_arrow_private_je_)?\
          (?:malloc|calloc|realloc|reallocarray|free|cfree|memalign|aligned_alloc|posix_memalign|valloc|pvalloc\
          |mallocx|rallocx|xallocx|dallocx|sdallocx|nallocx|sdallocx_noflags|free_sized|free_aligned_sized\
-         |malloc_default|malloc_usable_size|smallocx(?:_\\w+)?)",
+         |malloc_default|malloc_usable_size|smallocx(?:_[0-9A-Za-z_]+)?)",
     ),
     (
         // Only what can be the outermost frame of the allocator, or bears its prefix: a C program may well have an
         // `arena_create` of its own, and everything leafward of a match is cut.
         "jemalloc inside, where its symbols are visible",
-        "_*(?:rjem_)?je_\\w+|imalloc|imalloc_body|imalloc_fastpath|imalloc_sample|irallocx_prof|do_rallocx\
-         |do_realloc_nonnull_zero|ixallocx_prof\\w*|fallback_impl|(?:.*::)?(?:newImpl|fallbackNewImpl|handleOOM)\
+        "_*(?:rjem_)?je_[0-9A-Za-z_]+|imalloc|imalloc_body|imalloc_fastpath|imalloc_sample|irallocx_prof|do_rallocx\
+         |do_realloc_nonnull_zero|ixallocx_prof[0-9A-Za-z_]*|fallback_impl|(?:.*::)?(?:newImpl|fallbackNewImpl|handleOOM)\
          |prof_alloc_prep|prof_backtrace|prof_backtrace_impl|prof_tctx_create",
     ),
     (
         "C++ operator new and delete",
-        "operator (?:new|delete)(?: ?\\[\\])?|__builtin_(?:vec_)?(?:new|delete)|_Zn[wa]\\w*|_Zd[la]\\w*",
+        "operator (?:new|delete)(?: ?\\[\\])?|__builtin_(?:vec_)?(?:new|delete)|_Zn[wa][0-9A-Za-z_]*|_Zd[la][0-9A-Za-z_]*",
     ),
     (
         "tcmalloc and gperftools",
         "tc_(?:malloc|calloc|cfree|free|realloc|memalign|posix_memalign|pvalloc|valloc|new|delete|newarray|deletearray)\
-         (?:_\\w+)?|(?:.*::)?do_malloc(?:_or_cpp_alloc)?|DoSampledAllocation|TCMalloc\\w*|tcmalloc::.*",
+         (?:_[0-9A-Za-z_]+)?|(?:.*::)?do_malloc(?:_or_cpp_alloc)?|DoSampledAllocation|TCMalloc[0-9A-Za-z_]*|tcmalloc::.*",
     ),
     (
         "mimalloc",
-        "_?mi_(?:heap_)?(?:malloc|zalloc|calloc|realloc|reallocn|rezalloc|recalloc|new|free|theap)\\w*",
+        "_?mi_(?:heap_)?(?:malloc|zalloc|calloc|realloc|reallocn|rezalloc|recalloc|new|free|theap)[0-9A-Za-z_]*",
     ),
-    ("macOS zones", "malloc_zone_\\w+"),
+    ("macOS zones", "malloc_zone_[0-9A-Za-z_]+"),
     (
         "Rust's allocation symbols",
         "(?:__rustc::)?__(?:rust|rg|rdl|rdlsym)_(?:alloc|dealloc|realloc|alloc_zeroed|oom)",
@@ -44,11 +44,11 @@ const FUNCTIONS: &[(&str, &str)] = &[
     (
         "Rust's allocation functions",
         "alloc::alloc::(?:alloc|dealloc|realloc|alloc_zeroed|exchange_malloc|box_free|Global(?:::.*)?)\
-         |<alloc::alloc::Global(?: as [^>]*)?>::.*",
+         |<alloc::alloc::Global(?: as [^>]*)?>::.*|alloc::boxed::box_new_uninit|hashbrown::raw::alloc::inner::do_alloc",
     ),
     (
         "Rust's allocator traits",
-        "<.* as core::alloc(?:::\\w+)*::(?:GlobalAlloc|Allocator)>::.*|core::alloc(?:::\\w+)*::GlobalAlloc::.*",
+        "<.* as core::alloc(?:::[0-9A-Za-z_]+)*::(?:GlobalAlloc|Allocator)>::.*|core::alloc(?:::[0-9A-Za-z_]+)*::GlobalAlloc::.*",
     ),
     ("this project's allocator and profiler", "<?(?:jealloc|jemalloc|prof_runtime|prof_format)::.*"),
     (
@@ -140,6 +140,7 @@ mod tests {
                 "<alloc::alloc::Global as core::alloc::Allocator>::allocate",
                 "<alloc::alloc::Global>::alloc_impl_runtime",
                 "<svc::Counting<T> as core::alloc::global::GlobalAlloc>::alloc",
+                "alloc::boxed::box_new_uninit",
                 "jealloc::entry::alloc",
                 "<jealloc::Jealloc as core::alloc::global::GlobalAlloc>::realloc",
                 "prof_runtime::sampler::record",

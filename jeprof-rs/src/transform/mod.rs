@@ -151,3 +151,75 @@ fn matching_lines(profile: &Profile, symbols: &Symbols, frame_of: &[FrameId], pa
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::plan::Output;
+    use crate::model::testing::example;
+
+    fn plan() -> Plan {
+        Plan::new(Output::Text)
+    }
+
+    /// What is left of each stack, root first, and its figure.
+    fn walk(stacks: &[(&str, f64)], plan: &Plan) -> Vec<(String, f64)> {
+        let example = example(stacks);
+        let view = View::new(&example.profile, &example.symbols, plan);
+        let mut seen = Vec::new();
+        view.walk(|lines, figure| {
+            let name =
+                |line: &LineId| example.symbols.names.text(example.symbols.line(*line).function).to_string();
+            let names: Vec<String> = lines.iter().rev().map(name).collect();
+            seen.push((names.join(";"), figure));
+        });
+        seen
+    }
+
+    fn paths(stacks: &[(&str, f64)], plan: &Plan) -> Vec<String> {
+        walk(stacks, plan).into_iter().map(|(path, _)| path).collect()
+    }
+
+    #[test]
+    fn everything_leafward_of_the_outermost_allocator_frame_is_cut() {
+        let stacks = [
+            ("main;work;malloc", 1.0),
+            ("main;work;malloc;hook;calloc;deep", 1.0),
+            ("main;work>alloc::alloc::alloc;__rust_alloc", 1.0),
+            ("main;work>inner", 1.0),
+        ];
+        assert_eq!(paths(&stacks, &plan()), ["main;work", "main;work", "main;work", "main;work;inner"]);
+        let all = Plan { frames: Frames::All, ..plan() };
+        assert_eq!(paths(&stacks[1..2], &all), ["main;work;malloc;hook;calloc;deep"]);
+    }
+
+    #[test]
+    fn a_stack_of_the_allocator_alone_keeps_its_outermost_frame() {
+        assert_eq!(paths(&[("malloc;calloc", 1.0)], &plan()), ["malloc"]);
+    }
+
+    #[test]
+    fn filters_see_functions_lines_and_addresses_of_what_is_left() {
+        let stacks = [("main;a;malloc", 1.0), ("main;b", 2.0), ("main;a>c", 4.0)];
+        let figures = |plan: &Plan| walk(&stacks, plan).iter().map(|(_, figure)| *figure).collect::<Vec<_>>();
+        let focus = |text: &str| Plan { focus: Some(Regex::new(text).unwrap()), ..plan() };
+        let ignore = |text: &str| Plan { ignore: Some(Regex::new(text).unwrap()), ..plan() };
+        assert_eq!(figures(&focus("^a$")), [1.0, 4.0]);
+        assert_eq!(figures(&focus("b.c:1")), [2.0]);
+        assert_eq!(figures(&focus("malloc")), []);
+        assert_eq!(figures(&focus("^0000000000001002$")), [1.0, 2.0, 4.0]);
+        assert_eq!(figures(&ignore("^c$")), [1.0, 2.0]);
+        assert_eq!(figures(&Plan { ignore: Some(Regex::new("^c$").unwrap()), ..focus("^a$") }), [1.0]);
+    }
+
+    #[test]
+    fn negative_differences_stay_or_count_as_zero() {
+        let stacks = [("main;a", 5.0), ("main;b", -3.0)];
+        let dropped = Plan { negative: Negative::Drop, ..plan() };
+        assert_eq!(walk(&stacks, &plan()).len(), 2);
+        assert_eq!(walk(&stacks, &dropped), [("main;a".to_string(), 5.0)]);
+        let example = example(&stacks);
+        assert_eq!(View::new(&example.profile, &example.symbols, &plan()).total(), 2.0);
+        assert_eq!(View::new(&example.profile, &example.symbols, &dropped).total(), 5.0);
+    }
+}
