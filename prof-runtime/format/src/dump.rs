@@ -2,16 +2,8 @@
 
 use alloc::{string::String, vec::Vec};
 
+pub use crate::vocab::Figure;
 use crate::vocab::{BuildId, Format};
-
-/// Un-sampled figures. Floating point, as jeprof keeps them: scaled per stack, rounded only for printing.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Figure {
-    /// Estimated objects.
-    pub objs: f64,
-    /// Estimated usable bytes.
-    pub bytes: f64,
-}
 
 impl Figure {
     /// Sum of two figures.

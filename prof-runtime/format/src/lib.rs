@@ -8,10 +8,12 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+#[cfg(feature = "read")]
 extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+#[cfg(feature = "read")]
 pub mod dump;
 pub mod snapshot;
 pub mod unbias;
@@ -19,11 +21,14 @@ pub mod vocab;
 
 pub mod gzip;
 pub mod heap_v2;
+#[cfg(feature = "read")]
 pub mod maps;
 pub mod pprof;
 pub mod text;
 
+#[cfg(feature = "read")]
 mod builder;
+#[cfg(feature = "read")]
 mod lines;
 mod out;
 

@@ -20,6 +20,7 @@ impl<S: Sink + ?Sized> Sink for &mut S {
     }
 }
 
+#[cfg(feature = "read")]
 impl Sink for alloc::vec::Vec<u8> {
     type Error = core::convert::Infallible;
 

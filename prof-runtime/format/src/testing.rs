@@ -76,8 +76,10 @@ pub struct VecSnapshot {
     pub addresses: Vec<u64>,
     /// Uid and name.
     pub threads: Vec<(u64, Vec<u8>)>,
-    /// Stacks.
+    /// Stacks, put in by [`VecSnapshot::push`].
     pub stacks: Vec<VecStack>,
+    /// Live and accumulated samples by thread index.
+    totals: Vec<[Tally; 2]>,
     /// Executable mappings.
     pub modules: Vec<VecModule>,
     /// Text of the maps file.
@@ -129,6 +131,7 @@ impl VecSnapshot {
             addresses: Vec::new(),
             threads: vec![(0, Vec::new()), (1, b"worker-a".to_vec())],
             stacks: Vec::new(),
+            totals: Vec::new(),
             modules,
             maps,
         }
@@ -139,7 +142,7 @@ impl VecSnapshot {
         let period = self.facts.period;
         let frames = frames.iter().map(|&address| self.intern(address)).collect();
         let accum = |sizes| if self.facts.accum { tally_of(sizes, period) } else { Tally::default() };
-        let parts = parts
+        let parts: Vec<Part> = parts
             .iter()
             .map(|&(thread, live, accumulated)| Part {
                 thread,
@@ -147,6 +150,11 @@ impl VecSnapshot {
                 accum: accum(accumulated),
             })
             .collect();
+        for Part { thread, live, accum } in &parts {
+            self.totals.resize(self.totals.len().max(thread + 1), [Tally::default(); 2]);
+            self.totals[*thread] =
+                [self.totals[*thread][0].plus(*live), self.totals[*thread][1].plus(*accum)];
+        }
         self.stacks.push(VecStack { frames, parts });
     }
 
@@ -210,13 +218,8 @@ impl Snapshot for VecSnapshot {
 
     fn thread(&self, index: usize) -> Thread<'_> {
         let (uid, name) = &self.threads[index];
-        let mine = |part: &Part| part.thread == index;
-        Thread {
-            uid: *uid,
-            name,
-            live: self.total(|part| if mine(part) { part.live } else { Tally::default() }),
-            accum: self.total(|part| if mine(part) { part.accum } else { Tally::default() }),
-        }
+        let [live, accum] = self.totals.get(index).copied().unwrap_or_default();
+        Thread { uid: *uid, name, live, accum }
     }
 
     fn stacks(&self) -> usize {

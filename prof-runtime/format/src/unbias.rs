@@ -11,8 +11,7 @@
 
 use libm::{expm1, log1p};
 
-use crate::dump::Figure;
-use crate::vocab::{Counts, Tally};
+use crate::vocab::{Counts, Figure, Tally};
 
 /// What one sampled object stands for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,7 +26,7 @@ pub struct Weight {
 const ONE_Q16: u64 = 1 << 16;
 
 /// Error ([`Target::error_of`]) at which pairs are as good as they need to be.
-const CLOSE: f64 = 1e-4;
+const CLOSE: f64 = 1e-3;
 
 /// Probability that an object of `size` bytes is sampled.
 fn p(size: f64, period: f64) -> f64 {
@@ -177,7 +176,11 @@ impl Target {
         if bytes_for(high) > self.bytes {
             return None;
         }
-        for _ in 0..52 {
+        // Whole bytes are printed, but a small size that is slightly off moves the larger one a lot.
+        for _ in 0..60 {
+            if high - low < 1e-9 * high {
+                break;
+            }
             let middle = (low + high) / 2.0;
             // Infinite or undefined where the larger objects would stand for no more than themselves.
             if bytes_for(middle) <= self.bytes { high = middle } else { low = middle }
@@ -192,7 +195,7 @@ impl Target {
             let large_bytes = (self.bytes - few_n * small / p(small, period)) / many_n;
             if large_bytes > 2.0 * period {
                 large = large_bytes;
-                for _ in 0..30 {
+                for _ in 0..20 {
                     large = large_bytes * p(large, period);
                 }
             }

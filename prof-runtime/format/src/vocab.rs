@@ -48,6 +48,15 @@ impl Tally {
     }
 }
 
+/// Un-sampled figures. Floating point, as jeprof keeps them: scaled per stack, rounded only for printing.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Figure {
+    /// Estimated objects.
+    pub objs: f64,
+    /// Estimated usable bytes.
+    pub bytes: f64,
+}
+
 /// An ELF build id, at most 32 bytes (SHA-1 ids have 20).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct BuildId {

@@ -24,8 +24,10 @@
 //!
 //! Source: jemalloc `src/prof_data.c` and `src/prof_sys.c`, observable output only.
 
+#[cfg(feature = "read")]
 mod read;
 mod write;
 
+#[cfg(feature = "read")]
 pub use read::read;
 pub use write::write;

@@ -12,10 +12,12 @@
 //! Source: google/pprof `proto/profile.proto`; Go `src/runtime/pprof/protomem.go` for the names.
 
 mod fields;
+#[cfg(feature = "read")]
 mod read;
 mod wire;
 mod write;
 
+#[cfg(feature = "read")]
 pub use read::read;
 pub use write::write;
 

@@ -30,9 +30,11 @@
 //!
 //! Source: gperftools `src/heap-profile-table.cc`; google/pprof `profile/legacy_profile.go`.
 
+#[cfg(feature = "read")]
 mod read;
 mod write;
 
+#[cfg(feature = "read")]
 pub use read::read;
 pub use write::write;
 pub(crate) use write::{addresses, maps, pairs};
