@@ -197,8 +197,9 @@ pub const INDEX: &str = "<i>";
 /// Index that stands for all arenas.
 pub const ARENAS_ALL: usize = 4096;
 
+/// The number of arenas stands for all of them, too: what programs wrote before there was [`ARENAS_ALL`].
 fn index_exists(index: usize) -> bool {
-    index < table::narenas() as usize || index == ARENAS_ALL
+    index <= table::narenas() as usize || index == ARENAS_ALL
 }
 
 /// Translates a name, whole or a beginning, to its MIB; answers the length, cut to the room in `mib`.

@@ -5,7 +5,8 @@ use core::fmt::Write;
 use crate::arena::{Arena, table};
 use crate::extent::map;
 use crate::os::clock;
-use crate::report::{Line, write};
+use crate::report::Line;
+pub use crate::report::write;
 use crate::size_class::{NBINS, NCACHED, NSIZES, QUANTUM, TCACHE_MAX, class_size};
 use crate::sync::Mutex;
 use crate::tables::{metric, option};
@@ -58,7 +59,9 @@ pub fn gather() -> Totals {
     };
     for arena in table::all() {
         let pages = arena.pages.counts();
-        let described = map::bytes_for(pages.active + pages.dirty);
+        // By what is reserved, not by what is used: a bound that purging does not change.
+        let reserved = pages.active + pages.dirty + pages.muzzy + pages.retained;
+        let described = map::bytes_for(reserved).next_multiple_of(PAGE);
         totals.allocated += allocated(arena);
         totals.active += pages.active * PAGE;
         totals.metadata += arena.base.allocated() + described;
@@ -114,11 +117,40 @@ macro_rules! line {
     }};
 }
 
+/// Parts that a report leaves out, by the letters of `malloc_stats_print`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Omit {
+    /// `g`: version and options.
+    pub general: bool,
+    /// `a`: single arenas.
+    pub arenas: bool,
+    /// `b`: the bins of an arena.
+    pub bins: bool,
+}
+
+impl Omit {
+    /// From the letters; others are ignored.
+    pub fn from_letters(letters: &[u8]) -> Omit {
+        let has = |letter| letters.contains(&letter);
+        Omit { general: has(b'g'), arenas: has(b'a'), bins: has(b'b') }
+    }
+}
+
 /// Writes the report of `malloc_stats_print` in pieces, labels as in the reference, from a fresh snapshot.
-pub fn report(out: &mut dyn FnMut(&[u8])) {
+pub fn report(omit: Omit, out: &mut dyn FnMut(&[u8])) {
     advance();
-    let totals = snapshot();
     line!(out, "___ Begin jemalloc statistics ___");
+    if !omit.general {
+        report_general(out);
+    }
+    report_totals(out);
+    if !omit.arenas {
+        table::all().for_each(|arena| report_arena(arena, omit, out));
+    }
+    line!(out, "--- End jemalloc statistics ---");
+}
+
+fn report_general(out: &mut dyn FnMut(&[u8])) {
     line!(out, "Version: \"{}\"", crate::VERSION);
     line!(out, "Build-time option settings");
     for (name, value) in crate::CONFIG {
@@ -142,6 +174,10 @@ pub fn report(out: &mut dyn FnMut(&[u8])) {
     line!(out, "Number of bin size classes: {NBINS}");
     line!(out, "Number of thread-cache bin size classes: {NCACHED}");
     line!(out, "Number of large size classes: {}", NSIZES - NBINS);
+}
+
+fn report_totals(out: &mut dyn FnMut(&[u8])) {
+    let totals = snapshot();
     let mut line = Line::new();
     for (i, metric) in metric::ALL.iter().enumerate() {
         let name = if i == 0 { "Allocated" } else { metric.name };
@@ -149,11 +185,9 @@ pub fn report(out: &mut dyn FnMut(&[u8])) {
     }
     let _ = writeln!(line);
     out(line.as_bytes());
-    table::all().for_each(|arena| report_arena(arena, out));
-    line!(out, "--- End jemalloc statistics ---");
 }
 
-fn report_arena(arena: &'static Arena, out: &mut dyn FnMut(&[u8])) {
+fn report_arena(arena: &'static Arena, omit: Omit, out: &mut dyn FnMut(&[u8])) {
     let pages = arena.pages.counts();
     let (dirty_ms, muzzy_ms) = arena.pages.decay_ms();
     let load = |counter: &core::sync::atomic::AtomicU64| counter.load(core::sync::atomic::Ordering::Relaxed);
@@ -178,6 +212,12 @@ fn report_arena(arena: &'static Arena, out: &mut dyn FnMut(&[u8])) {
     line!(out, "retained: {:>12}", pages.retained * PAGE);
     line!(out, "base: {:>12}", arena.base.allocated());
     line!(out, "tcache_bytes: {:>12}", cached + depots);
+    if !omit.bins {
+        report_bins(arena, out);
+    }
+}
+
+fn report_bins(arena: &Arena, out: &mut dyn FnMut(&[u8])) {
     line!(
         out,
         "bins:           size ind    allocated      nmalloc      ndalloc      curregs     curslabs  nonfull_slabs   util"
@@ -207,5 +247,5 @@ fn report_arena(arena: &'static Arena, out: &mut dyn FnMut(&[u8])) {
 
 /// Writes the report to where messages go.
 pub fn print() {
-    report(&mut |piece| write(piece));
+    report(Omit::default(), &mut |piece| write(piece));
 }

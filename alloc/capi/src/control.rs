@@ -3,6 +3,7 @@
 use core::ffi::{CStr, c_char, c_int, c_void};
 
 use jealloc::ctl::{self, Arguments, CtlError};
+use jealloc::stats::{self, Omit};
 
 fn number(result: Result<(), CtlError>) -> c_int {
     result.map_or_else(CtlError::errno, |()| 0)
@@ -67,18 +68,22 @@ pub unsafe extern "C" fn mallctlbymib(
 /// Receives a piece of the report.
 type WriteCb = extern "C" fn(*mut c_void, *const c_char);
 
-/// `malloc_stats_print`: the report, in pieces of at most 1 KiB, to `write` or, if null, to standard error.
+/// `malloc_stats_print`: the report, in pieces of at most 1 KiB, to `write` or, if null, to standard error. The
+/// letters `g`, `a` and `b` of `options` leave parts out.
 ///
 /// # Safety
-/// `write` may be called with `opaque`.
+/// `write` may be called with `opaque`; `options` is null or a C string.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn malloc_stats_print(
     write: Option<WriteCb>,
     opaque: *mut c_void,
-    _options: *const c_char,
+    options: *const c_char,
 ) {
-    let Some(write) = write else { return jealloc::stats::print() };
-    jealloc::stats::report(&mut |piece| {
+    // SAFETY: by the caller's promise.
+    let letters = (!options.is_null()).then(|| unsafe { CStr::from_ptr(options) }.to_bytes());
+    let omit = Omit::from_letters(letters.unwrap_or_default());
+    stats::report(omit, &mut |piece| {
+        let Some(write) = write else { return stats::write(piece) };
         let mut text = [0u8; 1025];
         let n = piece.len().min(text.len() - 1);
         text[..n].copy_from_slice(&piece[..n]);

@@ -217,7 +217,7 @@ fn flush_thread(_: &[usize]) -> Result<(), CtlError> {
 }
 
 fn arenas(index: usize, act: impl Fn(&'static crate::arena::Arena)) -> Result<(), CtlError> {
-    if index == ARENAS_ALL {
+    if index == ARENAS_ALL || index == table::narenas() as usize {
         table::all().for_each(act);
     } else if let Some(arena) = table::get(ArenaInd(index as u32)) {
         act(arena);

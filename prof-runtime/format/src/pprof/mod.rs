@@ -11,6 +11,7 @@
 //!
 //! Source: google/pprof `proto/profile.proto`; Go `src/runtime/pprof/protomem.go` for the names.
 
+#[cfg_attr(not(feature = "read"), expect(dead_code, reason = "the table lists what only the reader needs, too"))]
 mod fields;
 #[cfg(feature = "read")]
 mod read;
