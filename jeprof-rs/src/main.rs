@@ -42,6 +42,9 @@ fn run() -> Result<()> {
     });
     let plan = cli::parse(args.collect::<Result<Vec<String>>>()?)?;
     let report = report::make(&plan)?;
+    if let Some(note) = &report.note {
+        let _ = writeln!(std::io::stderr(), "jeprof-rs: {note}");
+    }
     match &plan.output_file {
         Some(path) => {
             std::fs::write(path, &report.output).map_err(|e| Error::at(path.display(), plain(&e)))?

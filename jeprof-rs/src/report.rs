@@ -24,7 +24,9 @@ use crate::units::{bytes_for_people, count_for_people, whole};
 pub struct Report {
     /// The bytes for stdout or the file.
     pub output: Vec<u8>,
-    /// Sentences for stderr.
+    /// What was chosen without being asked for.
+    pub note: Option<String>,
+    /// What makes the answer less than it could be.
     pub warnings: Vec<String>,
 }
 
@@ -41,7 +43,7 @@ const STRIPPED_SHARE_MIN: f64 = 0.01;
 pub fn make(plan: &Plan) -> Result<Report> {
     let progress = Progress::start();
     let inputs = inputs::sort(&plan.inputs)?;
-    let mut warnings: Vec<String> = inputs.note.iter().cloned().collect();
+    let mut warnings: Vec<String> = Vec::new();
     let mut profile = Profile::default();
     let mut empty = Vec::new();
     for source in &inputs.dumps {
@@ -101,7 +103,7 @@ pub fn make(plan: &Plan) -> Result<Report> {
             flame::render(&stacks, &caption)?
         }
     };
-    Ok(Report { output, warnings })
+    Ok(Report { output, note: inputs.note, warnings })
 }
 
 const NO_SAMPLES: &str = "has no samples: was profiling on (prof:true, prof_active:true), and did the program \
