@@ -59,6 +59,20 @@ pub enum Type {
 }
 
 impl Type {
+    /// Its name in C.
+    pub fn c_name(self) -> &'static str {
+        match self {
+            Type::Void => "void",
+            Type::Bool => "bool",
+            Type::Unsigned => "unsigned",
+            Type::U64 => "uint64_t",
+            Type::Size => "size_t",
+            Type::SSize => "ssize_t",
+            Type::Text => "const char *",
+            Type::U64Ptr => "uint64_t *",
+        }
+    }
+
     /// `sizeof`.
     pub fn size(self) -> usize {
         match self {

@@ -4,3 +4,6 @@
 pub mod leaf;
 pub mod metric;
 pub mod option;
+
+#[cfg(test)]
+mod reference;
