@@ -153,9 +153,12 @@ impl Drop for Map {
 /// with the acquire of every reader of `slot`.
 pub fn chunk<T: Zeroed>(slot: &AtomicPtr<T>, bytes: usize) -> Option<*mut T> {
     let held = slot.load(Ordering::Acquire);
-    if !held.is_null() {
-        return Some(held);
-    }
+    if held.is_null() { new_chunk(slot, bytes) } else { Some(held) }
+}
+
+#[cold]
+#[inline(never)]
+fn new_chunk<T: Zeroed>(slot: &AtomicPtr<T>, bytes: usize) -> Option<*mut T> {
     let map = Map::new(bytes)?;
     let mine = map.base.as_ptr().cast::<T>();
     match slot.compare_exchange(ptr::null_mut(), mine, Ordering::AcqRel, Ordering::Acquire) {

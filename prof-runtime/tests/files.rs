@@ -211,7 +211,7 @@ fn the_leak_summary_follows_the_final_dump_and_tells_estimated_sums() {
         ..settings()
     });
     let host = Host::new(profiler);
-    let live: Vec<_> = (0..3).map(|n| SITES[n](&host, 12_345)).collect();
+    let _live: Vec<_> = (0..3).map(|n| SITES[n](&host, 12_345)).collect();
     host.free(SITES[4](&host, 99));
     profiler.at_exit();
     assert_eq!(directory.names(), [format!("p.{}.0.f.heap", id())]);

@@ -47,6 +47,12 @@ impl Site {
         self.pc().wrapping_sub(1 - (self.0 & 1) as usize)
     }
 
+    /// Its set in a segment of `1 << lg` sets. Fibonacci hashing: the upper bits are the mixed ones.
+    #[inline(always)]
+    fn set(self, lg: u32) -> usize {
+        (self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - lg)) as usize
+    }
+
     /// As a return address: readers of profiles take one off every address to get into the calling instruction.
     pub fn as_return_address(self) -> u64 {
         (self.0 >> 1) + (self.0 & 1)
@@ -61,23 +67,17 @@ unsafe impl Zeroed for Set {}
 
 /// What the table knows of a site.
 #[derive(Clone, Copy)]
-pub struct Entry<'a> {
+pub struct Entry {
     /// The site's stable number.
     pub id: u32,
-    rule: &'a AtomicU64,
-    set: usize,
+    rule: u64,
 }
 
-impl Entry<'_> {
+impl Entry {
     /// The rule, when somebody has worked it out.
     #[inline(always)]
     pub fn rule(&self) -> Option<Rule> {
-        Rule::from_bits(self.rule.load(Ordering::Relaxed))
-    }
-
-    /// Stores the rule. Relaxed: it is one word and refers to nothing.
-    pub fn set_rule(&self, rule: Rule) {
-        self.rule.store(rule.to_bits(), Ordering::Relaxed);
+        Rule::from_bits(self.rule)
     }
 }
 
@@ -102,17 +102,33 @@ impl RuleCache {
     }
 
     /// The site's entry, added when it is new; `None` when memory is out.
-    #[inline]
-    pub fn entry(&self, site: Site) -> Option<Entry<'_>> {
-        // Fibonacci hashing; the upper bits are the mixed ones.
-        let hash = site.0.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    #[inline(always)]
+    pub fn entry(&self, site: Site) -> Option<Entry> {
+        // Nearly always it is in the first segment: only looked for here, to keep the loop of the walk small.
+        let base = self.segments[0].load(Ordering::Acquire);
+        if !base.is_null() {
+            let index = site.set(FIRST_LG);
+            // SAFETY: as in `entry_slow`.
+            let set = unsafe { &*base.add(index) };
+            for (way, (key, rule)) in set.0.iter().enumerate() {
+                if key.load(Ordering::Relaxed) == site.0 {
+                    return Some(Entry {
+                        id: (index * WAYS + way) as u32,
+                        rule: rule.load(Ordering::Relaxed),
+                    });
+                }
+            }
+        }
+        self.entry_slow(site)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn entry_slow(&self, site: Site) -> Option<Entry> {
         for (at, segment) in self.segments.iter().enumerate() {
             let lg = FIRST_LG + 2 * at as u32;
-            let base = match segment.load(Ordering::Acquire) {
-                held if held.is_null() => memory::chunk(segment, size_of::<Set>() << lg)?,
-                held => held,
-            };
-            let index = (hash >> (64 - lg)) as usize;
+            let base = memory::chunk(segment, size_of::<Set>() << lg)?;
+            let index = site.set(lg);
             // SAFETY: the segment holds `1 << lg` sets and `index` is below that; it is zeroed or written through
             // shared references to atomics only, and stays mapped for the rest of the process.
             let set = unsafe { &*base.add(index) };
@@ -125,26 +141,38 @@ impl RuleCache {
                     };
                 }
                 if held == site.0 {
-                    let set = sets_before(at) + index;
-                    return Some(Entry { id: (set * WAYS + way) as u32, rule, set });
+                    let id = (sets_before(at) + index) * WAYS + way;
+                    return Some(Entry { id: id as u32, rule: rule.load(Ordering::Relaxed) });
                 }
             }
         }
         None
     }
 
-    /// The site of an id that [`RuleCache::entry`] gave.
-    pub fn site(&self, id: u32) -> Option<Site> {
+    /// Key and rule of an id.
+    fn slot(&self, id: u32) -> Option<&(AtomicU64, AtomicU64)> {
         let (segment, index) = Self::locate(id as usize / WAYS)?;
         let base = self.segments[segment].load(Ordering::Acquire);
         if base.is_null() {
             return None;
         }
-        // SAFETY: `locate` gives a set of the segment, which is mapped; see `entry`.
+        // SAFETY: `locate` gives a set of the segment, which is mapped; see `entry_slow`.
         let set = unsafe { &*base.add(index) };
-        match set.0[id as usize % WAYS].0.load(Ordering::Relaxed) {
+        set.0.get(id as usize % WAYS)
+    }
+
+    /// The site of an id that [`RuleCache::entry`] gave.
+    pub fn site(&self, id: u32) -> Option<Site> {
+        match self.slot(id)?.0.load(Ordering::Relaxed) {
             0 => None,
             key => Some(Site(key)),
+        }
+    }
+
+    /// Stores the rule of an id. Relaxed: it is one word and refers to nothing.
+    pub fn set_rule(&self, id: u32, rule: Rule) {
+        if let Some(slot) = self.slot(id) {
+            slot.1.store(rule.to_bits(), Ordering::Relaxed);
         }
     }
 
@@ -161,13 +189,13 @@ impl RuleCache {
         (sets_before(used) * WAYS) as u32
     }
 
-    /// Where the stamp of an entry is kept; `None` when memory is out.
-    pub fn stamp(&self, entry: &Entry) -> Option<&AtomicU32> {
-        let (segment, index) = Self::locate(entry.set)?;
+    /// Where the stamp of an id is kept; `None` when memory is out.
+    pub fn stamp(&self, id: u32) -> Option<&AtomicU32> {
+        let (segment, index) = Self::locate(id as usize / WAYS)?;
         let slots = (WAYS << FIRST_LG) << (2 * segment);
         let base = memory::chunk(&self.stamps[segment], slots * size_of::<u32>())?;
         // SAFETY: the chunk holds one stamp per slot of the segment, and this is one of them.
-        Some(unsafe { &*base.add(index * WAYS + entry.id as usize % WAYS) })
+        Some(unsafe { &*base.add(index * WAYS + id as usize % WAYS) })
     }
 }
 
@@ -205,13 +233,13 @@ mod tests {
         for n in 1..20_000 {
             let entry = cache.entry(Site::returning(n)).unwrap();
             assert!(entry.rule().is_none());
-            entry.set_rule(Rule::plain(Kind::Unknown));
-            assert_eq!(cache.stamp(&entry).unwrap().swap(n as u32, Ordering::Relaxed), 0);
+            cache.set_rule(entry.id, Rule::plain(Kind::Unknown));
+            assert_eq!(cache.stamp(entry.id).unwrap().swap(n as u32, Ordering::Relaxed), 0);
         }
         for n in 1..20_000 {
             let entry = cache.entry(Site::returning(n)).unwrap();
             assert_eq!(entry.rule(), Some(Rule::plain(Kind::Unknown)));
-            assert_eq!(cache.stamp(&entry).unwrap().load(Ordering::Relaxed), n as u32);
+            assert_eq!(cache.stamp(entry.id).unwrap().load(Ordering::Relaxed), n as u32);
         }
     }
 }

@@ -89,14 +89,19 @@ impl Bounds {
     }
 }
 
-/// A walk in progress.
-struct Cursor {
+/// Where a walk is.
+#[derive(Clone, Copy)]
+struct Frame {
     regs: Regs,
     stack: Bounds,
     /// Whether `regs.pc` is an instruction that was interrupted, not a return address.
     exact: bool,
-    /// The module last checked for volatile rules.
-    checked: Option<Stamp>,
+}
+
+impl Frame {
+    fn site(&self) -> Site {
+        if self.exact { Site::exact(self.regs.pc) } else { Site::returning(self.regs.pc) }
+    }
 }
 
 impl Unwinder {
@@ -125,29 +130,46 @@ impl Unwinder {
     /// **Cost:** about 5 ns per frame, 1 µs for an address never met before; 5 KiB of stack then.
     pub fn walk(&self, regs: Regs, limits: &Limits, ids: &mut [u32; WALK_FRAMES_MAX]) -> Walk {
         let stack = Bounds { low: regs.sp, top: self.stack_top(regs.sp) };
-        let mut cursor = Cursor { regs, stack, exact: true, checked: None };
+        let mut frame = Frame { regs, stack, exact: true };
         let frames = limits.frames.min(STACK_FRAMES_MAX);
         let own_end = if limits.own_text.is_empty() { 0 } else { OWN_FRAMES_MAX };
         let mut walk = Walk { start: 0, end: 0, truncated: false };
-        let mut rule = match self.cache.entry(Site::exact(regs.pc)) {
-            Some(entry) => self.rule(&entry, Site::exact(regs.pc), &mut cursor),
-            None => return walk,
-        };
-        while self.step(rule, &mut cursor).is_some() && cursor.regs.pc >= FIRST_CODE {
+        let mut checked = None;
+        let Some(entry) = self.cache.entry(frame.site()) else { return walk };
+        let mut rule = self.rule(&entry, frame.site(), &mut checked);
+        loop {
+            let base = match rule.kind() {
+                Kind::Sp => Some(frame.regs.sp),
+                Kind::Fp => Some(frame.regs.fp),
+                _ => None,
+            };
+            let caller = match base {
+                Some(base) => Self::leave(rule, base.wrapping_add_signed(rule.cfa_offset()), frame),
+                None => self.step_slow(rule, frame),
+            };
+            // Field by field: copying the whole through memory would stall each round on its own stores.
+            let Some(Frame { regs: Regs { pc, sp, fp, lr }, stack: Bounds { low, top }, exact }) = caller
+            else {
+                break;
+            };
+            frame = Frame { regs: Regs { pc, sp, fp, lr }, stack: Bounds { low, top }, exact };
+            if pc < FIRST_CODE {
+                break;
+            }
             // Frames of the allocator may follow within the first ones, however few are wanted.
             if walk.end >= (walk.start + frames).max(own_end) {
                 walk.truncated = true;
                 break;
             }
-            let site =
-                if cursor.exact { Site::exact(cursor.regs.pc) } else { Site::returning(cursor.regs.pc) };
-            let (Some(entry), Some(slot)) = (self.cache.entry(site), ids.get_mut(walk.end)) else { break };
+            let (Some(entry), Some(slot)) = (self.cache.entry(frame.site()), ids.get_mut(walk.end)) else {
+                break;
+            };
             *slot = entry.id;
             walk.end += 1;
-            if walk.end <= OWN_FRAMES_MAX && limits.own_text.contains(&cursor.regs.pc) {
+            if walk.end <= OWN_FRAMES_MAX && limits.own_text.contains(&pc) {
                 walk.start = walk.end;
             }
-            rule = self.rule(&entry, site, &mut cursor);
+            rule = self.rule(&entry, frame.site(), &mut checked);
         }
         if walk.end - walk.start > frames {
             walk.end = walk.start + frames;
@@ -156,59 +178,48 @@ impl Unwinder {
         walk
     }
 
-    /// The rule of an entry: from the cache when it is there and holds, else made and stored.
+    /// The rule of an entry: from the cache when it is there and holds, else made and stored. `checked` is the module
+    /// last asked for by this walk.
     #[inline(always)]
-    fn rule(&self, entry: &Entry, site: Site, cursor: &mut Cursor) -> Rule {
+    fn rule(&self, entry: &Entry, site: Site, checked: &mut Option<Stamp>) -> Rule {
         match entry.rule() {
             Some(rule) if !rule.is_volatile() => rule,
-            held => self.rule_checked(held, entry, site, cursor),
+            held => self.rule_checked(held, entry.id, site, checked),
         }
     }
 
     /// The rule of an address that is new, or lies in a module that may be unloaded.
     #[inline(never)]
-    fn rule_checked(&self, held: Option<Rule>, entry: &Entry, site: Site, cursor: &mut Cursor) -> Rule {
+    fn rule_checked(&self, held: Option<Rule>, id: u32, site: Site, checked: &mut Option<Stamp>) -> Rule {
         let pc = site.lookup();
-        if let (Some(rule), Some(stamp)) = (held, self.cache.stamp(entry)) {
-            let now = match cursor.checked {
+        let stamp = self.cache.stamp(id);
+        if let (Some(rule), Some(stamp)) = (held, stamp) {
+            let now = match *checked {
                 Some(checked) if (checked.start..checked.end).contains(&pc) => checked,
                 _ => self.modules.stamp(pc),
             };
-            cursor.checked = Some(now);
+            *checked = Some(now);
             if now.value.is_none_or(|value| value == stamp.load(Ordering::Relaxed)) {
                 return rule;
             }
         }
         let found = self.modules.find(pc);
         let rule = found.map_or(Rule::plain(Kind::Unknown), |found| cfi::evaluate(&found.image, site));
-        if found.is_some_and(|found| found.stamp == 0) {
-            entry.set_rule(rule);
-            return rule;
-        }
-        // No module is 0 like a permanent one, but its rule is volatile: something may be loaded there later.
-        if let Some(stamp) = self.cache.stamp(entry) {
-            stamp.store(found.map_or(0, |found| found.stamp), Ordering::Relaxed);
-            entry.set_rule(rule.volatile());
+        let now = found.map(|found| found.stamp);
+        if now == Some(0) {
+            self.cache.set_rule(id, rule);
+        } else if let Some(stamp) = stamp {
+            // No module is 0 like a permanent one, but its rule is volatile: something may be loaded there later.
+            stamp.store(now.unwrap_or(0), Ordering::Relaxed);
+            self.cache.set_rule(id, rule.volatile());
         }
         rule
     }
 
-    /// Moves the cursor to the caller; `None` at the end of the stack.
+    /// The caller of a frame whose CFA is known; `None` at the end of the stack.
     #[inline(always)]
-    fn step(&self, rule: Rule, cursor: &mut Cursor) -> Option<()> {
-        let regs = cursor.regs;
-        let base = match rule.kind() {
-            Kind::Sp => regs.sp,
-            Kind::Fp => regs.fp,
-            _ => return self.step_slow(rule, cursor),
-        };
-        Self::leave(rule, base.wrapping_add_signed(rule.cfa_offset()), cursor)
-    }
-
-    /// The caller of a frame whose CFA is known.
-    #[inline(always)]
-    fn leave(rule: Rule, cfa: usize, cursor: &mut Cursor) -> Option<()> {
-        let (regs, stack) = (cursor.regs, cursor.stack);
+    fn leave(rule: Rule, cfa: usize, frame: Frame) -> Option<Frame> {
+        let Frame { regs, stack, .. } = frame;
         let pc = match rule.saved_ra() {
             SavedRa::Cfa(at) if cfa > regs.sp => stack.load(cfa.wrapping_add_signed(at as isize))?,
             // Once only: the next frame's link register is not known.
@@ -223,44 +234,41 @@ impl Unwinder {
         if cfa > stack.top {
             return None;
         }
-        cursor.regs = Regs { pc: arch::strip(pc), sp: cfa, fp, lr: 0 };
-        cursor.stack.low = cfa;
-        cursor.exact = false;
-        Some(())
+        let regs = Regs { pc: arch::strip(pc), sp: cfa, fp, lr: 0 };
+        Some(Frame { regs, stack: Bounds { low: cfa, top: stack.top }, exact: false })
     }
 
+    /// The caller of a frame that needs more than its registers; `None` at the end of the stack.
+    #[cold]
     #[inline(never)]
-    fn step_slow(&self, rule: Rule, cursor: &mut Cursor) -> Option<()> {
-        let (regs, stack) = (cursor.regs, cursor.stack);
+    fn step_slow(&self, rule: Rule, frame: Frame) -> Option<Frame> {
+        let Frame { regs, stack, .. } = frame;
         match rule.kind() {
             Kind::FpDeref => {
                 let cfa = stack.load(regs.fp.wrapping_add_signed(rule.cfa_offset()))?;
-                Self::leave(rule, cfa, cursor)
+                Self::leave(rule, cfa, frame)
             }
             Kind::Signal => {
                 let saved = |offset: usize| stack.load(regs.sp.wrapping_add(offset));
-                let frame = arch::SIGNAL_FRAME;
-                let lr = match frame.lr {
+                let layout = arch::SIGNAL_FRAME;
+                let lr = match layout.lr {
                     Some(offset) => arch::strip(saved(offset)?),
                     None => 0,
                 };
-                let (pc, sp, fp) = (arch::strip(saved(frame.pc)?), saved(frame.sp)?, saved(frame.fp)?);
+                let (pc, sp, fp) = (arch::strip(saved(layout.pc)?), saved(layout.sp)?, saved(layout.fp)?);
                 // On the same stack the kernel has written below the red zone. Else the handler runs on a stack of
                 // its own and the interrupted one is anywhere: then only the page of its pointer is known.
                 let low = sp.saturating_sub(RED_ZONE);
                 let same = regs.sp < low && low - regs.sp < UNKNOWN_STACK;
                 let low = if same { low } else { low.max(sp & !4095) };
-                cursor.stack = Bounds { low, top: self.stack_top(sp) };
-                cursor.regs = Regs { pc, sp, fp, lr };
-                cursor.exact = true;
-                Some(())
+                let stack = Bounds { low, top: self.stack_top(sp) };
+                Some(Frame { regs: Regs { pc, sp, fp, lr }, stack, exact: true })
             }
             Kind::Unknown => {
                 let (fp, pc) = (stack.load(regs.fp)?, stack.load(regs.fp.wrapping_add(8))?);
-                cursor.regs = Regs { pc: arch::strip(pc), sp: regs.fp + 16, fp, lr: 0 };
-                cursor.stack.low = regs.fp + 16;
-                cursor.exact = false;
-                Some(())
+                let sp = regs.fp + 16;
+                let regs = Regs { pc: arch::strip(pc), sp, fp, lr: 0 };
+                Some(Frame { regs, stack: Bounds { low: sp, top: stack.top }, exact: false })
             }
             Kind::End | Kind::Sp | Kind::Fp => None,
         }
