@@ -11,11 +11,17 @@
 //!
 //! Source: google/pprof `proto/profile.proto`; Go `src/runtime/pprof/protomem.go` for the names.
 
-#[cfg_attr(not(feature = "read"), expect(dead_code, reason = "the table lists what only the reader needs, too"))]
+#[cfg_attr(
+    not(feature = "read"),
+    expect(dead_code, reason = "the table lists what only the reader needs, too")
+)]
 mod fields;
 #[cfg(feature = "read")]
 mod read;
 mod wire;
+#[cfg(feature = "read")]
+mod wire_read;
+mod wire_write;
 mod write;
 
 #[cfg(feature = "read")]

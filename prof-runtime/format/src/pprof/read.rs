@@ -3,7 +3,7 @@
 use alloc::{collections::BTreeMap, format, string::String, vec, vec::Vec};
 
 use super::fields::{function, label, line, location, mapping, profile, sample, value_type};
-use super::wire::{Fields, Malformed, Value, numbers};
+use super::wire_read::{Fields, Malformed, Value, numbers};
 use crate::builder::Builder;
 use crate::dump::{Dump, Figure, Frame, MapRow, NamedFrame, ReadError};
 use crate::vocab::{BuildId, Format};

@@ -2,7 +2,7 @@
 
 use super::DROP_FRAMES;
 use super::fields::{label, location, mapping, profile, sample, value_type};
-use super::wire::Message;
+use super::wire_write::Message;
 use crate::out::hex_of;
 use crate::snapshot::{Sink, Snapshot};
 use crate::vocab::Tally;
