@@ -85,12 +85,13 @@ fn last_part(symbol: &str) -> String {
     }
 }
 
-/// The last of the `<length><name>` parts that a mangled C++ name starts with: `N12_GLOBAL__N_19new_pointEm` gives
+/// The last of the `[L]<length><name>` parts that a mangled C++ name starts with: `N12_GLOBAL__N_19new_pointEm` gives
 /// `new_point`. `None` for operators, templates and the like, which no fixture uses for a site.
 fn last_cpp_part(mut rest: &str) -> Option<&str> {
-    rest = rest.strip_prefix('N').or_else(|| rest.strip_prefix('L')).unwrap_or(rest);
+    rest = rest.strip_prefix('N').unwrap_or(rest);
     let mut last = None;
     loop {
+        rest = rest.strip_prefix('L').unwrap_or(rest);
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         let Ok(length) = rest[..digits].parse::<usize>() else { return last };
         last = Some(rest.get(digits..digits + length)?);
@@ -138,6 +139,7 @@ mod tests {
             ("_ZL9keep_rowsm", "keep_rows"),
             ("_Z9keep_rowsm.isra.0", "keep_rows"),
             ("_ZN12_GLOBAL__N_19new_pointEm", "new_point"),
+            ("_ZN12_GLOBAL__N_1L9new_arrayEm", "new_array"),
             ("_Znwm", "_Znwm"),
         ] {
             assert_eq!(last_part(symbol), name, "{symbol}");
