@@ -3,6 +3,7 @@
 //! One module per format: [`text`] (gperftools' `heap profile: ... @ heap_v2/R`, which jeprof and Go pprof both
 //! open), [`heap_v2`] (jemalloc's own) and [`pprof`] (profile.proto). The writers take a [`snapshot::Snapshot`],
 //! never allocate and may run inside an allocator; the readers return a [`dump::Dump`] and may allocate.
+//! The readers are the feature `read`, on by default: without it nothing here can allocate.
 //! The crate knows neither files nor compression: it is given and gives bytes.
 #![no_std]
 #![forbid(unsafe_code)]

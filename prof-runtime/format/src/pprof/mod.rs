@@ -18,6 +18,8 @@
 mod fields;
 #[cfg(feature = "read")]
 mod read;
+#[cfg(feature = "read")]
+mod tables;
 mod wire;
 #[cfg(feature = "read")]
 mod wire_read;
