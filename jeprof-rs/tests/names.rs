@@ -121,10 +121,10 @@ fn a_separate_debug_file_is_found_and_checked() {
     check_functions(&tool(&["--show_bytes", &dump]).quiet(), "inlined_site");
     // The debug file of another build of the same name is not used.
     let other = Scratch::new("names-debuglink-other");
-    let (other_binary, _) = record(&other, "zoo.cc", &["-g"]);
+    let (other_binary, _) = record(&other, "plain.c", &["-g", "-O1"]);
     std::fs::copy(other_binary, &debug).unwrap();
     let answer = tool(&["--show_bytes", &dump]);
-    assert!(answer.stderr.contains("stripped") && !answer.stdout.contains("zoo"), "{}", answer.stdout);
+    assert!(answer.stderr.contains("stripped") && !answer.stdout.contains("_site"), "{}", answer.stdout);
 }
 
 #[test]
@@ -158,6 +158,10 @@ fn exported_names_are_never_stretched_over_what_lies_behind_them() {
 
 #[test]
 fn cpp_names_have_no_parameters_and_keep_template_arguments() {
+    if Command::new("c++").arg("--version").output().is_err() {
+        eprintln!("left out: there is no C++ compiler (c++) on this machine");
+        return;
+    }
     let scratch = Scratch::new("names-cpp");
     let (_, dump) = record(&scratch, "zoo.cc", &["-g", "-fno-inline"]);
     let run = tool(&["--show_bytes", &dump]).quiet();
