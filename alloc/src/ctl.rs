@@ -266,6 +266,9 @@ pub struct Arguments {
 /// 2. `new` is null or points at `new_len` bytes, a valid value of the leaf's type.
 pub unsafe fn access(mib: &[usize], args: Arguments) -> Result<(), CtlError> {
     let row = find(mib)?;
+    if let Row::Leaf(leaf::Leaf { needs: Some(needs), .. }) = row {
+        needs()?;
+    }
     let size = row.value_type().size();
     let has_old = !args.old.is_null() && !args.old_len.is_null();
     let has_new = !args.new.is_null() || args.new_len != 0;

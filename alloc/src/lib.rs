@@ -6,7 +6,7 @@
 //! # fn main() {}
 //! ```
 //!
-//! Rooms, bottom to top; a room imports only from those above it in this list (`docs/architecture.md`).
+//! Rooms: `docs/architecture.md` has their order; a room imports only from rooms below it.
 #![no_std]
 #![warn(missing_docs)]
 

@@ -54,7 +54,9 @@ pub struct Link<T: 'static>(AtomicPtr<T>);
 
 impl<T> Link<T> {
     /// The empty link.
-    pub const NONE: Link<T> = Link(AtomicPtr::new(core::ptr::null_mut()));
+    pub const fn new() -> Link<T> {
+        Link(AtomicPtr::new(core::ptr::null_mut()))
+    }
 
     /// The structure linked to.
     #[inline(always)]
@@ -75,7 +77,7 @@ impl<T> Link<T> {
 
 impl<T> Default for Link<T> {
     fn default() -> Self {
-        Link::NONE
+        Link::new()
     }
 }
 
@@ -100,13 +102,15 @@ pub struct List<T: Listed<K>, K> {
 
 impl<T: Listed<K>, K> Default for List<T, K> {
     fn default() -> Self {
-        List::NONE
+        List::new()
     }
 }
 
 impl<T: Listed<K>, K> List<T, K> {
     /// The empty list.
-    pub const NONE: List<T, K> = List { head: Link::NONE, key: core::marker::PhantomData };
+    pub const fn new() -> List<T, K> {
+        List { head: Link::new(), key: core::marker::PhantomData }
+    }
 
     /// The first one.
     pub fn first(&self) -> Option<&'static T> {

@@ -44,8 +44,8 @@ const ROOMS: &[&[&str]] = &[
     // The questions that the data plane asks the profiler; the profiler's own package lies below all of this.
     &["sampling"],
     &["arena"],
-    // A thread's block holds its cache's bins, and the cache's events are the thread's.
-    &["tcache", "thread"],
+    &["tcache"],
+    &["thread"],
     &["entry"],
     // The control plane: these may use each other.
     &["tables", "conf", "ctl", "stats", "background", "prof", "boot", "fork", "global"],

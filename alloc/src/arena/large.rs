@@ -16,7 +16,6 @@ pub struct LargeCounts {
 }
 
 /// Counters of one large class.
-#[derive(Default)]
 pub struct LargeClass {
     /// Objects ever made.
     pub nmalloc: AtomicU64,
@@ -26,14 +25,17 @@ pub struct LargeClass {
     pub nrequests: AtomicU64,
 }
 
-impl Default for LargeCounts {
-    fn default() -> Self {
-        LargeCounts { classes: [const { ZERO }; NSIZES - NBINS], bytes: AtomicUsize::new(0) }
+impl LargeClass {
+    const fn new() -> LargeClass {
+        LargeClass { nmalloc: AtomicU64::new(0), ndalloc: AtomicU64::new(0), nrequests: AtomicU64::new(0) }
     }
 }
 
-const ZERO: LargeClass =
-    LargeClass { nmalloc: AtomicU64::new(0), ndalloc: AtomicU64::new(0), nrequests: AtomicU64::new(0) };
+impl Default for LargeCounts {
+    fn default() -> Self {
+        LargeCounts { classes: [const { LargeClass::new() }; NSIZES - NBINS], bytes: AtomicUsize::new(0) }
+    }
+}
 
 impl LargeCounts {
     /// Counters of a large class.

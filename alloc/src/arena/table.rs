@@ -13,7 +13,7 @@ use crate::units::ArenaInd;
 /// Most arenas: an index fits the 12 bits that `MALLOCX_ARENA` has for it.
 pub const ARENAS_MAX: u32 = 4095;
 
-static TABLE: [Link<Arena>; ARENAS_MAX as usize] = [const { Link::NONE }; ARENAS_MAX as usize];
+static TABLE: [Link<Arena>; ARENAS_MAX as usize] = [const { Link::new() }; ARENAS_MAX as usize];
 /// Guards the making of arenas and the binding of threads.
 static LOCK: Mutex<()> = Mutex::new(());
 /// Metadata of no single arena: the arenas themselves, the blocks of threads.

@@ -9,10 +9,10 @@ use crate::sampling;
 use crate::size_class::{
     LARGE_MIN, LOOKUP_MAX, NBINS, NCACHED, class_size, index_of, index_small, usable, usable_aligned,
 };
-use crate::tcache::exchange::refill;
 use crate::thread::block::{Block, current};
 use crate::thread::counters::{close, open};
 use crate::thread::event;
+use crate::thread::exchange::refill;
 use crate::thread::lifecycle::current_or_start;
 use crate::units::{ArenaInd, PAGE, SzInd};
 

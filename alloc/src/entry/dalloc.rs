@@ -6,9 +6,9 @@ use crate::relaxed::Relaxed;
 use crate::report;
 use crate::sampling;
 use crate::size_class::{NCACHED, class_size};
-use crate::tcache::exchange::make_room;
 use crate::thread::block::{Block, current};
 use crate::thread::counters::{close, open};
+use crate::thread::exchange::make_room;
 use crate::thread::lifecycle::current_or_start;
 use crate::units::{PAGE, SzInd};
 

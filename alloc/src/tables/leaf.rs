@@ -30,18 +30,20 @@ pub struct Leaf {
     pub write: Option<Write>,
     /// What it does, for an action.
     pub call: Option<Call>,
+    /// What must hold for any access, checked before the arguments are.
+    pub needs: Option<fn() -> Result<(), CtlError>>,
 }
 
 const fn ro(path: &'static str, ty: Type, read: Read, doc: &'static str) -> Leaf {
-    Leaf { path, ty, doc, read: Some(read), write: None, call: None }
+    Leaf { path, ty, doc, read: Some(read), write: None, call: None, needs: None }
 }
 
 const fn rw(path: &'static str, ty: Type, read: Read, write: Write, doc: &'static str) -> Leaf {
-    Leaf { path, ty, doc, read: Some(read), write: Some(write), call: None }
+    Leaf { path, ty, doc, read: Some(read), write: Some(write), call: None, needs: None }
 }
 
 const fn action(path: &'static str, call: Call, doc: &'static str) -> Leaf {
-    Leaf { path, ty: Type::Void, doc, read: None, write: None, call: Some(call) }
+    Leaf { path, ty: Type::Void, doc, read: None, write: None, call: Some(call), needs: None }
 }
 
 /// Every leaf, neighbours in the tree side by side.
@@ -162,6 +164,7 @@ pub static ALL: &[Leaf] = &[
         read: None,
         write: Some(prof::dump),
         call: None,
+        needs: Some(crate::prof::require),
         doc: "Writes a dump to the named file, or to one with a generated name.",
     },
     #[cfg(feature = "prof")]
@@ -179,6 +182,7 @@ pub static ALL: &[Leaf] = &[
         read: None,
         write: Some(prof::reset),
         call: None,
+        needs: Some(crate::prof::require),
         doc: "Forgets all samples; a value becomes the new lg_sample.",
     },
     #[cfg(feature = "prof")]
@@ -248,6 +252,7 @@ mod prof {
     use super::*;
     use crate::prof::{dump as write_dump, require};
     use crate::sampling::PROFILER;
+    use crate::thread::event;
 
     fn bool_of(value: Option<Value>) -> Result<bool, CtlError> {
         Ok(value.ok_or(CtlError::Invalid)?.0 & 1 != 0)
@@ -284,6 +289,7 @@ mod prof {
         }
         if PROFILER.enabled() {
             PROFILER.set_thread_active(&me()?.prof, on);
+            event::refresh(me()?);
         }
         Ok(())
     }
@@ -300,6 +306,7 @@ mod prof {
         }
         if PROFILER.enabled() {
             PROFILER.set_active(on);
+            event::refresh(me()?);
         }
         Ok(())
     }
@@ -322,6 +329,7 @@ mod prof {
     pub fn reset(_: &[usize], value: Option<Value>) -> Result<(), CtlError> {
         require()?;
         PROFILER.reset(value.map(|lg| lg.0.min(62) as u8));
+        event::refresh(me()?);
         Ok(())
     }
 

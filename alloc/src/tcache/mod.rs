@@ -1,6 +1,4 @@
 //! Thread caches: for each class that threads cache, a stack of free objects that only its thread touches.
 
 pub mod bin;
-pub mod exchange;
-pub mod gc;
 pub mod geometry;

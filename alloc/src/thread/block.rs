@@ -97,7 +97,7 @@ impl Block {
         self.caching.set(caching);
         self.exact.set(false);
         self.gc_class.set(0);
-        self.gc_wait.set(crate::tcache::gc::STEP as i64);
+        self.gc_wait.set(crate::thread::gc::STEP as i64);
         self.allocated_other.set(0);
         self.deallocated_other.set(0);
         let mut end = self.slots.as_ptr().cast_mut().cast::<*mut u8>();

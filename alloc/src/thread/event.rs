@@ -9,7 +9,8 @@ use super::block::Block;
 use crate::relaxed::Relaxed;
 use crate::sampling;
 use crate::size_class::{NCACHED, class_size};
-use crate::tcache::{gc, geometry::event_distance};
+use crate::tcache::geometry::event_distance;
+use crate::thread::gc;
 use crate::units::SzInd;
 
 /// Handles the event of a class; answers whether the request that it fell on is to be sampled.
@@ -31,6 +32,15 @@ pub fn rearm(thread: &Block, class: SzInd, most: u64) {
     match sampling::draw_allocs(&thread.prof, class_size(class.idx())) {
         Some(distance) if distance <= most => thread.bin(class).arm(distance, true),
         _ => thread.bin(class).arm(most, false),
+    }
+}
+
+/// Draws all distances of the calling thread anew, so that a change of the profiler that it made itself takes effect
+/// with its next allocation. Other threads notice at their next event of each class.
+pub fn refresh(thread: &Block) {
+    redraw(thread);
+    for class in (0..NCACHED as u8).map(SzInd) {
+        rearm(thread, class, event_distance(class));
     }
 }
 

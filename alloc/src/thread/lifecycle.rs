@@ -13,13 +13,13 @@ use crate::relaxed::{List, Relaxed};
 use crate::sampling;
 use crate::size_class::{NBINS, NCACHED};
 use crate::sync::Mutex;
-use crate::tcache::exchange::return_oldest;
+use crate::thread::exchange::return_oldest;
 use crate::units::SzInd;
 
 /// Blocks of threads that have ended.
-static FREE: Mutex<List<Block, ByState>> = Mutex::new(List::NONE);
+static FREE: Mutex<List<Block, ByState>> = Mutex::new(List::new());
 /// Blocks of live threads.
-static LIVE: Mutex<List<Block, ByState>> = Mutex::new(List::NONE);
+static LIVE: Mutex<List<Block, ByState>> = Mutex::new(List::new());
 /// The key plus one; 0 before there is one.
 static KEY: AtomicU32 = AtomicU32::new(0);
 /// Whether threads cache (`opt.tcache`).

@@ -1,6 +1,9 @@
-//! Threads: the block of a live one, how it comes and goes, the events of its allocations.
+//! Threads: the block of a live one with its cache, how it comes and goes, the events of its allocations, and how its
+//! cache exchanges objects with arenas and gives back what it does not need.
 
 pub mod block;
 pub mod counters;
 pub mod event;
+pub mod exchange;
+pub mod gc;
 pub mod lifecycle;

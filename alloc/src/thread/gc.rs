@@ -6,9 +6,9 @@
 
 use crate::relaxed::Relaxed;
 use crate::size_class::NCACHED;
-use crate::tcache::exchange::return_oldest;
 use crate::tcache::geometry::capacity_min;
 use crate::thread::block::Block;
+use crate::thread::exchange::return_oldest;
 use crate::units::SzInd;
 
 /// Bytes allocated by a thread between two turns, as in jemalloc (`tcache_gc_incr_bytes`).
