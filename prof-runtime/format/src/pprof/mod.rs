@@ -31,11 +31,13 @@ pub use read::read;
 pub use write::write;
 
 /// Functions that stand for allocating as such: pprof cuts a stack above the one nearest its root, so that what
-/// called it is the leaf. Matched in full against a name cut at its first `(`.
+/// called it is the leaf. Matched in full against a name cut at its first `(`. Containers that allocate (`Vec`,
+/// `RawVec`) are the program's doing and stay, as in the viewer of this project, whose own list is longer because it
+/// also has to know other allocators.
 pub const DROP_FRAMES: &str = concat!(
-    "(_rjem_|je_|_rjem_je_)?(malloc|calloc|realloc|memalign|posix_memalign|aligned_alloc|valloc|pvalloc|",
+    "(_rjem_|je_|_rjem_je_|__libc_)?(malloc|calloc|realloc|memalign|posix_memalign|aligned_alloc|valloc|pvalloc|",
     "reallocarray|mallocx|rallocx|xallocx)|",
     "operator new(\\[\\])?|",
-    "__rust_alloc|__rust_alloc_zeroed|__rust_realloc|__rdl_.*|__rg_.*|",
-    "<?alloc::alloc::.*|<?alloc::raw_vec::.*"
+    "(__rustc::)?__(rust|rdl|rg)_(alloc|realloc|alloc_zeroed)|",
+    "<?alloc::alloc::.*|<?jealloc::.*"
 );
