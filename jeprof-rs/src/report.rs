@@ -52,6 +52,7 @@ pub fn make(plan: &Plan) -> Result<Report> {
             empty.push(source);
         }
         profile.add(&dump, Sign::Plus);
+        profile.made_at = profile.made_at.max(source.written_at());
     }
     match empty.as_slice() {
         [source, ..] if empty.len() == inputs.dumps.len() => return Err(Error::at(source, NO_SAMPLES)),

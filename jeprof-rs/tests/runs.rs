@@ -124,3 +124,17 @@ fn a_program_of_another_layout_is_refused_even_without_build_ids() {
     assert_eq!(answer.status, 2);
     assert!(answer.stderr.contains("is not the program that made the dump"), "{}", answer.stderr);
 }
+
+#[test]
+fn a_program_that_was_built_again_after_the_dump_is_told() {
+    let scratch = Scratch::new("runs-rebuilt");
+    let (binary, dump) = (scratch.path("program"), scratch.path("p.heap"));
+    compile("plain.c", &binary, &["-g"]);
+    run(Command::new(&binary).arg(&dump));
+    tool(&["--show_bytes", &text(&dump)]).quiet();
+    let an_hour_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+    std::fs::File::options().write(true).open(&dump).unwrap().set_modified(an_hour_ago).unwrap();
+    let answer = tool(&["--show_bytes", &text(&dump)]);
+    assert_eq!(answer.figures("direct_site"), (1000, 1000));
+    assert!(answer.stderr.contains("was changed after the dump was made"), "{}", answer.stderr);
+}

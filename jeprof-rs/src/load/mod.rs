@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use crate::error::{Error, Result, plain};
 
@@ -19,6 +20,16 @@ pub enum Source {
     File(PathBuf),
     /// The standard input, already read.
     Stdin(Vec<u8>),
+}
+
+impl Source {
+    /// When the file was written; unknown for stdin.
+    pub fn written_at(&self) -> Option<SystemTime> {
+        match self {
+            Source::File(path) => std::fs::metadata(path).ok()?.modified().ok(),
+            Source::Stdin(_) => None,
+        }
+    }
 }
 
 impl std::fmt::Display for Source {

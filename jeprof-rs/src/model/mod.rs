@@ -7,6 +7,8 @@ pub mod merge;
 #[cfg(test)]
 pub mod testing;
 
+use std::time::SystemTime;
+
 use prof_format::dump::NamedFrame;
 use prof_format::vocab::BuildId;
 
@@ -133,6 +135,8 @@ pub struct Profile {
     pub program_path: Option<String>,
     /// Mean sampling distances of the dumps, distinct, in bytes; 0 for unknown.
     pub periods: Vec<u64>,
+    /// When the newest of the dumps was made, as far as files tell.
+    pub made_at: Option<SystemTime>,
     /// Regular expressions of allocator functions that came with the dumps.
     pub drop_frames: Vec<String>,
     index: merge::Index,

@@ -4,6 +4,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use object::{Object, ObjectSection, ObjectSegment, ReadCache};
 use prof_format::vocab::BuildId;
@@ -31,6 +32,8 @@ pub struct Binary {
     pub path: PathBuf,
     /// Its build id, empty when it has none.
     pub build_id: BuildId,
+    /// When it was last changed, where the file system tells.
+    pub modified: Option<SystemTime>,
     /// Executable segments in file order.
     pub segments: Vec<Segment>,
     /// Whether it has debug information of its own.
@@ -46,7 +49,8 @@ impl Binary {
     /// In words: the file cannot be read, or is not an ELF file.
     pub fn open(path: &Path) -> Result<Binary, String> {
         let file = File::open(path).map_err(|error| plain(&error))?;
-        if !file.metadata().map_err(|error| plain(&error))?.is_file() {
+        let facts = file.metadata().map_err(|error| plain(&error))?;
+        if !facts.is_file() {
             return Err("is not a file".into());
         }
         let cache = ReadCache::new(file);
@@ -62,6 +66,7 @@ impl Binary {
         let debug_link = object.gnu_debuglink().ok().flatten();
         Ok(Binary {
             path: path.to_path_buf(),
+            modified: facts.modified().ok(),
             build_id: object.build_id().ok().flatten().map(BuildId::new).unwrap_or_default(),
             segments,
             has_debug_info: object.section_by_name(".debug_info").is_some_and(|section| section.size() > 0),
@@ -98,6 +103,7 @@ mod tests {
     fn binary(segments: &[(u64, u64, u64)]) -> Binary {
         Binary {
             path: PathBuf::new(),
+            modified: None,
             build_id: BuildId::default(),
             segments: segments
                 .iter()

@@ -88,6 +88,13 @@ pub fn symbolize(profile: &Profile, program: Option<&Path>, progress: &Progress)
         };
         match answer {
             Ok(binary) => {
+                if changed_since(profile, image, &binary) {
+                    outcome.warnings.push(format!(
+                        "{}: was changed after the dump was made, and the dump has no build id to check with: its \
+                         names may be wrong",
+                        binary.path.display()
+                    ));
+                }
                 let mut wanted: Vec<(u64, FrameId)> = offsets
                     .iter()
                     .filter_map(|&(offset, id)| Some((binary.address_of_offset(offset)?, id)))
@@ -115,6 +122,13 @@ pub fn symbolize(profile: &Profile, program: Option<&Path>, progress: &Progress)
     let answers = resolve_all(&pieces, threads);
     assemble(profile, &pieces, answers, &mut outcome);
     Ok(outcome)
+}
+
+/// Whether a file may be another build than the one that ran, which neither a build id nor its layout rules out.
+fn changed_since(profile: &Profile, image: ImageId, binary: &Binary) -> bool {
+    let unchecked = profile.images[image.index()].build_id.is_empty();
+    unchecked
+        && profile.made_at.is_some_and(|made_at| binary.modified.is_some_and(|modified| modified > made_at))
 }
 
 type Answer = std::result::Result<Symbols, String>;
