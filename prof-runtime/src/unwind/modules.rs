@@ -23,6 +23,9 @@ const LISTED_MAX: usize = 2048;
 /// Holds several lines of the maps file: a path has at most 4096 bytes, each printed as four at worst.
 const MAPS_BUFFER: usize = 64 << 10;
 
+/// Bytes of an image that tell it from others: the build id usually lies within the first 700.
+const IMAGE_HEAD: usize = 1024;
+
 /// A module that was found, and whether it may be believed to stay.
 #[derive(Clone, Copy, Debug)]
 pub struct Found {
@@ -53,10 +56,24 @@ struct FoundObject {
 }
 
 impl FoundObject {
-    /// Tells this module, loaded here, from others; never 0.
+    /// Tells this module, loaded here, from others; never 0. Cost: about 60 ns.
+    ///
+    /// The loader often gives the next library the same addresses, even that of its `link_map`, so the head of the
+    /// image is part of it: file header, program headers and, where linkers put it, the build id.
     fn stamp(&self) -> u32 {
         let words = [self.map_start, self.map_end, self.link_map, self.eh_frame_hdr];
-        words.iter().fold(1, |hash, word| mix(hash, *word as u64)) as u32 | 1
+        let place = words.iter().fold(1, |hash, word| mix(hash, *word as u64));
+        // SAFETY: the first page of an image is mapped as long as it is loaded, and nobody writes to it. A frame is
+        // executing in it, or (when a return address is garbage) it was loaded a moment ago.
+        let head = unsafe { memory::foreign_bytes(self.map_start..self.map_start + IMAGE_HEAD) };
+        // Four sums side by side: one alone would wait for each of its multiplications.
+        let mut sums = [place; 4];
+        for block in head.as_chunks::<32>().0 {
+            for (sum, word) in sums.iter_mut().zip(block.as_chunks::<8>().0) {
+                *sum = mix(*sum, u64::from_le_bytes(*word));
+            }
+        }
+        sums.into_iter().reduce(mix).unwrap_or(place) as u32 | 1
     }
 }
 

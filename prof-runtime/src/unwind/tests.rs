@@ -338,3 +338,52 @@ mod x86_64 {
         assert_eq!(different, 0, "of {steps}");
     }
 }
+
+/// Builds a shared library whose `call` calls its argument from a frame of `locals` bytes.
+fn library(directory: &std::path::Path, name: &str, locals: usize) -> std::ffi::CString {
+    let source = directory.join(name).with_extension("c");
+    let object = directory.join(name).with_extension("so");
+    let text = std::format!(
+        "void call(void (*then)(void)) {{ volatile char local[{locals}]; local[0] = 1; then(); local[1] = 2; }}\n"
+    );
+    std::fs::write(&source, text).unwrap();
+    let mut compiler = std::process::Command::new("cc");
+    compiler
+        .args(["-O2", "-shared", "-fPIC", "-fomit-frame-pointer", "-Wl,--build-id", "-o"])
+        .args([&object, &source]);
+    assert!(compiler.status().unwrap().success());
+    std::ffi::CString::new(object.into_os_string().into_encoded_bytes()).unwrap()
+}
+
+extern "C" fn check_in_library() {
+    check();
+}
+
+#[test]
+fn libraries_that_come_and_go_at_the_same_address_are_unwound_by_their_own_rules() {
+    let program = std::env::current_exe().unwrap();
+    let directory = program.with_extension(std::format!("libraries.{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    // The same code but for one number, the frame size: the return address is the same, and a stale rule would take
+    // the wrong word for the next one.
+    let libraries = [library(&directory, "one", 200), library(&directory, "two", 400)];
+    let mut bases = std::collections::HashSet::new();
+    primed();
+    for round in 0..20 {
+        let path = &libraries[round % 2];
+        // SAFETY: loads a library without constructors.
+        let handle = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW) };
+        assert!(!handle.is_null());
+        // SAFETY: looks up a symbol of the library just loaded.
+        let symbol = unsafe { libc::dlsym(handle, c"call".as_ptr()) };
+        bases.insert(symbol as usize);
+        // SAFETY: `call` has this signature, see `library`.
+        let call: extern "C" fn(extern "C" fn()) = unsafe { core::mem::transmute(symbol) };
+        call(check_in_library);
+        // SAFETY: nothing of the library is used afterwards.
+        assert_eq!(unsafe { libc::dlclose(handle) }, 0);
+    }
+    std::fs::remove_dir_all(&directory).unwrap();
+    // Otherwise the test has tested nothing: the loader gave both the same place at least once.
+    assert!(bases.len() < 20, "{bases:x?}");
+}
