@@ -162,7 +162,6 @@ mod tests {
         assert_eq!(image.module(0).path, image.program());
         let here = read_maps as *const () as u64;
         assert!((image.module(0).start..image.module(0).end).contains(&here));
-        assert!(image.modules() > 2);
         assert!(image.maps().ends_with(b"\n"));
         let libc = (0..image.modules()).map(|at| image.module(at)).find(|m| m.path.ends_with(b"libc.so.6"));
         assert!(libc.is_none_or(|module| module.build_id.as_bytes().len() == 20));

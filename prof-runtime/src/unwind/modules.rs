@@ -179,7 +179,8 @@ impl Modules {
         match find_object(pc) {
             Some(object) => {
                 let object = object?;
-                let image = elf::image(object.map_start, &read_directly)?;
+                // Static programs: what the C library calls the start of the map is that of the code.
+                let image = elf::image(object.map_start, &read_directly).or_else(|| find_in_maps(pc))?;
                 Some(Found { image, stamp: object.stamp() })
             }
             None => find_in_maps(pc).map(|image| Found { image, stamp: 1 }),
