@@ -21,6 +21,11 @@ pub fn readable(raw: &str) -> Cow<'_, str> {
     if let Some(name) = rust(raw).or_else(|| cpp(raw)) { Cow::Owned(name) } else { Cow::Borrowed(raw) }
 }
 
+/// Whether a name is a linkage name with its whole path in it.
+pub fn is_mangled(raw: &str) -> bool {
+    raw.starts_with("_Z") || raw.starts_with("_R") || raw.starts_with("__R")
+}
+
 fn rust(raw: &str) -> Option<String> {
     let is_v0 = raw.starts_with("_R") || raw.starts_with("__R");
     // C++ names have the outer form of legacy Rust names; only Rust's end in `17h` and 16 hex digits.

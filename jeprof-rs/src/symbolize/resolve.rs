@@ -8,11 +8,11 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
 
-use addr2line::Loader;
+use addr2line::{Loader, gimli};
 use object::{Object, ObjectSymbol, ReadCache, SymbolKind};
 
-use super::names;
 use super::symbols::{Line, NameId, Symbols};
+use super::{bare, names};
 
 /// How far a look-up walks back over symbols that end before the address (aliases, nested local labels).
 const SYMBOL_WALK_MAX: usize = 16;
@@ -61,6 +61,8 @@ pub fn resolve(binary: &Path, debug: Option<&Path>, addresses: &[u64]) -> Result
     let mut lines: Vec<Line> = Vec::new();
     for &address in addresses {
         lines.clear();
+        let mut outermost_is_bare = false;
+        let mut outermost_is_whole = false;
         // Broken debug information of one unit must not cost the names of the others.
         if let Ok(mut frames) = loader.find_frames(address) {
             while let Ok(Some(frame)) = frames.next() {
@@ -69,6 +71,10 @@ pub fn resolve(binary: &Path, debug: Option<&Path>, addresses: &[u64]) -> Result
                     None | Some("") => NameId::EMPTY,
                     Some(raw) => readable_id(raw, &mut functions, &mut symbols),
                 };
+                let language = frame.function.as_ref().and_then(|function| function.language);
+                outermost_is_whole = raw.as_deref().is_some_and(|raw| {
+                    names::is_mangled(raw) || is_without_paths(language) && !raw.is_empty()
+                });
                 let location = frame.location.as_ref();
                 let file = location.and_then(|location| location.file).unwrap_or("");
                 lines.push(Line {
@@ -78,13 +84,19 @@ pub fn resolve(binary: &Path, debug: Option<&Path>, addresses: &[u64]) -> Result
                 });
             }
         }
-        // The outermost function is the one that a symbol can stand for.
-        if lines.last().is_none_or(|outermost| outermost.function == NameId::EMPTY) {
+        // The outermost function is the one that a symbol can stand for. Debug information with line tables alone
+        // names it without its path.
+        if !outermost_is_whole {
             let table = table.get_or_init(|| symbol_table(&files));
-            if let Some(name) = spanning(table, address) {
+            if let Some(name) = spanning(table, address)
+                && !(outermost_is_bare && bare::is_bare(name))
+            {
                 let function = readable_id(name, &mut functions, &mut symbols);
+                let known = lines.last().map_or("", |outermost| symbols.names.text(outermost.function));
+                let fits = is_path_of(symbols.names.text(function), known);
                 match lines.last_mut() {
-                    Some(outermost) => outermost.function = function,
+                    Some(outermost) if fits => outermost.function = function,
+                    Some(_) => {}
                     None => lines.push(Line { function, file: NameId::EMPTY, line: 0 }),
                 }
             }
@@ -92,6 +104,22 @@ pub fn resolve(binary: &Path, debug: Option<&Path>, addresses: &[u64]) -> Result
         symbols.push(lines.iter().copied());
     }
     Ok(symbols)
+}
+
+/// Whether functions of a language have no path: those of C.
+fn is_without_paths(language: Option<gimli::DwLang>) -> bool {
+    use gimli::{DW_LANG_C, DW_LANG_C11, DW_LANG_C17, DW_LANG_C89, DW_LANG_C99};
+    matches!(language, Some(DW_LANG_C | DW_LANG_C89 | DW_LANG_C99 | DW_LANG_C11 | DW_LANG_C17))
+}
+
+/// Whether `whole` can be the same function as `name`, which may lack its path: nothing is known, or the last part of
+/// the path is that name but for generic arguments.
+fn is_path_of(whole: &str, name: &str) -> bool {
+    let base = name.split('<').next().unwrap_or(name);
+    whole.rfind(base).is_some_and(|at| {
+        let (before, after) = (&whole[..at], &whole[at + base.len()..]);
+        base.is_empty() || before.ends_with("::") && (after.is_empty() || after.starts_with(['<', ':']))
+    })
 }
 
 fn readable_id(raw: &str, known: &mut HashMap<String, NameId>, symbols: &mut Symbols) -> NameId {
@@ -115,7 +143,6 @@ fn symbol_table(files: &[ReadCache<File>]) -> Vec<Symbol<'_>> {
                 continue;
             }
             let underscores = name.bytes().take_while(|&byte| byte == b'_').count();
-            let is_mangled = name.starts_with("_Z") || name.starts_with("_R");
             table.push(Symbol {
                 address: symbol.address(),
                 size: symbol.size(),
@@ -127,7 +154,7 @@ fn symbol_table(files: &[ReadCache<File>]) -> Vec<Symbol<'_>> {
                     } else {
                         2
                     },
-                    plain: std::cmp::Reverse(if is_mangled { 0 } else { underscores }),
+                    plain: std::cmp::Reverse(if names::is_mangled(name) { 0 } else { underscores }),
                     short: std::cmp::Reverse(name.len()),
                     name,
                 },
@@ -172,6 +199,23 @@ mod tests {
         assert_eq!(spanning(&table, 0xff), None);
         assert_eq!(spanning(&table, 0x20f), Some("second"));
         assert_eq!(spanning(&table, u64::MAX), None);
+    }
+
+    #[test]
+    fn a_name_without_its_path_is_completed_only_by_its_own_symbol() {
+        for (whole, name) in [
+            ("svc::blocks::big_block", "big_block"),
+            ("<alloc::raw_vec::RawVec<u8>>::grow_one", "grow_one<u8>"),
+            ("svc::table::<u8>", "table<u8>"),
+            ("anything", ""),
+        ] {
+            assert!(is_path_of(whole, name), "{whole} {name}");
+        }
+        for (whole, name) in
+            [("svc::blocks::big_block", "block"), ("grow.constprop.0", "grow"), ("svc::main", "serve")]
+        {
+            assert!(!is_path_of(whole, name), "{whole} {name}");
+        }
     }
 
     #[test]

@@ -43,7 +43,9 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ),
     (
         "Rust's allocation functions",
+        // The second row is what the same functions are called where only their source file tells their path.
         "alloc::alloc::(?:alloc|dealloc|realloc|alloc_zeroed|exchange_malloc|box_free|Global(?:::.*)?)\
+         |alloc::alloc::(?:(?:alloc|dealloc|realloc|grow|shrink)_[a-z_]+|allocate(?:_zeroed)?|deallocate|grow|shrink)\
          |<alloc::alloc::Global(?: as [^>]*)?>::.*|alloc::boxed::box_new_uninit|hashbrown::raw::alloc::inner::do_alloc",
     ),
     (
@@ -59,6 +61,14 @@ const FUNCTIONS: &[(&str, &str)] = &[
 
 /// Libraries in which every frame is the allocator's, named or not: Debian's libjemalloc has no local symbols.
 const LIBRARIES: [&str; 5] = ["libjemalloc", "libtcmalloc", "libmimalloc", "libsnmalloc", "libhoard"];
+
+/// Ends of the source files in which every function is the allocator's or a shim. Debug information with line tables
+/// alone names inlined functions without their path: `alloc` could be anybody's, its file is not.
+const FILES: [&str; 2] = ["/library/alloc/src/alloc.rs", "/library/core/src/alloc/global.rs"];
+
+/// Functions that are shims in these files, whose others are not.
+const FUNCTIONS_IN_FILES: [(&str, &str); 2] =
+    [("box_new_uninit", "/library/alloc/src/boxed.rs"), ("do_alloc", "/src/raw/alloc.rs")];
 
 /// The patterns, compiled.
 pub struct AllocatorFrames {
@@ -90,6 +100,14 @@ impl AllocatorFrames {
     pub fn has_function(&self, name: &str) -> bool {
         let plain = name.split('(').next().unwrap_or(name);
         self.functions.is_match(name) || self.from_dumps.iter().any(|regex| regex.is_match(plain))
+    }
+
+    /// Whether the source file of a function shows that it is the allocator's.
+    pub fn has_source(function: &str, file: &str) -> bool {
+        FILES.iter().any(|end| file.ends_with(end))
+            || FUNCTIONS_IN_FILES
+                .iter()
+                .any(|(name, end)| file.ends_with(end) && function.split('<').next() == Some(name))
     }
 
     /// Whether a file is an allocator library.
@@ -180,6 +198,20 @@ mod tests {
                 "Py_RunMain",
             ],
         );
+    }
+
+    #[test]
+    fn shims_without_a_path_are_known_by_their_file() {
+        let std = "/rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/library/alloc/src";
+        for (function, file) in
+            [("alloc", "alloc.rs"), ("grow_impl_runtime", "alloc.rs"), ("box_new_uninit<u8>", "boxed.rs")]
+        {
+            assert!(AllocatorFrames::has_source(function, &format!("{std}/{file}")), "{function} {file}");
+        }
+        for (function, file) in [("grow_one", "raw_vec/mod.rs"), ("new", "boxed.rs")] {
+            assert!(!AllocatorFrames::has_source(function, &format!("{std}/{file}")), "{function} {file}");
+        }
+        assert!(!AllocatorFrames::has_source("alloc", "/srv/src/alloc.rs"));
     }
 
     #[test]

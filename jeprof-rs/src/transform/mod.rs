@@ -126,7 +126,10 @@ fn allocator_lines(
                 Place::Image { image, .. } => by_image[image.index()],
                 Place::Unmapped(_) => false,
             };
-            in_library || by_name[line.function.index()]
+            let text = |id| symbols.names.text(id);
+            in_library
+                || by_name[line.function.index()]
+                || AllocatorFrames::has_source(text(line.function), text(line.file))
         })
         .collect()
 }
