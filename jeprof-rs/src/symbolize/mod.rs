@@ -3,7 +3,6 @@
 //! `locate` says which file an image is, `resolve` names addresses of one file; here the work is spread over
 //! threads and put together. What cannot be named becomes `module+0xoffset`, never a guess.
 
-mod bare;
 mod binary;
 mod debug_file;
 mod locate;

@@ -11,8 +11,8 @@ use std::path::Path;
 use addr2line::{Loader, gimli};
 use object::{Object, ObjectSymbol, ReadCache, SymbolKind};
 
+use super::names;
 use super::symbols::{Line, NameId, Symbols};
-use super::{bare, names};
 
 /// How far a look-up walks back over symbols that end before the address (aliases, nested local labels).
 const SYMBOL_WALK_MAX: usize = 16;
@@ -61,7 +61,6 @@ pub fn resolve(binary: &Path, debug: Option<&Path>, addresses: &[u64]) -> Result
     let mut lines: Vec<Line> = Vec::new();
     for &address in addresses {
         lines.clear();
-        let mut outermost_is_bare = false;
         let mut outermost_is_whole = false;
         // Broken debug information of one unit must not cost the names of the others.
         if let Ok(mut frames) = loader.find_frames(address) {
@@ -88,9 +87,7 @@ pub fn resolve(binary: &Path, debug: Option<&Path>, addresses: &[u64]) -> Result
         // names it without its path.
         if !outermost_is_whole {
             let table = table.get_or_init(|| symbol_table(&files));
-            if let Some(name) = spanning(table, address)
-                && !(outermost_is_bare && bare::is_bare(name))
-            {
+            if let Some(name) = spanning(table, address) {
                 let function = readable_id(name, &mut functions, &mut symbols);
                 let known = lines.last().map_or("", |outermost| symbols.names.text(outermost.function));
                 let fits = is_path_of(symbols.names.text(function), known);

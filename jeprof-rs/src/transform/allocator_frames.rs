@@ -43,9 +43,7 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ),
     (
         "Rust's allocation functions",
-        // The second row is what the same functions are called where only their source file tells their path.
         "alloc::alloc::(?:alloc|dealloc|realloc|alloc_zeroed|exchange_malloc|box_free|Global(?:::.*)?)\
-         |alloc::alloc::(?:(?:alloc|dealloc|realloc|grow|shrink)_[a-z_]+|allocate(?:_zeroed)?|deallocate|grow|shrink)\
          |<alloc::alloc::Global(?: as [^>]*)?>::.*|alloc::boxed::box_new_uninit|hashbrown::raw::alloc::inner::do_alloc",
     ),
     (
