@@ -276,6 +276,16 @@ pub const FLAGS: &[Flag] = &[
         help: "Keep the allocator's own frames and Rust's allocation shims, which are left out otherwise",
     },
     Flag {
+        name: "hide_std",
+        short: None,
+        takes: Takes::Switch(|plan| plan.frames = Frames::Own),
+        heading: Heading::Selection,
+        one_of: None,
+        scope: Scope::Every,
+        help: "Also leave out the standard library's containers at the leaf end, Rust's and C++'s, so that memory \
+               counts for the program's own functions",
+    },
+    Flag {
         name: "base",
         short: None,
         takes: Takes::Many("DUMP", |plan, value| {

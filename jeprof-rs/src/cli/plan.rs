@@ -99,6 +99,8 @@ pub enum Negative {
 pub enum Frames {
     /// Those of the program: allocator functions at the leaf end are left out.
     Program,
+    /// Those of the program's own code: the standard library's containers at the leaf end are left out, too.
+    Own,
     /// Every one.
     All,
 }

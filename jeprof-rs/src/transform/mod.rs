@@ -3,6 +3,7 @@
 //! Stacks are handed out one by one in a reused buffer; a profile of a million stacks is never copied.
 
 mod allocator_frames;
+mod standard_library;
 
 use std::collections::HashSet;
 
@@ -20,6 +21,8 @@ pub struct View<'a> {
     plan: &'a Plan,
     /// Per line: whether it is the allocator's.
     allocator: Vec<bool>,
+    /// Per line: whether it is a standard library's and hidden at the leaf end; empty when those are shown.
+    standard: Vec<bool>,
     /// Per line: whether `--focus` matches; empty without it.
     focused: Vec<bool>,
     /// Per line: whether `--ignore` matches; empty without it.
@@ -40,14 +43,15 @@ impl<'a> View<'a> {
         let mut warnings = Vec::new();
         let allocator = match plan.frames {
             Frames::All => vec![false; symbols.lines.len()],
-            Frames::Program => allocator_lines(profile, symbols, &frame_of, &mut warnings),
+            Frames::Program | Frames::Own => allocator_lines(profile, symbols, &frame_of, &mut warnings),
         };
+        let standard = if plan.frames == Frames::Own { standard_library::lines(symbols) } else { Vec::new() };
         let matches = |pattern: &Option<Regex>| match pattern {
             Some(pattern) => matching_lines(profile, symbols, &frame_of, pattern),
             None => Vec::new(),
         };
         let (focused, ignored) = (matches(&plan.focus), matches(&plan.ignore));
-        View { profile, symbols, plan, allocator, focused, ignored, frame_of, warnings }
+        View { profile, symbols, plan, allocator, standard, focused, ignored, frame_of, warnings }
     }
 
     /// The names.
@@ -93,11 +97,14 @@ impl<'a> View<'a> {
         }
     }
 
-    /// How many lines at the leaf end are the allocator's: all up to the outermost that is. A stack that would
-    /// vanish keeps its outermost line.
+    /// How many lines at the leaf end are left out: all up to the outermost that is the allocator's, and those of the
+    /// standard library that follow, if they are hidden. A stack that would vanish keeps its outermost line.
     fn cut(&self, lines: &[LineId]) -> usize {
         let outermost = lines.iter().rposition(|line| self.allocator[line.index()]);
-        outermost.map_or(0, |outermost| (outermost + 1).min(lines.len() - 1))
+        let allocator = outermost.map_or(0, |outermost| outermost + 1);
+        let hidden = |line: &&LineId| self.standard.get(line.index()).is_some_and(|standard| *standard);
+        let standard = lines[allocator..].iter().take_while(hidden).count();
+        (allocator + standard).min(lines.len().saturating_sub(1))
     }
 
     fn figure(&self, stack: &crate::model::Stack) -> f64 {

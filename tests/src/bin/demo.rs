@@ -37,11 +37,24 @@ fn demo() -> Result<(), String> {
 
     let dump = only_dump(&scratch)?;
     println!(
-        "\nwhat the profile says, sampled once in 512 KiB: jeprof-rs --lines --show_bytes {}\n",
+        "\nwhat the profile says, sampled once in 512 KiB: jeprof-rs --lines --show_bytes --hide_std {}\n",
         name(&dump)
     );
-    let table = finished(Command::new(&viewer).args(["--lines", "--show_bytes"]).arg(&svc).arg(&dump))?;
-    text(&table).lines().take(ROWS + 1).for_each(|line| println!("{line}"));
+    let table =
+        finished(Command::new(&viewer).args(["--lines", "--show_bytes", "--hide_std"]).arg(&svc).arg(&dump))?;
+    text(&table)
+        .lines()
+        .filter(|line| !line.starts_with("       0 "))
+        .take(ROWS + 1)
+        .for_each(|line| println!("{line}"));
+
+    println!("\nthe service's own functions, with everything that they called: --cum\n");
+    let table = finished(Command::new(&viewer).args(["--cum", "--show_bytes"]).arg(&svc).arg(&dump))?;
+    text(&table)
+        .lines()
+        .filter(|line| line.contains(" svc::"))
+        .take(ROWS)
+        .for_each(|line| println!("{line}"));
 
     let collapsed = finished(Command::new(&viewer).arg("--collapsed").arg(&svc).arg(&dump))?;
     save("heap.collapsed", &collapsed.stdout)?;
