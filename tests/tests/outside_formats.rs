@@ -114,7 +114,7 @@ fn table(text: &str) -> BTreeMap<String, f64> {
         match words[..] {
             // `Total (t1): ...` with `--thread`.
             ["Total:", total, ..] | ["Total", _, total, ..] => {
-                drop(found.insert(TOTAL.to_owned(), number(total).unwrap()))
+                found.insert(TOTAL.to_owned(), number(total).unwrap());
             }
             ["Showing", "nodes", "accounting", "for", .., total, "total"] => {
                 found.insert(TOTAL.to_owned(), number(total).unwrap());

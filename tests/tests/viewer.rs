@@ -61,8 +61,12 @@ fn the_table_names_the_functions_and_its_total_is_the_dump_s() {
             "{name}: {outcome}"
         );
     }
-    let top: Vec<&str> = rows.iter().take(3).map(|(.., name)| name.as_str()).collect();
-    assert!(top.iter().any(|name| name.contains("big_block")), "{outcome}");
+    let big = rows.iter().find(|(.., name)| name.ends_with("svc::blocks::big_block"));
+    assert_eq!(
+        big.map(|(_, cumulative, _)| *cumulative),
+        Some(12_582_912.0),
+        "four blocks of 3 MiB: {outcome}"
+    );
     for shim in ["__rust_alloc", "je_malloc", "GlobalAlloc", "jealloc::"] {
         assert!(!outcome.stdout.contains(shim), "frames of the allocator are left out: {outcome}");
     }
