@@ -23,7 +23,7 @@ pub fn read(path: &Path) -> Dump {
         unpacked.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         bytes = plain;
     }
-    prof_format::dump::read(&bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    prof_format::any::read(&bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// The sum over all stacks of a dump.

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use object::{Object, ObjectSegment, ObjectSymbol, SymbolKind};
+use prof_format::any::write;
 use prof_format::dump::{Dump, Figure, StackRow, read};
 use prof_format::gzip::{Gzip, GzipState};
-use prof_format::snapshot::write;
 use prof_format::testing::{Random, VecModule, VecSnapshot};
 use prof_format::vocab::{BuildId, Format, Tally};
 use suite::fixture::compiled_with;

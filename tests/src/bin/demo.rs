@@ -48,14 +48,6 @@ fn demo() -> Result<(), String> {
         .take(ROWS + 1)
         .for_each(|line| println!("{line}"));
 
-    println!("\nthe service's own functions, with everything that they called: --cum\n");
-    let table = finished(Command::new(&viewer).args(["--cum", "--show_bytes"]).arg(&svc).arg(&dump))?;
-    text(&table)
-        .lines()
-        .filter(|line| line.contains(" svc::"))
-        .take(ROWS)
-        .for_each(|line| println!("{line}"));
-
     let collapsed = finished(Command::new(&viewer).arg("--collapsed").arg(&svc).arg(&dump))?;
     save("heap.collapsed", &collapsed.stdout)?;
     let flame = finished(Command::new(&viewer).arg("flame").arg(&dump))?;
