@@ -14,8 +14,11 @@ use crate::units::SzInd;
 /// Bytes allocated by a thread between two turns, as in jemalloc (`tcache_gc_incr_bytes`).
 pub const STEP: u64 = 64 << 10;
 
-/// Gives one class its turn.
+/// Gives one class its turn. Does nothing for a thread that does not cache: its bins must keep no room.
 pub fn step(thread: &Block) {
+    if !thread.caching.get() {
+        return;
+    }
     let class = SzInd(thread.gc_class.get());
     thread.gc_class.set((class.0 + 1) % NCACHED as u8);
     let (bin, side) = (thread.bin(class), thread.side(class));
