@@ -22,19 +22,14 @@ use crate::thread::lifecycle::current_or_start;
 #[inline(never)]
 #[unsafe(link_section = "jealloc_text")]
 pub unsafe fn realloc(object: *mut u8, request: Request) -> *mut u8 {
-    let wanted = if request.align <= QUANTUM {
-        usable(request.size)
-    } else {
-        usable_aligned(request.size, request.align)
-    };
-    let Some(wanted) = wanted else { return null_mut() };
+    let Some(wanted) = usable_aligned(request.size, request.align) else { return null_mut() };
     let extent = extent_of_object(object);
     let old = usable_of(extent);
     if object.addr().is_multiple_of(request.align) && resize(extent, wanted, request.zero) {
         return object;
     }
     let simple = request.align <= QUANTUM && !request.zero && !request.uncached;
-    let new = if simple { malloc::<false>(request.size) } else { alloc(request) };
+    let new = if simple { malloc::<false>(wanted) } else { alloc(request) };
     if new.is_null() {
         return new;
     }
