@@ -54,9 +54,9 @@ impl CacheBin {
         self.count.get() >= 0
     }
 
-    /// Takes back a request that could not be served.
+    /// Takes back a request that could not be served. The next event stays as near as it is.
     pub fn unrequest(&self) {
-        self.count.change(|count| count - 1);
+        self.total.change(|total| total.wrapping_sub(1));
     }
 
     /// Lets the next event fall on the request that is `distance` from now.

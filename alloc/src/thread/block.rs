@@ -9,7 +9,7 @@ use crate::relaxed::{Link, Listed, Node, Relaxed};
 use crate::sampling;
 use crate::size_class::NCACHED;
 use crate::tcache::bin::CacheBin;
-use crate::tcache::geometry::{SLOTS_TOTAL, capacity_min, event_distance, first_fill, slots};
+use crate::tcache::geometry::{SLOTS_TOTAL, capacity_min, first_fill, slots};
 use crate::units::SzInd;
 
 /// What the slow paths keep per cached class.
@@ -113,7 +113,7 @@ impl Block {
             side.misses.set(0);
             side.gc_depth.set(0);
             side.gc_requests.set(0);
-            super::event::rearm(self, class, event_distance(class));
+            super::event::rearm(self, class);
         }
     }
 

@@ -37,7 +37,7 @@ pub fn exact(thread: &'static Block) -> (&'static AtomicU64, &'static AtomicU64)
         thread.deallocated.set(deallocated(thread));
         thread.exact.set(true);
         for class in classes() {
-            super::event::rearm(thread, class, 1);
+            super::event::rearm(thread, class);
             close(thread, class);
         }
     }

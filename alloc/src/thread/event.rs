@@ -15,24 +15,24 @@ use crate::units::SzInd;
 
 /// Handles the event of a class; answers whether the request that it fell on is to be sampled.
 pub fn handle(thread: &Block, class: SzInd) -> bool {
-    let distance = event_distance(class);
     let current = thread.prof_epoch.get() == sampling::epoch();
     let due = thread.bin(class).due.get() && current;
     if !current {
         redraw(thread);
     }
-    rearm(thread, class, distance);
+    // What the class allocates until then is counted in advance.
+    let distance = rearm(thread, class);
     passed(thread, distance * class_size(class.idx()) as u64);
     due
 }
 
-/// Draws the distance to the next event of a class.
-pub fn rearm(thread: &Block, class: SzInd, most: u64) {
-    let most = if thread.exact.get() { 1 } else { most };
-    match sampling::draw_allocs(&thread.prof, class_size(class.idx())) {
-        Some(distance) if distance <= most => thread.bin(class).arm(distance, true),
-        _ => thread.bin(class).arm(most, false),
-    }
+/// Draws the distance to the next event of a class, in requests, and answers it.
+pub fn rearm(thread: &Block, class: SzInd) -> u64 {
+    let most = if thread.exact.get() { 1 } else { event_distance(class) };
+    let drawn = sampling::draw_allocs(&thread.prof, class_size(class.idx()));
+    let distance = drawn.map_or(most, |drawn| drawn.min(most));
+    thread.bin(class).arm(distance, drawn == Some(distance));
+    distance
 }
 
 /// Draws all distances of the calling thread anew, so that a change of the profiler that it made itself takes effect
@@ -40,7 +40,7 @@ pub fn rearm(thread: &Block, class: SzInd, most: u64) {
 pub fn refresh(thread: &Block) {
     redraw(thread);
     for class in (0..NCACHED as u8).map(SzInd) {
-        rearm(thread, class, event_distance(class));
+        rearm(thread, class);
     }
 }
 

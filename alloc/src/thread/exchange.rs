@@ -6,6 +6,7 @@ use crate::arena::{bin::extent_of_object, release::release, table};
 use crate::relaxed::Relaxed;
 use crate::size_class::{NBINS, class_size};
 use crate::thread::block::Block;
+use crate::thread::counters::close;
 use crate::units::{PAGE, SzInd};
 
 /// Fills the bin of `class` and answers one object; `None` when memory has run out.
@@ -62,7 +63,8 @@ pub fn make_room(thread: &Block, class: SzInd) {
     }
 }
 
-/// Returns the `n` oldest objects of a bin to where they came from.
+/// Returns the `n` oldest objects of a bin to where they came from. The bin of a thread that counts exactly looks full
+/// afterwards as before.
 pub fn return_oldest(thread: &Block, class: SzInd, n: usize) {
     let (bin, side) = (thread.bin(class), thread.side(class));
     let mut left = n.min(bin.depth());
@@ -73,5 +75,8 @@ pub fn return_oldest(thread: &Block, class: SzInd, n: usize) {
         bin.take_oldest(some);
         side.moved.change(|moved| moved + some.len() as i64);
         release(class, some);
+    }
+    if thread.exact.get() {
+        close(thread, class);
     }
 }

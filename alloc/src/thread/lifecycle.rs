@@ -104,9 +104,6 @@ extern "C" fn end(_: *mut c_void) {
 pub fn flush(thread: &Block) {
     for class in (0..NCACHED as u8).map(SzInd) {
         return_oldest(thread, class, usize::MAX);
-        if thread.exact.get() {
-            super::counters::close(thread, class);
-        }
     }
 }
 
