@@ -1,6 +1,7 @@
 //! From bytes to a dump: asks the readers, and puts the file's name in front of what they say.
 
-use prof_format::dump::{Dump, ReadError, read};
+use prof_format::any::read;
+use prof_format::dump::{Dump, ReadError};
 use prof_format::vocab::Format;
 
 use crate::error::{Error, Result};

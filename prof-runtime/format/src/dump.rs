@@ -129,16 +129,3 @@ impl core::fmt::Display for ReadError {
         }
     }
 }
-
-/// Tells the format by content and reads it. `bytes` is uncompressed.
-///
-/// # Errors
-/// [`ReadError::NotThisFormat`] when no reader claims the content, [`ReadError::Broken`] from the one that does.
-pub fn read(bytes: &[u8]) -> Result<Dump, ReadError> {
-    let readers = [crate::heap_v2::read, crate::text::read, crate::pprof::read];
-    readers
-        .iter()
-        .map(|reader| reader(bytes))
-        .find(|answer| *answer != Err(ReadError::NotThisFormat))
-        .unwrap_or(Err(ReadError::NotThisFormat))
-}

@@ -352,7 +352,7 @@ mod tests {
         let snapshot = VecSnapshot::random(&mut Random::new(11), 1 << 19, true, 400);
         for (format, at_most) in [(Format::Text, 0.55), (Format::HeapV2, 0.55), (Format::Pprof, 0.9)] {
             let mut plain = Vec::new();
-            crate::snapshot::write(format, &snapshot, &mut plain).unwrap();
+            crate::any::write(format, &snapshot, &mut plain).unwrap();
             let share = check(&plain, &[64]) as f64 / plain.len() as f64;
             // Random stacks of twenty frames out of 600 compress far worse than those of a program.
             assert!(share < at_most, "{} to {share:.2}", format.name());

@@ -20,6 +20,7 @@ pub mod snapshot;
 pub mod unbias;
 pub mod vocab;
 
+pub mod any;
 pub mod gzip;
 pub mod heap_v2;
 #[cfg(feature = "read")]
@@ -29,6 +30,8 @@ pub mod text;
 
 #[cfg(feature = "read")]
 mod builder;
+#[cfg(feature = "read")]
+mod digits;
 #[cfg(feature = "read")]
 mod lines;
 mod out;

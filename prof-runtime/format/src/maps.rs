@@ -2,8 +2,8 @@
 
 use alloc::{string::String, vec::Vec};
 
+use crate::digits::{decimal, hex, string};
 use crate::dump::MapRow;
-use crate::lines::{decimal, hex, string};
 use crate::vocab::BuildId;
 
 /// What one line says.

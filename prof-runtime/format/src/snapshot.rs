@@ -2,7 +2,7 @@
 //!
 //! The runtime implements [`Snapshot`] over its own tables; tests implement it over vectors.
 
-use crate::vocab::{BuildId, Format, Tally};
+use crate::vocab::{BuildId, Tally};
 
 /// Where the bytes of a dump go. Called with pieces of any length; the implementor buffers.
 pub trait Sink {
@@ -27,18 +27,6 @@ impl Sink for alloc::vec::Vec<u8> {
     fn write(&mut self, bytes: &[u8]) -> Result<(), Self::Error> {
         self.extend_from_slice(bytes);
         Ok(())
-    }
-}
-
-/// Writes `snapshot` in `format`. Does not allocate.
-///
-/// # Errors
-/// The first one of `sink`.
-pub fn write<N: Snapshot, S: Sink>(format: Format, snapshot: &N, sink: &mut S) -> Result<(), S::Error> {
-    match format {
-        Format::Text => crate::text::write(snapshot, sink),
-        Format::HeapV2 => crate::heap_v2::write(snapshot, sink),
-        Format::Pprof => crate::pprof::write(snapshot, sink),
     }
 }
 

@@ -4,8 +4,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::convert::Infallible;
 
+use prof_format::any::write;
 use prof_format::gzip::{Gzip, GzipState};
-use prof_format::snapshot::{Sink, Snapshot, write};
+use prof_format::snapshot::{Sink, Snapshot};
 use prof_format::testing::{Random, VecSnapshot};
 use prof_format::vocab::Format;
 

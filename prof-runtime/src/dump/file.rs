@@ -7,8 +7,9 @@
 use core::ffi::CStr;
 
 use prof_format::{
+    any,
     gzip::{Gzip, GzipState},
-    snapshot::{self, Sink, Snapshot},
+    snapshot::{Sink, Snapshot},
     vocab::Format,
 };
 use rustix::{
@@ -92,11 +93,11 @@ impl<N: Snapshot> Content<'_, N> {
             let mut state = Rows::<GzipState>::zeroed(1).ok_or(Failure::OutOfMemory)?;
             let state = state.first_mut().ok_or(Failure::OutOfMemory)?;
             let mut gzip = Gzip::new(&mut sink, state);
-            snapshot::write(self.format, self.snapshot, &mut gzip)
+            any::write(self.format, self.snapshot, &mut gzip)
                 .and_then(|()| gzip.finish().map(|_| ()))
                 .map_err(|_| Failure::Write)?;
         } else {
-            snapshot::write(self.format, self.snapshot, &mut sink).map_err(|_| Failure::Write)?;
+            any::write(self.format, self.snapshot, &mut sink).map_err(|_| Failure::Write)?;
         }
         sink.flush().map_err(|_| Failure::Write)
     }

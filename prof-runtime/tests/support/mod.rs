@@ -174,7 +174,7 @@ impl Drop for Directory {
 pub fn read(path: &str) -> Dump {
     let bytes = std::fs::read(path).unwrap();
     let bytes = if bytes.starts_with(&[0x1f, 0x8b]) { gunzip(&bytes) } else { bytes };
-    let dump = prof_format::dump::read(&bytes).unwrap();
+    let dump = prof_format::any::read(&bytes).unwrap();
     assert_eq!(dump.warnings, Vec::<String>::new());
     dump
 }

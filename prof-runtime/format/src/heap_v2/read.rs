@@ -4,8 +4,9 @@ use alloc::format;
 use core::ops::Range;
 
 use crate::builder::Builder;
+use crate::digits::{decimal, string};
 use crate::dump::{Dump, Figure, ReadError};
-use crate::lines::{self, Cursor, Line, Lines, Pairs, decimal, string};
+use crate::lines::{self, Cursor, Line, Lines, Pairs};
 use crate::unbias::scale;
 use crate::vocab::Format;
 

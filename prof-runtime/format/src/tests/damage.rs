@@ -3,7 +3,8 @@
 use alloc::{format, vec::Vec};
 
 use super::written;
-use crate::dump::{ReadError, read};
+use crate::any::read;
+use crate::dump::ReadError;
 use crate::testing::{Random, VecSnapshot};
 use crate::vocab::Format;
 

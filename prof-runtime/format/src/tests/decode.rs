@@ -6,7 +6,8 @@ use std::boxed::Box;
 use pprof::protos::{self, Message, Profile};
 
 use super::{live_total, written};
-use crate::dump::{Figure, read};
+use crate::any::read;
+use crate::dump::Figure;
 use crate::gzip::{Gzip, GzipState};
 use crate::snapshot::Snapshot;
 use crate::testing::{Random, VecSnapshot};

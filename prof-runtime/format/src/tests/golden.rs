@@ -3,7 +3,8 @@
 use alloc::{format, string::String, vec::Vec};
 
 use super::{assert_within, live_total, total, written};
-use crate::dump::{Dump, Figure, read};
+use crate::any::read;
+use crate::dump::{Dump, Figure};
 use crate::testing::VecSnapshot;
 use crate::vocab::{BuildId, Format};
 

@@ -13,7 +13,7 @@ mod round_trip;
 
 fn written(format: Format, snapshot: &VecSnapshot) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let Ok(()) = crate::snapshot::write(format, snapshot, &mut bytes);
+    let Ok(()) = crate::any::write(format, snapshot, &mut bytes);
     bytes
 }
 

@@ -3,7 +3,8 @@
 use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
 
 use super::{assert_close, assert_within, live_total, total, written};
-use crate::dump::{Dump, Figure, StackRow, read};
+use crate::any::read;
+use crate::dump::{Dump, Figure, StackRow};
 use crate::snapshot::Snapshot;
 use crate::testing::{Random, VecSnapshot};
 use crate::vocab::{Format, Tally};

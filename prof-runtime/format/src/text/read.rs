@@ -4,8 +4,9 @@ use alloc::format;
 
 use super::MARK;
 use crate::builder::Builder;
+use crate::digits::{decimal, hex, string};
 use crate::dump::{Dump, Figure, ReadError};
-use crate::lines::{self, Cursor, Line, Lines, Pairs, hex, string};
+use crate::lines::{self, Cursor, Line, Lines, Pairs};
 use crate::unbias::scale;
 use crate::vocab::{BuildId, Format};
 
@@ -130,7 +131,7 @@ fn type_word<'a>(cursor: &mut Cursor<'a>, line: &Line<'_>) -> Result<(&'a [u8], 
         return Ok((text, None));
     };
     let digits = &text[slash + 1..];
-    let number = lines::decimal(digits);
+    let number = decimal(digits);
     if number.is_none() && !digits.is_empty() {
         return Err(line.broken("sampling distance", format!("`{}` is not a number", string(digits))));
     }
@@ -197,7 +198,7 @@ impl Extras {
                 self.build_ids.push((hex(start.strip_prefix(b"0x").unwrap_or(start))?, id));
             }
             _ => {
-                let uid = lines::decimal(name.strip_prefix(b"t")?)?;
+                let uid = decimal(name.strip_prefix(b"t")?)?;
                 let (live, accum) = estimates(&mut rest)?;
                 let frames = self.stack.clone()?;
                 into.add_share(frames, uid, live, accum);
