@@ -7,105 +7,8 @@ use core::ffi::{CStr, c_char, c_void};
 
 use crate::arena::table;
 use crate::tables::option::{CType, Kind, Opt};
+pub use crate::tables::value::{ARENAS_ALL, CtlError, Type, Value};
 use crate::tables::{leaf, metric, option};
-
-/// Why a call failed. Each is one value of `errno.h`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CtlError {
-    /// No such name, or an index out of range (`ENOENT`).
-    NotFound,
-    /// Write to a read-only name, read of a write-only one, any value for an action (`EPERM`).
-    NotPermitted,
-    /// A value of the wrong size, or one that makes no sense (`EINVAL`).
-    Invalid,
-    /// The action failed (`EFAULT`).
-    Failed,
-    /// Memory or another resource ran out (`EAGAIN`).
-    Exhausted,
-}
-
-impl CtlError {
-    /// The number that `mallctl` returns.
-    pub fn errno(self) -> i32 {
-        match self {
-            CtlError::NotFound => libc::ENOENT,
-            CtlError::NotPermitted => libc::EPERM,
-            CtlError::Invalid => libc::EINVAL,
-            CtlError::Failed => libc::EFAULT,
-            CtlError::Exhausted => libc::EAGAIN,
-        }
-    }
-}
-
-/// Type of a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Type {
-    /// No value: an action.
-    Void,
-    /// `bool`
-    Bool,
-    /// `unsigned`
-    Unsigned,
-    /// `uint64_t`
-    U64,
-    /// `size_t`
-    Size,
-    /// `ssize_t`
-    SSize,
-    /// `const char *`
-    Text,
-    /// `uint64_t *`
-    U64Ptr,
-}
-
-impl Type {
-    /// Its name in C.
-    pub fn c_name(self) -> &'static str {
-        match self {
-            Type::Void => "void",
-            Type::Bool => "bool",
-            Type::Unsigned => "unsigned",
-            Type::U64 => "uint64_t",
-            Type::Size => "size_t",
-            Type::SSize => "ssize_t",
-            Type::Text => "const char *",
-            Type::U64Ptr => "uint64_t *",
-        }
-    }
-
-    /// `sizeof`.
-    pub fn size(self) -> usize {
-        match self {
-            Type::Void => 0,
-            Type::Bool => 1,
-            Type::Unsigned => 4,
-            _ => 8,
-        }
-    }
-}
-
-/// A value in transit: its bits, of which [`Type::size`] bytes count (little endian, as both targets are).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Value(pub u64);
-
-impl From<bool> for Value {
-    fn from(value: bool) -> Value {
-        Value(value as u64)
-    }
-}
-
-impl From<*const c_char> for Value {
-    fn from(value: *const c_char) -> Value {
-        Value(value.expose_provenance() as u64)
-    }
-}
-
-impl Value {
-    /// As a C string pointer.
-    pub fn text(self) -> *const c_char {
-        core::ptr::with_exposed_provenance(self.0 as usize)
-    }
-}
 
 /// Deepest path.
 pub const DEPTH_MAX: usize = 7;
@@ -208,8 +111,6 @@ fn leads(row: Row, mib: &[usize]) -> bool {
 
 /// Stands for an arena index in a path.
 pub const INDEX: &str = "<i>";
-/// Index that stands for all arenas.
-pub const ARENAS_ALL: usize = 4096;
 
 /// The number of arenas stands for all of them, too: what programs wrote before there was [`ARENAS_ALL`].
 fn index_exists(index: usize) -> bool {

@@ -4,11 +4,11 @@ use core::ffi::{CStr, c_char};
 
 use prof_runtime::{DumpError, Settings};
 
-use crate::ctl::CtlError;
 use crate::entry;
 use crate::report;
 use crate::sampling::PROFILER;
 use crate::tables::option;
+use crate::tables::value::CtlError;
 use crate::thread::block::Block;
 
 /// Starts the profiler if the options ask for it. Answers whether it runs.

@@ -9,26 +9,10 @@ use crate::report::Line;
 pub use crate::report::write;
 use crate::size_class::{NBINS, NCACHED, NSIZES, QUANTUM, TCACHE_MAX, class_size};
 use crate::sync::Mutex;
+pub use crate::tables::metric::Totals;
 use crate::tables::{metric, option};
 use crate::thread::lifecycle;
 use crate::units::{Ns, PAGE};
-
-/// Sums over all arenas, in bytes.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Totals {
-    /// Usable bytes of objects, cached ones included.
-    pub allocated: usize,
-    /// Pages that hold objects.
-    pub active: usize,
-    /// The allocator's own structures.
-    pub metadata: usize,
-    /// Pages that memory backs.
-    pub resident: usize,
-    /// Address space in use.
-    pub mapped: usize,
-    /// Address space kept for reuse.
-    pub retained: usize,
-}
 
 struct Snapshot {
     epoch: u64,

@@ -10,10 +10,9 @@ use crate::size_class::{
     LARGE_MIN, LOOKUP_MAX, NBINS, NCACHED, class_size, index_of, index_small, usable, usable_aligned,
 };
 use crate::thread::block::{Block, current};
-use crate::thread::counters::{close, open};
 use crate::thread::event;
 use crate::thread::exchange::refill;
-use crate::thread::lifecycle::current_or_start;
+use crate::thread::start::current_or_start;
 use crate::units::{ArenaInd, PAGE, SzInd};
 
 /// An allocation that is not just a size.
@@ -63,7 +62,7 @@ fn cached_slow<const ERRNO: bool>(thread: &'static Block, class: SzInd) -> *mut 
     let (bin, usable) = (thread.bin(class), class_size(class.idx()));
     let exact = thread.exact.get();
     if exact {
-        open(thread, class);
+        thread.open(class);
     }
     let sampled = if bin.event_due() && event::handle(thread, class) {
         sampled_object(thread, thread.arena(), class)
@@ -74,7 +73,7 @@ fn cached_slow<const ERRNO: bool>(thread: &'static Block, class: SzInd) -> *mut 
         if thread.caching.get() { bin.pop().or_else(|| refill(thread, class)) } else { bypass(thread, class) }
     });
     if exact {
-        close(thread, class);
+        thread.close(class);
         thread.allocated.change(|n| n + object.map_or(0, |_| usable as u64));
     }
     note_growth(thread);

@@ -7,9 +7,9 @@ use crate::report;
 use crate::sampling;
 use crate::size_class::{NCACHED, class_size};
 use crate::thread::block::{Block, current};
-use crate::thread::counters::{close, open};
+use crate::thread::event;
 use crate::thread::exchange::make_room;
-use crate::thread::lifecycle::current_or_start;
+use crate::thread::start::current_or_start;
 use crate::units::{PAGE, SzInd};
 
 /// Frees an object. Null is ignored; a pointer that no allocating function returned ends the process, as far as it
@@ -54,11 +54,13 @@ fn free_slow(object: *mut u8) {
 fn free_cached(thread: &'static Block, class: SzInd, object: *mut u8) {
     let exact = thread.exact.get();
     if exact {
-        open(thread, class);
+        thread.open(class);
         thread.deallocated.change(|n| n + class_size(class.idx()) as u64);
     }
     let bin = thread.bin(class);
     if !bin.push(object) {
+        // A thread that only frees has no other occasion.
+        event::passed(thread, (bin.depth() * class_size(class.idx())) as u64 / 2);
         make_room(thread, class);
         if !bin.push(object) {
             thread.side(class).moved.change(|moved| moved + 1);
@@ -66,7 +68,7 @@ fn free_cached(thread: &'static Block, class: SzInd, object: *mut u8) {
         }
     }
     if exact {
-        close(thread, class);
+        thread.close(class);
     }
 }
 

@@ -9,7 +9,7 @@ use crate::extent::{Extent, Kind};
 use crate::sampling;
 use crate::size_class::{LARGE_MIN, QUANTUM, usable, usable_aligned};
 use crate::thread::event;
-use crate::thread::lifecycle::current_or_start;
+use crate::thread::start::current_or_start;
 
 /// Changes an object to `request.size` bytes, keeping its contents up to the smaller size; may move it.
 ///

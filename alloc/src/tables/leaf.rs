@@ -1,11 +1,11 @@
 //! Leaves of the `mallctl` tree that are neither options nor metrics: one row each.
 
 use crate::arena::table;
-use crate::ctl::{ARENAS_ALL, CtlError, Type, Value};
 use crate::relaxed::Relaxed;
 use crate::size_class::NBINS;
+use crate::tables::value::{ARENAS_ALL, CtlError, Type, Value};
 use crate::thread::block::Block;
-use crate::thread::{counters, lifecycle};
+use crate::thread::{counters, lifecycle, start};
 use crate::units::{ArenaInd, PAGE};
 use crate::{CONFIG, VERSION_C, stats};
 
@@ -192,7 +192,7 @@ pub static ALL: &[Leaf] = &[
 ];
 
 fn me() -> Result<&'static Block, CtlError> {
-    lifecycle::current_or_start().ok_or(CtlError::Exhausted)
+    start::current_or_start().ok_or(CtlError::Exhausted)
 }
 
 fn address(word: &'static core::sync::atomic::AtomicU64) -> Value {

@@ -1,6 +1,21 @@
 //! Metrics: one row each. The `stats.*` leaves and the report are derived from them.
 
-use crate::stats::Totals;
+/// Sums over all arenas, in bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Totals {
+    /// Usable bytes of objects, cached ones included.
+    pub allocated: usize,
+    /// Pages that hold objects.
+    pub active: usize,
+    /// The allocator's own structures.
+    pub metadata: usize,
+    /// Pages that memory backs.
+    pub resident: usize,
+    /// Address space in use.
+    pub mapped: usize,
+    /// Address space kept for reuse.
+    pub retained: usize,
+}
 
 /// A metric of the whole process, in bytes.
 pub struct Metric {

@@ -39,6 +39,9 @@ pub const fn event_distance(class: SzInd) -> u64 {
     }
 }
 
+/// Bytes that a thread allocates between two collection steps, as in jemalloc (`tcache_gc_incr_bytes`).
+pub const GC_STEP: i64 = 64 << 10;
+
 /// Pointers in the arrays of all bins of a thread.
 pub const SLOTS_TOTAL: usize = {
     let mut sum = 0;

@@ -9,7 +9,7 @@ use crate::relaxed::{Link, Listed, Node, Relaxed};
 use crate::sampling;
 use crate::size_class::NCACHED;
 use crate::tcache::bin::CacheBin;
-use crate::tcache::geometry::{SLOTS_TOTAL, capacity_min, first_fill, slots};
+use crate::tcache::geometry::{GC_STEP, SLOTS_TOTAL, capacity_min, first_fill, slots};
 use crate::units::SzInd;
 
 /// What the slow paths keep per cached class.
@@ -83,7 +83,7 @@ impl Listed<ByState> for Block {
 }
 
 impl Block {
-    /// Prepares a block, fresh or recycled, for a new thread.
+    /// Prepares a block, fresh or recycled, for a new thread. Its events are not armed yet.
     ///
     /// # Safety
     /// 1. No thread uses the block.
@@ -97,7 +97,7 @@ impl Block {
         self.caching.set(caching);
         self.exact.set(false);
         self.gc_class.set(0);
-        self.gc_wait.set(crate::thread::gc::STEP as i64);
+        self.gc_wait.set(GC_STEP);
         self.allocated_other.set(0);
         self.deallocated_other.set(0);
         let mut end = self.slots.as_ptr().cast_mut().cast::<*mut u8>();
@@ -113,7 +113,6 @@ impl Block {
             side.misses.set(0);
             side.gc_depth.set(0);
             side.gc_requests.set(0);
-            super::event::rearm(self, class);
         }
     }
 
@@ -126,6 +125,17 @@ impl Block {
     /// The slow paths' part of a cached class.
     pub fn side(&self, class: SzInd) -> &Side {
         &self.sides[class.idx()]
+    }
+
+    /// While the thread counts exactly: makes a bin look full to `free`, whatever it holds.
+    pub fn close(&self, class: SzInd) {
+        let bin = self.bin(class);
+        bin.set_capacity(bin.depth());
+    }
+
+    /// The opposite of [`Block::close`], for the time of a slow path.
+    pub fn open(&self, class: SzInd) {
+        self.bin(class).set_capacity(self.side(class).capacity.get() as usize);
     }
 
     /// The arena that the thread allocates from.

@@ -38,19 +38,8 @@ pub fn exact(thread: &'static Block) -> (&'static AtomicU64, &'static AtomicU64)
         thread.exact.set(true);
         for class in classes() {
             super::event::rearm(thread, class);
-            close(thread, class);
+            thread.close(class);
         }
     }
     (&thread.allocated, &thread.deallocated)
-}
-
-/// While the thread counts exactly: makes the bin look full to `free`, whatever it holds.
-pub fn close(thread: &Block, class: SzInd) {
-    let bin = thread.bin(class);
-    bin.set_capacity(bin.depth());
-}
-
-/// The opposite of [`close`], for the time of a slow path.
-pub fn open(thread: &Block, class: SzInd) {
-    thread.bin(class).set_capacity(thread.side(class).capacity.get() as usize);
 }

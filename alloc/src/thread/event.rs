@@ -9,7 +9,7 @@ use super::block::Block;
 use crate::relaxed::Relaxed;
 use crate::sampling;
 use crate::size_class::{NCACHED, class_size};
-use crate::tcache::geometry::event_distance;
+use crate::tcache::geometry::{GC_STEP, event_distance};
 use crate::thread::gc;
 use crate::units::SzInd;
 
@@ -35,8 +35,8 @@ pub fn rearm(thread: &Block, class: SzInd) -> u64 {
     distance
 }
 
-/// Draws all distances of the calling thread anew, so that a change of the profiler that it made itself takes effect
-/// with its next allocation. Other threads notice at their next event of each class.
+/// Draws all distances of a new thread, or of the calling one anew, so that a change of the profiler that it made itself
+/// takes effect with its next allocation. Other threads notice at their next event of each class.
 pub fn refresh(thread: &Block) {
     redraw(thread);
     for class in (0..NCACHED as u8).map(SzInd) {
@@ -85,7 +85,7 @@ pub fn passed(thread: &Block, bytes: u64) {
         thread.gc_wait.set(wait);
         return;
     }
-    thread.gc_wait.set(gc::STEP as i64);
+    thread.gc_wait.set(GC_STEP);
     gc::step(thread);
     thread.arena().tick();
 }

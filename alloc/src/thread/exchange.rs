@@ -6,7 +6,6 @@ use crate::arena::{bin::extent_of_object, release::release, table};
 use crate::relaxed::Relaxed;
 use crate::size_class::{NBINS, class_size};
 use crate::thread::block::Block;
-use crate::thread::counters::close;
 use crate::units::{PAGE, SzInd};
 
 /// Fills the bin of `class` and answers one object; `None` when memory has run out.
@@ -50,7 +49,6 @@ pub fn make_room(thread: &Block, class: SzInd) {
         return;
     }
     let mut objects = [core::ptr::null_mut(); BATCH_MAX];
-    crate::thread::event::passed(thread, (n * class_size(class.idx())) as u64);
     let oldest = &mut objects[..n.min(bin.depth())];
     if oldest.is_empty() {
         return;
@@ -77,6 +75,6 @@ pub fn return_oldest(thread: &Block, class: SzInd, n: usize) {
         release(class, some);
     }
     if thread.exact.get() {
-        close(thread, class);
+        thread.close(class);
     }
 }

@@ -1,8 +1,8 @@
 //! Collection: a cache gives back what it did not need lately.
 //!
-//! Every [`STEP`] bytes that a thread allocates, one class has its turn. Between two turns the bin cannot have
-//! fallen below its depth at the first minus the requests since: that many objects were surely not needed. Three
-//! quarters of them go back.
+//! Every [`GC_STEP`](crate::tcache::geometry::GC_STEP) bytes that a thread allocates, one class has its turn. Between
+//! two turns the bin cannot have fallen below its depth at the first minus the requests since: that many objects were
+//! surely not needed. Three quarters of them go back.
 
 use crate::relaxed::Relaxed;
 use crate::size_class::NCACHED;
@@ -10,9 +10,6 @@ use crate::tcache::geometry::capacity_min;
 use crate::thread::block::Block;
 use crate::thread::exchange::return_oldest;
 use crate::units::SzInd;
-
-/// Bytes allocated by a thread between two turns, as in jemalloc (`tcache_gc_incr_bytes`).
-pub const STEP: u64 = 64 << 10;
 
 /// Gives one class its turn. Does nothing for a thread that does not cache: its bins must keep no room.
 pub fn step(thread: &Block) {

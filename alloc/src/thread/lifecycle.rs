@@ -1,4 +1,4 @@
-//! How a thread gets its block at its first allocation, and gives it back at its end.
+//! How a thread gets a block, and gives it back at its end.
 //!
 //! The end is the destructor of a pthread key. Destructors of C++ and Rust thread-locals have run by then; those of
 //! other keys, and libc itself, may still allocate and free: such calls find no block and are served uncached.
@@ -7,6 +7,7 @@ use core::ffi::c_void;
 use core::sync::atomic::*;
 
 use super::block::{Block, ByState, current};
+use super::event;
 use crate::arena::table;
 use crate::os::tls::{self, Phase};
 use crate::relaxed::{List, Relaxed};
@@ -41,7 +42,7 @@ pub fn register() {
 }
 
 /// Asks for [`end`] to be called when the calling thread ends. May allocate.
-fn watch_end() {
+pub(super) fn watch_end() {
     let key = KEY.load(Ordering::Acquire);
     if key != 0 && !tls::block().is_null() {
         // SAFETY: the key was made by `register`. Any non-null value makes the destructor run.
@@ -49,30 +50,8 @@ fn watch_end() {
     }
 }
 
-/// The calling thread's block, made if this is its first allocation. `None` while it starts or after it ended, or
-/// when there is no memory: the caller then serves the request uncached.
-#[cold]
-pub fn current_or_start() -> Option<&'static Block> {
-    if let Some(block) = current() {
-        return Some(block);
-    }
-    if tls::phase() != Phase::Fresh {
-        return None;
-    }
-    tls::set_phase(Phase::Starting);
-    crate::boot::ensure();
-    let Some(block) = make() else {
-        tls::set_phase(Phase::Fresh);
-        return None;
-    };
-    tls::set_block(core::ptr::from_ref(block).cast_mut().cast());
-    tls::set_phase(Phase::Live);
-    crate::boot::complete();
-    watch_end();
-    Some(block)
-}
-
-fn make() -> Option<&'static Block> {
+/// A block for the calling thread, bound to an arena; it is not published yet.
+pub(super) fn make() -> Option<&'static Block> {
     let recycled = FREE.lock().pop();
     let block = match recycled {
         Some(block) => block,
@@ -84,6 +63,7 @@ fn make() -> Option<&'static Block> {
     };
     // SAFETY: the block is fresh, or was taken off the list of unused ones just above.
     unsafe { block.start(arena, CACHING.get()) };
+    event::refresh(block);
     LIVE.lock().push(block);
     Some(block)
 }

@@ -7,3 +7,4 @@ pub mod event;
 pub mod exchange;
 pub mod gc;
 pub mod lifecycle;
+pub mod start;

@@ -1,0 +1,29 @@
+//! The first allocation of a thread, which may be the first of the process.
+
+use super::block::{Block, current};
+use super::lifecycle;
+use crate::boot;
+use crate::os::tls::{self, Phase};
+
+/// The calling thread's block, made if this is its first allocation. `None` while it starts or after it ended, or
+/// when there is no memory: the caller then serves the request uncached.
+#[cold]
+pub fn current_or_start() -> Option<&'static Block> {
+    if let Some(block) = current() {
+        return Some(block);
+    }
+    if tls::phase() != Phase::Fresh {
+        return None;
+    }
+    tls::set_phase(Phase::Starting);
+    boot::ensure();
+    let Some(block) = lifecycle::make() else {
+        tls::set_phase(Phase::Fresh);
+        return None;
+    };
+    tls::set_block(core::ptr::from_ref(block).cast_mut().cast());
+    tls::set_phase(Phase::Live);
+    boot::complete();
+    lifecycle::watch_end();
+    Some(block)
+}
