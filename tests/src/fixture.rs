@@ -16,7 +16,7 @@ pub fn compiled(source: &str) -> PathBuf {
     compiled_with(source, &[])
 }
 
-/// The same with more arguments for the compiler; they are part of the program's name.
+/// The same with more arguments for the compiler, after the source.
 pub fn compiled_with(source: &str, arguments: &[&str]) -> PathBuf {
     static LOCK: Mutex<()> = Mutex::new(());
     let _one_at_a_time = LOCK.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -48,7 +48,7 @@ pub fn compiled_with(source: &str, arguments: &[&str]) -> PathBuf {
         "-fomit-frame-pointer",
         "-pthread",
     ]);
-    command.args(arguments).arg(&input).arg("-o").arg(&output).arg("-ldl").arg("-lm");
+    command.arg(&input).args(arguments).arg("-o").arg(&output).arg("-ldl").arg("-lm");
     let answer = command.output().unwrap_or_else(|error| panic!("cannot run `{compiler}`: {error}"));
     assert!(
         answer.status.success(),

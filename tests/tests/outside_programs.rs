@@ -280,3 +280,18 @@ fn redis_with_our_library_in_the_place_of_the_original_shows_our_figures() {
     assert_eq!(ask(&folder, &["DEBUG", "MALLCTL", "arenas.page"]).stdout.trim(), "4096");
     assert!(ask(&folder, &["MEMORY", "MALLOC-STATS"]).stdout.contains("Allocated: "));
 }
+
+/// The system-wide options are the text of a link in `/etc`, here in an `/etc` of the test's own.
+#[test]
+fn options_come_from_the_link_in_etc_too() {
+    let folder = Scratch::new("etc");
+    std::os::unix::fs::symlink("narenas:3,dirty_decay_ms:55,nonsense:1", folder.file("malloc.conf")).unwrap();
+    let program = suite::fixture::compiled("options.c");
+    let script =
+        "mount --bind \"$1\" /etc && exec env LD_PRELOAD=\"$2\" MALLOC_CONF=dirty_decay_ms:66 \"$3\"";
+    let unshare = ["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"];
+    let run = Run::new("unshare").args(unshare).arg(folder.path()).arg(preload()).arg(&program);
+    let outcome = run.outcome().ok();
+    assert_eq!(outcome.warnings(), ["<jemalloc>: Invalid conf pair: nonsense:1"]);
+    assert!(outcome.stdout.starts_with("narenas:3,dirty_decay_ms:66,"), "{outcome}");
+}
