@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use object::{Object, ObjectSegment, ObjectSymbol, SymbolKind};
-use prof_format::any::write;
-use prof_format::dump::{Dump, Figure, StackRow, read};
+use prof_format::any::{read, write};
+use prof_format::dump::{Dump, Figure, StackRow};
 use prof_format::gzip::{Gzip, GzipState};
 use prof_format::testing::{Random, VecModule, VecSnapshot};
 use prof_format::vocab::{BuildId, Format, Tally};
