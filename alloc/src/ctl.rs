@@ -68,6 +68,7 @@ impl Row {
     fn read(self, mib: &[usize]) -> Result<Value, CtlError> {
         match self {
             Row::Leaf(leaf) => leaf.read.ok_or(CtlError::NotPermitted)?(mib),
+            Row::Metric(_) if cfg!(not(feature = "stats")) => Err(CtlError::NotFound),
             Row::Metric(metric) => Ok(Value((metric.of)(&crate::stats::snapshot()) as u64)),
             Row::Option(opt) if opt.name.contains("prof") && cfg!(not(feature = "prof")) => {
                 Err(CtlError::NotFound)
