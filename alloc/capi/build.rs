@@ -5,5 +5,7 @@ fn main() {
     println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,libjemalloc.so.2");
     // Preloads are in the process for good: dlclose must not unmap code that atexit and thread ends call.
     println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
+    // Another library with a section of this name must not take the place of ours.
+    println!("cargo::rustc-cdylib-link-arg=-Wl,-z,start-stop-visibility=hidden");
     println!("cargo::rerun-if-changed=build.rs");
 }
