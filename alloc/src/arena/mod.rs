@@ -118,7 +118,7 @@ impl Arena {
             kind,
             block: run.block,
         });
-        if !map::prepare(run.base(), npages) {
+        if !map::prepare(run.base(), shown(kind, npages)) {
             self.give_pages(extent);
             return None;
         }
@@ -127,8 +127,7 @@ impl Arena {
 
     /// Takes an extent out of the map and its pages back.
     fn give_extent(&self, extent: &'static Extent) {
-        let shown = if extent.kind() == Kind::Large { 1 } else { extent.npages() };
-        map::unregister(extent.base(), shown);
+        map::unregister(extent.base(), shown(extent.kind(), extent.npages()));
         self.give_pages(extent);
     }
 
@@ -209,6 +208,11 @@ impl Arena {
             self.depots.iter().for_each(|depot| depot.unhold());
         }
     }
+}
+
+/// How many pages of an extent the map shows: of a large object only the first.
+fn shown(kind: Kind, npages: usize) -> usize {
+    if kind == Kind::Large { 1 } else { npages }
 }
 
 /// The pages of an extent from page `from` on.

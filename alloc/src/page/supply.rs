@@ -18,6 +18,9 @@ const BUCKETS: usize = 10;
 const LOOK: usize = 8;
 /// Growth of address space stops doubling at 1 GiB a step.
 const GROW_MAX: usize = (1 << 30) / BLOCK;
+/// Largest single growth, 8 TiB. Describing it touches a GiB: anything larger would sooner end the process for lack of
+/// memory than be of use.
+const NEED_MAX: usize = (8 << 40) / BLOCK;
 
 /// Pages by state. `retained` costs address space only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -224,6 +227,9 @@ impl Supply {
     #[cold]
     fn grow(&mut self, npages: usize, align: usize, base: &Base) -> Option<()> {
         let need = npages.div_ceil(BLOCK_PAGES);
+        if need > NEED_MAX {
+            return None;
+        }
         let step = size_class::class_size(size_class::index_of(64).idx() + self.steps) / 64;
         let want = need.max(step.min(GROW_MAX));
         let align = align.checked_mul(PAGE)?.max(BLOCK);
