@@ -49,7 +49,7 @@ pub fn dump(thread: Option<&Block>, name: *const c_char) -> Result<(), CtlError>
     require()?;
     // SAFETY: by the documented interface of `prof.dump` the value is null or a C string.
     let path = (!name.is_null()).then(|| unsafe { CStr::from_ptr(name) }.to_bytes());
-    PROFILER.dump(thread.map(|thread| &thread.prof), path).map_err(|error| match error {
+    PROFILER.dump(thread.map(|thread| thread.prof()), path).map_err(|error| match error {
         DumpError::Disabled => CtlError::NotFound,
         _ => CtlError::Failed,
     })

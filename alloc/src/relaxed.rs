@@ -65,6 +65,19 @@ impl<T> Link<T> {
         unsafe { self.0.load(Ordering::Relaxed).as_ref() }
     }
 
+    /// [`Link::get`] for a structure that another thread published with [`Link::publish`].
+    #[inline(always)]
+    pub fn acquire(&self) -> Option<&'static T> {
+        // Acquire pairs with the Release in `publish`.
+        // SAFETY: as in `get`.
+        unsafe { self.0.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// [`Link::set`] for all threads: whoever finds the structure by [`Link::acquire`] finds it as it is now.
+    pub fn publish(&self, target: &'static T) {
+        self.0.store(core::ptr::from_ref(target).cast_mut(), Ordering::Release);
+    }
+
     /// Links to `target`, or to nothing.
     #[inline(always)]
     pub fn set(&self, target: Option<&'static T>) {

@@ -47,8 +47,9 @@ pub struct Depot {
 
 #[derive(Default)]
 struct State {
-    /// Room for `capacity` batches; made on first use.
-    slots: Option<&'static [AtomicPtr<u8>]>,
+    /// The first of the slots for `capacity` batches; made on first use. A reference to one, since only for those is
+    /// all-zero memory sure to be `None`.
+    first: Option<&'static AtomicPtr<u8>>,
     nbatches: usize,
     /// Fewest batches since the last trim.
     low: usize,
@@ -62,11 +63,11 @@ impl Depot {
     pub fn push(&self, class: SzInd, base: &Base, objects: &[*mut u8]) -> bool {
         let mut state = self.state.lock();
         let n = batch(class);
-        if state.slots.is_none() {
-            state.slots = base.make_slice(capacity(class) * n);
+        if state.first.is_none() {
+            state.first = base.make_slice(capacity(class) * n).and_then(|slots| slots.first());
         }
         let at = state.nbatches * n;
-        let Some(slots) = state.slots.and_then(|slots| slots.get(at..at + n)) else { return false };
+        let Some(slots) = state.slots(class).get(at..at + n) else { return false };
         slots.iter().zip(objects).for_each(|(slot, &object)| slot.set(object));
         state.nbatches += 1;
         true
@@ -75,11 +76,13 @@ impl Depot {
     /// Takes a batch into `out`, which has room for one.
     pub fn pop(&self, class: SzInd, out: &mut [*mut u8]) -> bool {
         let mut state = self.state.lock();
-        let Some(slots) = state.slots.filter(|_| state.nbatches != 0) else { return false };
+        if state.nbatches == 0 {
+            return false;
+        }
         let n = batch(class);
         state.nbatches -= 1;
         state.low = state.low.min(state.nbatches);
-        let slots = &slots[state.nbatches * n..][..n];
+        let slots = &state.slots(class)[state.nbatches * n..][..n];
         out.iter_mut().zip(slots).for_each(|(object, slot)| *object = slot.get());
         true
     }
@@ -119,5 +122,17 @@ impl Depot {
     pub unsafe fn unhold(&self) {
         // SAFETY: by the caller's promise.
         unsafe { self.state.unhold() }
+    }
+}
+
+impl State {
+    /// All slots; none before the first use.
+    fn slots(&self, class: SzInd) -> &'static [AtomicPtr<u8>] {
+        match self.first {
+            // SAFETY: `first` begins an array that `push` made for this class with exactly this length, and base
+            // memory lives for ever. A depot serves one class.
+            Some(first) => unsafe { core::slice::from_raw_parts(first, capacity(class) * batch(class)) },
+            None => &[],
+        }
     }
 }

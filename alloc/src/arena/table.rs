@@ -47,7 +47,7 @@ pub fn narenas() -> u32 {
 
 /// The arena of an index, when it has been made.
 pub fn get(index: ArenaInd) -> Option<&'static Arena> {
-    TABLE.get(index.0 as usize)?.get()
+    TABLE.get(index.0 as usize)?.acquire()
 }
 
 /// The arena of an index, made if need be. `None` when the index is out of range or memory has run out.
@@ -68,16 +68,14 @@ fn make(index: ArenaInd) -> Option<&'static Arena> {
     if link.get().is_none() {
         let arena = BASE.make::<Arena>()?;
         arena.start(index, DIRTY_MS.get(), MUZZY_MS.get());
-        // A reader that finds the arena must find it started.
-        fence(Ordering::Release);
-        link.set(Some(arena));
+        link.publish(arena);
     }
     link.get()
 }
 
 /// All arenas that have been made.
 pub fn all() -> impl Iterator<Item = &'static Arena> {
-    TABLE[..narenas() as usize].iter().filter_map(Link::get)
+    TABLE[..narenas() as usize].iter().filter_map(Link::acquire)
 }
 
 /// The arena that an extent belongs to.

@@ -87,7 +87,7 @@ fn cached_slow<const ERRNO: bool>(thread: &'static Block, class: SzInd) -> *mut 
 #[inline(always)]
 fn sampled_object(thread: &Block, arena: &Arena, class: SzInd) -> Option<*mut u8> {
     let usable = class_size(class.idx());
-    let sample = sampling::sample(&thread.prof, usable);
+    let sample = sampling::sample(thread.prof(), usable);
     if sample == 0 {
         return None;
     }
@@ -163,7 +163,7 @@ fn uncached(
     let Some(arena) = arena.or_else(own) else { return (null_mut(), false) };
     let class = index_of(usable);
     let sample = match thread {
-        Some(thread) if event::uncached(thread, usable) => sampling::sample(&thread.prof, usable),
+        Some(thread) if event::uncached(thread, usable) => sampling::sample(thread.prof(), usable),
         _ => 0,
     };
     let small = usable < LARGE_MIN;
@@ -193,7 +193,7 @@ pub(super) fn count_allocated(thread: &Block, usable: usize) {
 pub(super) fn note_growth(thread: &Block) {
     if sampling::wants_growth() {
         let active: usize = table::all().map(|arena| arena.pages.counts().active).sum();
-        sampling::grown(&thread.prof, active * PAGE);
+        sampling::grown(thread.prof(), active * PAGE);
     }
 }
 

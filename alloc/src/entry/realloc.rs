@@ -71,7 +71,7 @@ fn resize(extent: &'static Extent, wanted: usize, zero: bool) -> bool {
         count_deallocated(thread, old);
         count_allocated(thread, wanted);
         if event::uncached(thread, wanted) {
-            arena.set_sample(extent, sampling::sample(&thread.prof, wanted));
+            arena.set_sample(extent, sampling::sample(thread.prof(), wanted));
         }
         note_growth(thread);
     }

@@ -120,7 +120,12 @@ impl PageLayer {
     }
 
     fn decay_one(&self, decay: &Mutex<Decay>, counts: &PurgeCounts, step: Step, now: Ns) {
-        let Some(mut decay) = decay.try_lock() else { return };
+        // With a decay time of 0 nothing may stay behind, so the loser of a race waits for its turn.
+        let mut decay = match decay.try_lock() {
+            Some(decay) => decay,
+            None if self.dirty_ms.get() == 0 => decay.lock(),
+            None => return,
+        };
         let unused = self.unused(step);
         let keep = decay.advance(now, unused);
         if unused > keep {

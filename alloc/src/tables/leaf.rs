@@ -262,7 +262,7 @@ mod prof {
         require()?;
         let thread = me()?;
         let mut name = [0; 16];
-        PROFILER.thread_name(&thread.prof, &mut name);
+        PROFILER.thread_name(thread.prof(), &mut name);
         thread.prof_name.iter().zip(name).for_each(|(byte, value)| byte.set(value));
         Ok(thread.prof_name.as_ptr().cast::<c_char>().into())
     }
@@ -275,11 +275,11 @@ mod prof {
         }
         // SAFETY: by the documented interface of `thread.prof.name` the value is a C string.
         let name = unsafe { CStr::from_ptr(name) };
-        PROFILER.set_thread_name(&me()?.prof, name.to_bytes()).map_err(|_| CtlError::Invalid)
+        PROFILER.set_thread_name(me()?.prof(), name.to_bytes()).map_err(|_| CtlError::Invalid)
     }
 
     pub fn read_thread_active(_: &[usize]) -> Result<Value, CtlError> {
-        Ok((PROFILER.enabled() && PROFILER.thread_active(&me()?.prof)).into())
+        Ok((PROFILER.enabled() && PROFILER.thread_active(me()?.prof())).into())
     }
 
     pub fn write_thread_active(_: &[usize], value: Option<Value>) -> Result<(), CtlError> {
@@ -288,7 +288,7 @@ mod prof {
             require()?;
         }
         if PROFILER.enabled() {
-            PROFILER.set_thread_active(&me()?.prof, on);
+            PROFILER.set_thread_active(me()?.prof(), on);
             event::refresh(me()?);
         }
         Ok(())

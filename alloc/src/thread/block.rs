@@ -1,5 +1,6 @@
 //! The block of a thread: its cache bins first, then everything else that only it uses.
 
+use core::cell::UnsafeCell;
 use core::sync::atomic::*;
 
 use crate::arena::Arena;
@@ -37,8 +38,7 @@ pub struct Side {
 pub struct Block {
     bins: [CacheBin; NCACHED],
     arena: Link<Arena>,
-    /// The profiler's part.
-    pub prof: sampling::Thread,
+    prof: UnsafeCell<sampling::Thread>,
     /// Epoch of the profiler in which `due` marks and `wait` were drawn.
     pub prof_epoch: AtomicU32,
     /// Bytes of uncached objects until the next sampled one; meaningless while `wait_on` is not set.
@@ -88,9 +88,8 @@ impl Block {
     /// # Safety
     /// 1. No thread uses the block.
     pub unsafe fn start(&'static self, arena: &'static Arena, caching: bool) {
-        let block = core::ptr::from_ref(self).cast_mut();
-        // SAFETY: nobody else uses the block (1), and its memory is writable for ever.
-        unsafe { (&raw mut (*block).prof).write(sampling::Thread::new()) };
+        // SAFETY: nobody else uses the block (1), so nobody holds a reference to what is in the cell.
+        unsafe { self.prof.get().write(sampling::Thread::new()) };
         self.arena.set(Some(arena));
         self.prof_epoch.set(sampling::epoch());
         self.wait_on.set(false);
@@ -114,6 +113,12 @@ impl Block {
             side.gc_depth.set(0);
             side.gc_requests.set(0);
         }
+    }
+
+    /// The profiler's part.
+    pub fn prof(&self) -> &sampling::Thread {
+        // SAFETY: only `start` writes the cell as a whole, before any thread uses the block.
+        unsafe { &*self.prof.get() }
     }
 
     /// The bin of a cached class.

@@ -29,7 +29,7 @@ pub fn handle(thread: &Block, class: SzInd) -> bool {
 /// Draws the distance to the next event of a class, in requests, and answers it.
 pub fn rearm(thread: &Block, class: SzInd) -> u64 {
     let most = if thread.exact.get() { 1 } else { event_distance(class) };
-    let drawn = sampling::draw_allocs(&thread.prof, class_size(class.idx()));
+    let drawn = sampling::draw_allocs(thread.prof(), class_size(class.idx()));
     let distance = drawn.map_or(most, |drawn| drawn.min(most));
     thread.bin(class).arm(distance, drawn == Some(distance));
     distance
@@ -72,7 +72,7 @@ pub fn uncached(thread: &Block, usable: usize) -> bool {
 }
 
 fn draw_wait(thread: &Block) -> bool {
-    let drawn = sampling::draw_bytes(&thread.prof);
+    let drawn = sampling::draw_bytes(thread.prof());
     thread.wait.set(drawn.map_or(0, |bytes| bytes.min(i64::MAX as u64) as i64));
     thread.wait_on.set(drawn.is_some());
     drawn.is_some()

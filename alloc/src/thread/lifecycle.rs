@@ -70,7 +70,7 @@ pub(super) fn make() -> Option<&'static Block> {
 
 extern "C" fn end(_: *mut c_void) {
     let Some(block) = current() else { return };
-    sampling::exit(&block.prof);
+    sampling::exit(block.prof());
     flush(block);
     tell_requests(block);
     tls::set_block(core::ptr::null_mut());
