@@ -6,7 +6,7 @@
 use core::sync::atomic::{AtomicBool, Ordering::*};
 
 use crate::arena::table::{self, ARENAS_MAX, Defaults};
-use crate::os::cpu;
+use crate::os::{cpu, environment};
 use crate::report;
 use crate::sync::Mutex;
 use crate::tables::option;
@@ -31,7 +31,7 @@ pub fn ensure() {
     if DONE.load(Acquire) {
         return;
     }
-    if !PAGE.is_multiple_of(rustix::param::page_size()) {
+    if !PAGE.is_multiple_of(environment::page_size()) {
         report::fatal(format_args!("Unsupported system page size"));
     }
     conf::read();

@@ -14,6 +14,7 @@
 extern crate std;
 
 mod arch;
+mod clock;
 mod context;
 mod dump;
 mod elf;

@@ -11,12 +11,12 @@ use core::{
 };
 
 use prof_format::unbias::{self, Weight};
-use rustix::time::ClockId;
 
 use crate::{
     arch,
+    clock::{Clock, nanos},
     context::{ContextId, Contexts},
-    dump::{DumpError, Dumps, Job, frozen::Tables, names::Trigger, nanos},
+    dump::{DumpError, Dumps, Job, frozen::Tables, names::Trigger},
     sampler::{self, LG_SAMPLE_MAX},
     settings::{Kept, Settings},
     stack_table::StackTable,
@@ -126,7 +126,7 @@ impl Profiler {
         self.gdump.store(settings.gdump, Ordering::Relaxed);
         self.thread_active_init.store(settings.thread_active_init, Ordering::Relaxed);
         self.lg_sample.store(settings.lg_sample.min(LG_SAMPLE_MAX), Ordering::Relaxed);
-        self.since_nanos.store(nanos(ClockId::Monotonic), Ordering::Relaxed);
+        self.since_nanos.store(nanos(Clock::Monotonic), Ordering::Relaxed);
         self.unwinder.prime();
         // A first walk maps the tables and makes the rules of the frames that every sample begins with.
         let mut ids = [0; WALK_FRAMES_MAX];
@@ -206,7 +206,7 @@ impl Profiler {
         let next = |generation: u32| Some(generation.wrapping_add(1).max(1));
         // Release: who samples in the new generation samples at the new rate; pairs with the acquire in `record`.
         let _ = self.generation.fetch_update(Ordering::Release, Ordering::Relaxed, next);
-        self.since_nanos.store(nanos(ClockId::Monotonic), Ordering::Relaxed);
+        self.since_nanos.store(nanos(Clock::Monotonic), Ordering::Relaxed);
         self.advance_epoch();
     }
 

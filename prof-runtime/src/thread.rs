@@ -6,6 +6,7 @@ use core::{
 };
 
 use crate::{
+    clock::{Clock, nanos},
     index::mix,
     memory::{Array, Zeroed},
     sampler::Prng,
@@ -127,9 +128,8 @@ impl ThreadProf {
 
     /// Differs between threads (address and thread id), runs (time), and reused blocks (time).
     fn seed(&self) -> u64 {
-        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
         let thread = rustix::thread::gettid().as_raw_nonzero().get();
-        let parts = [self as *const Self as u64, thread as u64, now.tv_sec as u64, now.tv_nsec as u64];
+        let parts = [self as *const Self as u64, thread as u64, nanos(Clock::Monotonic)];
         parts.iter().fold(0, |hash, part| mix(hash, *part))
     }
 

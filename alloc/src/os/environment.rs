@@ -84,6 +84,12 @@ pub fn privileged() -> bool {
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
+/// The kernel's page size; at least 1.
+pub fn page_size() -> usize {
+    // SAFETY: as above.
+    unsafe { libc::getauxval(libc::AT_PAGESZ) as usize }.max(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

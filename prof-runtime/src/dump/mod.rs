@@ -12,9 +12,9 @@ pub mod names;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use prof_format::snapshot::Facts;
-use rustix::time::ClockId;
 
 use crate::{
+    clock::{Clock, nanos},
     dump::{
         file::{Content, Failure},
         frozen::{Frozen, Tables},
@@ -60,12 +60,6 @@ pub struct Dumps {
     interval_due: AtomicBool,
 }
 
-/// Nanoseconds of a clock.
-pub fn nanos(clock: ClockId) -> u64 {
-    let time = rustix::time::clock_gettime(clock);
-    (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
-}
-
 /// One dump to be written.
 pub struct Job<'a> {
     /// What to dump.
@@ -85,8 +79,8 @@ impl Job<'_> {
         let facts = Facts {
             period: self.period,
             accum: self.kept.accum,
-            time_nanos: nanos(ClockId::Realtime),
-            duration_nanos: nanos(ClockId::Monotonic).wrapping_sub(self.since_nanos),
+            time_nanos: nanos(Clock::Wall),
+            duration_nanos: nanos(Clock::Monotonic).wrapping_sub(self.since_nanos),
             pid: pid(),
             program: image.program(),
         };
