@@ -32,19 +32,6 @@ impl Bits {
         self.0.iter().map(|w| w.count_ones() as usize).sum()
     }
 
-    /// Sets or clears `n` bits from `start` on.
-    pub fn fill(&mut self, start: usize, n: usize, value: bool) {
-        for (i, word) in self.0.iter_mut().enumerate() {
-            let mask = mask(i, start, n);
-            *word = if value { *word | mask } else { *word & !mask };
-        }
-    }
-
-    /// Number of bits set among the `n` from `start` on.
-    pub fn count_in(self, start: usize, n: usize) -> usize {
-        self.0.iter().enumerate().map(|(i, w)| (w & mask(i, start, n)).count_ones() as usize).sum()
-    }
-
     /// First position from `from` on whose bit is `value`; [`BLOCK_PAGES`] when there is none.
     fn next(self, from: usize, value: bool) -> usize {
         let mut word = from / 64;
@@ -90,14 +77,15 @@ impl Bits {
     }
 }
 
-/// Bits of word `i` that lie in the range.
-fn mask(i: usize, start: usize, n: usize) -> u64 {
-    let low = start.clamp(i * 64, i * 64 + 64) - i * 64;
-    let high = (start + n).clamp(i * 64, i * 64 + 64) - i * 64;
-    if low >= high {
-        return 0;
-    }
-    (!0 >> (64 - (high - low))) << low
+/// The words that `n` bits from `start` on touch, each with the mask of those bits.
+pub fn masks(start: usize, n: usize) -> impl Iterator<Item = (usize, u64)> {
+    let end = start + n;
+    let words = if n == 0 { 0..0 } else { start / 64..end.div_ceil(64) };
+    words.map(move |i| {
+        let low = start.saturating_sub(i * 64);
+        let high = (end - i * 64).min(64);
+        (i, (!0 >> (64 - (high - low))) << low)
+    })
 }
 
 #[cfg(test)]
@@ -105,6 +93,12 @@ mod tests {
     extern crate std;
     use super::*;
     use std::vec::Vec;
+
+    fn fill(bits: &mut Bits, start: usize, n: usize, value: bool) {
+        for (i, mask) in masks(start, n) {
+            bits.0[i] = if value { bits.0[i] | mask } else { bits.0[i] & !mask };
+        }
+    }
 
     /// A bitmap and the same as booleans, from a small generator.
     fn sample(seed: u64) -> (Bits, Vec<bool>) {
@@ -116,7 +110,7 @@ mod tests {
             let start = (x >> 33) as usize % BLOCK_PAGES;
             let n = ((x >> 50) as usize % 90).min(BLOCK_PAGES - start);
             let value = x >> 13 & 3 != 0;
-            bits.fill(start, n, value);
+            fill(&mut bits, start, n, value);
             plain[start..start + n].fill(value);
         }
         (bits, plain)
@@ -128,7 +122,7 @@ mod tests {
             let (bits, plain) = sample(seed);
             assert_eq!(bits.count(), plain.iter().filter(|b| **b).count());
             let rebuilt = bits.runs().fold(Bits::EMPTY, |mut all, (start, n)| {
-                all.fill(start, n, true);
+                fill(&mut all, start, n, true);
                 all
             });
             assert_eq!(rebuilt, bits);
@@ -138,7 +132,8 @@ mod tests {
                     .find(|&start| plain[start..start + n].iter().all(|b| *b));
                 assert_eq!(bits.find(n, align), want, "seed {seed} n {n} align {align}");
             }
-            assert_eq!(bits.count_in(5, 200), plain[5..205].iter().filter(|b| **b).count());
+            let here: u32 = masks(5, 200).map(|(i, mask)| (bits.0[i] & mask).count_ones()).sum();
+            assert_eq!(here as usize, plain[5..205].iter().filter(|b| **b).count());
             assert!(bits.longest() == 0 || bits.find(bits.longest(), 1).is_some());
             assert_eq!(bits.complement().count() + bits.count(), BLOCK_PAGES);
         }

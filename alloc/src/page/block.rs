@@ -5,7 +5,7 @@
 
 use core::sync::atomic::*;
 
-use super::bits::{BLOCK_PAGES, Bits};
+use super::bits::{BLOCK_PAGES, Bits, masks};
 use crate::base::Zeroable;
 use crate::relaxed::{Link, Listed, Node, Relaxed};
 use crate::units::PAGE;
@@ -23,11 +23,16 @@ impl BitsCell {
         Bits(core::array::from_fn(|i| self.0[i].get()))
     }
 
-    /// Loads, lets `change` work on it, stores.
-    pub fn edit(&self, change: impl FnOnce(&mut Bits)) {
-        let mut bits = self.get();
-        change(&mut bits);
-        self.0.iter().zip(bits.0).for_each(|(word, bits)| word.set(bits));
+    /// Sets or clears `n` bits from `start` on.
+    pub fn fill(&self, start: usize, n: usize, value: bool) {
+        for (i, mask) in masks(start, n) {
+            self.0[i].change(|word| if value { word | mask } else { word & !mask });
+        }
+    }
+
+    /// Number of bits set among the `n` from `start` on.
+    pub fn count_in(&self, start: usize, n: usize) -> usize {
+        masks(start, n).map(|(i, mask)| (self.0[i].get() & mask).count_ones() as usize).sum()
     }
 }
 

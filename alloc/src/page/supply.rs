@@ -122,7 +122,7 @@ impl Supply {
         if more.parts().map(|(_, _, n)| n).sum::<usize>() < extra {
             return None;
         }
-        if !more.parts().all(|(block, page, n)| block.used.get().count_in(page, n) == 0) {
+        if !more.parts().all(|(block, page, n)| block.used.count_in(page, n) == 0) {
             return None;
         }
         let zeroed = self.occupy(more);
@@ -148,7 +148,7 @@ impl Supply {
             let mut start = 0;
             for (index, block) in blocks.iter().enumerate() {
                 let aligned = blocks[start].base().addr().is_multiple_of(align.saturating_mul(PAGE));
-                let head_fits = || rest == 0 || block.used.get().count_in(0, rest) == 0;
+                let head_fits = || rest == 0 || block.used.count_in(0, rest) == 0;
                 let before = index - start;
                 if aligned && before == whole && head_fits() {
                     return Some(Run { block: &blocks[start], page: 0, npages });
@@ -172,11 +172,11 @@ impl Supply {
     fn occupy(&mut self, run: Run) -> bool {
         let (mut dirty, mut muzzy) = (0, 0);
         for (block, page, n) in run.parts() {
-            dirty += block.dirty.get().count_in(page, n);
-            muzzy += block.muzzy.get().count_in(page, n);
-            block.used.edit(|bits| bits.fill(page, n, true));
-            block.dirty.edit(|bits| bits.fill(page, n, false));
-            block.muzzy.edit(|bits| bits.fill(page, n, false));
+            dirty += block.dirty.count_in(page, n);
+            muzzy += block.muzzy.count_in(page, n);
+            block.used.fill(page, n, true);
+            block.dirty.fill(page, n, false);
+            block.muzzy.fill(page, n, false);
             block.nfree.change(|free| free - n as u16);
             self.relink(block);
         }
@@ -189,9 +189,9 @@ impl Supply {
     /// Marks used pages as free, in state `state`.
     pub fn vacate(&mut self, run: Run, state: Free) {
         for (block, page, n) in run.parts() {
-            block.used.edit(|bits| bits.fill(page, n, false));
-            block.dirty.edit(|bits| bits.fill(page, n, state == Free::Dirty));
-            block.muzzy.edit(|bits| bits.fill(page, n, state == Free::Muzzy));
+            block.used.fill(page, n, false);
+            block.dirty.fill(page, n, state == Free::Dirty);
+            block.muzzy.fill(page, n, state == Free::Muzzy);
             block.nfree.change(|free| free + n as u16);
             self.relink(block);
         }
