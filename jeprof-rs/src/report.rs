@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use prof_format::dump::Dump;
+use prof_format::dump::{Dump, MapRow};
 
 use crate::aggregate;
 use crate::cli::plan::{Granularity, Metric, Output, Plan};
@@ -46,17 +46,26 @@ pub fn make(plan: &Plan) -> Result<Report> {
     let mut warnings: Vec<String> = Vec::new();
     let mut profile = Profile::default();
     let mut empty = Vec::new();
+    let (mut earlier, mut same_process): (Vec<Vec<MapRow>>, Vec<_>) = (Vec::new(), Vec::new());
     for source in &inputs.dumps {
         let dump = read(source, plan, &progress, &mut warnings)?;
         if dump.stacks.is_empty() {
             empty.push(source);
         }
+        same_process.extend(earlier.iter().any(|maps| one_process(maps, &dump.maps)).then_some(source));
+        earlier.push(dump.maps.clone());
         profile.add(&dump, Sign::Plus);
         profile.made_at = profile.made_at.max(source.written_at());
     }
     match empty.as_slice() {
         [source, ..] if empty.len() == inputs.dumps.len() => return Err(Error::at(source, NO_SAMPLES)),
         some => warnings.extend(some.iter().map(|source| format!("{source}: {NO_SAMPLES}"))),
+    }
+    if let [first, ..] = same_process.as_slice() {
+        warnings.push(format!(
+            "{first}: comes from the same process as a dump before it (code lies at the same addresses); what is live in \
+             both is counted twice"
+        ));
     }
     for base in &plan.base {
         let source = Source::File(base.into());
@@ -107,8 +116,25 @@ pub fn make(plan: &Plan) -> Result<Report> {
     Ok(Report { output, note: inputs.note, warnings })
 }
 
-const NO_SAMPLES: &str = "has no samples: was profiling on (prof:true, prof_active:true), and did the program \
-                          allocate much more than the sampling distance (lg_prof_sample)?";
+/// Whether two dumps are of one process: every file that both have mapped lies at the same place, and at least two do,
+/// since a program that is linked to fixed addresses is always at the same place.
+fn one_process(a: &[MapRow], b: &[MapRow]) -> bool {
+    let start_in =
+        |rows: &[MapRow], path: &str| rows.iter().find(|row| row.path == path).map(|row| row.start);
+    let mut shared = 0;
+    for row in a.iter().filter(|row| !row.path.starts_with('[')) {
+        match start_in(b, &row.path) {
+            Some(start) if start_in(a, &row.path) != Some(start) => return false,
+            Some(_) => shared += 1,
+            None => {}
+        }
+    }
+    shared >= 2
+}
+
+const NO_SAMPLES: &str = "has no samples: profiling was off (prof:true, prof_active:true), or little was allocated for \
+the sampling distance (lg_prof_sample), or what was sampled had been freed (prof_accum:true keeps that; a dump while \
+the program runs shows it live)";
 
 fn read(source: &Source, plan: &Plan, progress: &Progress, warnings: &mut Vec<String>) -> Result<Dump> {
     progress.step(format!("reading {source}"));
@@ -224,7 +250,11 @@ fn people(metric: Metric, figure: f64) -> String {
 fn caption(plan: &Plan, profile: &Profile, inputs: &inputs::Inputs, total: f64) -> Caption {
     let given = inputs.program.as_deref().and_then(|path| path.to_str());
     let program = given.or(profile.program_path.as_deref()).map_or("heap", file_name);
-    let what = if plan.metric.is_accumulated() { "allocated" } else { "live" };
+    let what = match (plan.base.is_empty(), plan.metric.is_accumulated()) {
+        (false, _) => "more than before",
+        (true, true) => "allocated",
+        (true, false) => "live",
+    };
     let sampled = match profile.periods.as_slice() {
         [1] => "every allocation recorded".to_string(),
         [0] | [] => "sampling distance unknown".to_string(),

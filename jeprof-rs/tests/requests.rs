@@ -197,6 +197,30 @@ fn wrong_files_are_refused_by_name() {
 }
 
 #[test]
+fn a_damaged_line_of_our_own_dump_is_an_error_and_not_missing_memory() {
+    let scratch = Scratch::new("requests-damaged");
+    let text = std::fs::read_to_string(dump("ours-text.heap")).unwrap();
+    let line = text.lines().position(|line| line.contains("@ 0x")).unwrap();
+    let damaged: String = text
+        .lines()
+        .enumerate()
+        .map(|(at, text)| if at == line { text.replacen(':', "x:", 1) + "\n" } else { format!("{text}\n") })
+        .collect();
+    let path = scratch.write("damaged.heap", damaged.as_bytes());
+    refuse(&[path.to_str().unwrap()], &["damaged.heap", &format!("line {}", line + 1), "sample line"]);
+}
+
+#[test]
+fn two_dumps_of_one_process_are_added_up_with_a_warning() {
+    let good = dump("jemalloc-5.3.0.heap");
+    let run = tool(&["--show_bytes", &good, &good]);
+    assert_eq!(run.status, 0);
+    assert!(run.stderr.contains("comes from the same process"), "{}", run.stderr);
+    let run = tool(&["--show_bytes", &good, &dump("gperftools-2.10.heap")]);
+    assert!(!run.stderr.contains("the same process"), "{}", run.stderr);
+}
+
+#[test]
 fn wrong_options_are_refused_with_the_nearest_one() {
     let good = dump("jemalloc-5.3.0.heap");
     refuse(&["--inuse-spaces", &good], &["--inuse_space"]);

@@ -220,3 +220,36 @@ fn the_leak_summary_follows_the_final_dump_and_tells_estimated_sums() {
         ["<jemalloc>: Leak approximation summary: ~37035 bytes, ~3 objects, >= 3 contexts"]
     );
 }
+
+/// The kernel kills a process that writes past its file-size limit, unless it looks away: a dump must not cost the
+/// program its life.
+#[test]
+fn a_file_size_limit_fails_the_dump_and_spares_the_program() {
+    let directory = Directory::new("limit");
+    let path = directory.file("limited.heap");
+    let profiler = boot(&Settings { lg_sample: 0, ..settings() });
+    let host = Host::new(profiler);
+    let live: Vec<_> = (0..50).map(|_| SITES[0](&host, 64)).collect();
+    // SAFETY: the child only calls the profiler, which takes no lock that another thread of the parent may hold but
+    // those that `fork_prepare` took, and system calls.
+    let child = unsafe {
+        profiler.fork_prepare();
+        libc::fork()
+    };
+    if child == 0 {
+        profiler.fork_child();
+        let limit = libc::rlimit { rlim_cur: 512, rlim_max: 512 };
+        // SAFETY: the limit is a valid value.
+        unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) };
+        let answer = profiler.dump(Some(&host.thread), Some(path.as_bytes()));
+        // SAFETY: ends the child without running the test harness's exit handlers.
+        unsafe { libc::_exit(if answer == Err(DumpError::Write) { 7 } else { 1 }) };
+    }
+    profiler.fork_parent();
+    let mut status = 0;
+    // SAFETY: `status` is a valid place, and `child` a child of this process.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 7, "status {status:#x}");
+    assert_eq!(directory.names(), Vec::<String>::new());
+    live.into_iter().for_each(|object| host.free(object));
+}

@@ -18,7 +18,7 @@ use rustix::{
     io::Errno,
 };
 
-use super::names::Text;
+use super::{names::Text, quiet::Quiet};
 use crate::memory::Rows;
 
 const BUFFER: usize = 64 << 10;
@@ -107,6 +107,7 @@ impl<N: Snapshot> Content<'_, N> {
     /// # Errors
     /// See [`Failure`]. No partial file is left under a temporary name.
     pub fn write(&self, path: &CStr, pid: u32, text: &mut Text) -> Result<(), Failure> {
+        let _quiet = Quiet::start();
         let plain = match rustix::fs::lstat(path) {
             Ok(stat) => FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile,
             Err(_) => true,

@@ -8,6 +8,7 @@ pub mod file;
 pub mod frozen;
 pub mod image;
 pub mod names;
+mod quiet;
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 

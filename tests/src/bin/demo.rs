@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output};
 
 use suite::build::{self, Profile};
-use suite::scratch::Scratch;
 
 const ROWS: usize = 15;
 
@@ -27,18 +26,21 @@ fn demo() -> Result<(), String> {
     let library = build::preload_of(Profile::Release);
     let viewer = build::viewer(Profile::Release);
 
-    let scratch = Scratch::new("demo");
-    let prefix = scratch.file("jeprof");
+    let folder = build::workspace().join("target/demo");
+    // What an earlier demo left; it need not be there.
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let prefix = folder.join("jeprof");
     let conf = format!("prof:true,lg_prof_sample:19,prof_final:true,prof_prefix:{}", prefix.display());
     println!("running the service: MALLOC_CONF={conf} {} --cache 200000 --requests 200000\n", svc.display());
     let mut service = Command::new(&svc);
     service.args(["--cache", "200000", "--requests", "200000"]).env("MALLOC_CONF", &conf);
     print!("{}", text(&finished(&mut service)?));
 
-    let dump = only_dump(&scratch)?;
+    let dump = only_dump(&folder)?;
     println!(
-        "\nwhat the profile says, sampled once in 512 KiB: jeprof-rs --lines --show_bytes --hide_std {}\n",
-        name(&dump)
+        "\nwhat the profile says, sampled once in 512 KiB: jeprof-rs --lines --show-bytes --hide-std {}\n",
+        dump.display()
     );
     let table =
         finished(Command::new(&viewer).args(["--lines", "--show_bytes", "--hide_std"]).arg(&svc).arg(&dump))?;
@@ -60,10 +62,6 @@ fn demo() -> Result<(), String> {
     Ok(())
 }
 
-fn name(path: &Path) -> std::borrow::Cow<'_, str> {
-    path.file_name().unwrap_or_default().to_string_lossy()
-}
-
 fn text(output: &Output) -> std::borrow::Cow<'_, str> {
     String::from_utf8_lossy(&output.stdout)
 }
@@ -77,8 +75,9 @@ fn finished(command: &mut Command) -> Result<Output, String> {
     Err(format!("{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr)))
 }
 
-fn only_dump(scratch: &Scratch) -> Result<PathBuf, String> {
-    let mut dumps = scratch.files(".f.heap");
+fn only_dump(folder: &Path) -> Result<PathBuf, String> {
+    let entries = std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut dumps: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     match (dumps.pop(), dumps.len()) {
         (Some(dump), 0) => Ok(dump),
         (found, more) => {

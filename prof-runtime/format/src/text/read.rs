@@ -66,7 +66,7 @@ impl Sampling {
 
 /// Reads a gperftools heap profile, from us or from another writer.
 ///
-/// Lines of no known kind are left out with a warning, as jeprof does. Lines of the same stack are added up. Without
+/// Lines of no known kind are left out with a warning, as jeprof does, but in a file of ours they are an error. Lines of the same stack are added up. Without
 /// the memory map (older writers) only the end of the file in the middle of a line is an error; a file of ours that
 /// does not close with its `# end` is one wherever it was cut.
 ///
@@ -147,6 +147,10 @@ fn sample(
 ) -> Result<(), ReadError> {
     let mut cursor = Cursor(line.text);
     let (Some(pairs), Some(())) = (cursor.pairs(), cursor.eat(b"@")) else {
+        if ours.announced {
+            // We write no such line, so it is damage, and memory would go missing without a word.
+            return Err(line.broken("sample line", "not `objects: bytes [objects: bytes] @ addresses`"));
+        }
         into.skip(line.number);
         return Ok(());
     };
