@@ -46,6 +46,8 @@ pub struct Score {
     pub bytes: Series,
     /// Samples to be expected in one run.
     pub samples: f64,
+    /// Objects to be expected in one run that are not sampled.
+    pub missed: f64,
 }
 
 /// Scores per function at one rate.
@@ -86,6 +88,7 @@ pub fn measure(profile: Profile, lg_sample: u32, seeds: std::ops::Range<u64>, ar
             let score = scores.entry(function).or_default();
             let (objects, bytes) = truth::variance(&site, period);
             score.samples = expected_samples(&site, period);
+            score.missed = site.objects as f64 - score.samples;
             // A dump holds whole counts. Rounding is at most half a count either way, so it adds a twelfth of the
             // square of what one count stands for; that matters only where sampling itself has hardly any error.
             let per_count = 1.0 / (12.0 * score.samples * score.samples);
@@ -111,7 +114,8 @@ fn expected_samples(site: &Site, period: f64) -> f64 {
 pub struct Verdict {
     /// Sites within two standard errors, of how many, worst score; objects and bytes in turn.
     pub within: [(usize, usize, f64); 2],
-    /// Mean squared score over sites with at least five expected samples, and the bounds that chance leaves it.
+    /// Mean squared score over sites of which at least five objects are expected in the sample and five outside (where
+    /// all are sampled there is no error to spread), and the bounds that chance leaves it.
     pub spread: [(f64, f64, f64); 2],
 }
 
@@ -121,7 +125,8 @@ pub fn judge(scores: &Scores, sigmas: f64) -> Verdict {
         let within = scores.values().filter(|score| pick(score).score().abs() <= 2.0).count();
         let worst = scores.values().map(|score| pick(score).score().abs()).fold(0.0, f64::max);
         // With few samples the errors are far from normal: the fourth moment of a Poisson count n is 3 + 1/n.
-        let solid: Vec<&Score> = scores.values().filter(|score| score.samples >= 5.0).collect();
+        let solid: Vec<&Score> =
+            scores.values().filter(|score| score.samples >= 5.0 && score.missed >= 5.0).collect();
         let runs = solid.iter().map(|score| pick(score).errors.len()).sum::<usize>();
         let sum: f64 = solid.iter().map(|score| pick(score).spread() * pick(score).errors.len() as f64).sum();
         let (low, high) = bounds::mean_square(runs, 0.2, sigmas);
