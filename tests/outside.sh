@@ -15,6 +15,7 @@ packages=(
     gcc
     g++
     python3
+    valgrind
 )
 
 missing=()

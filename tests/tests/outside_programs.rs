@@ -282,6 +282,21 @@ fn redis_with_our_library_in_the_place_of_the_original_shows_our_figures() {
 }
 
 /// The system-wide options are the text of a link in `/etc`, here in an `/etc` of the test's own.
+/// Every program under valgrind once died in its first malloc: the library read the auxiliary vector from the kernel,
+/// which is not the one that valgrind gives the program. `--soname-synonyms` would make valgrind replace our malloc;
+/// without, its plain tool runs ours.
+#[test]
+fn a_program_under_valgrind_runs_on_the_library_and_is_profiled() {
+    let folder = Scratch::new("valgrind");
+    let conf =
+        format!("prof:true,lg_prof_sample:0,prof_final:true,prof_prefix:{}/v", folder.path().display());
+    let run = || Run::new("valgrind").args(["--tool=none", "--quiet", "/bin/ls", "/"]);
+    let without = run().outcome().ok();
+    let with = run().preload(&preload()).conf(conf.as_str()).outcome().ok();
+    assert_eq!(with.stdout, without.stdout);
+    assert!(heap::total(&heap::read(&largest(&folder))).bytes > 1000.0);
+}
+
 #[test]
 fn options_come_from_the_link_in_etc_too() {
     let folder = Scratch::new("etc");
