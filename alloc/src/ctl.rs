@@ -1,6 +1,6 @@
 //! `mallctl`: named values and actions.
 //!
-//! A path is looked up among the rows of three tables: [`leaf`], the options as `opt.*`, the metrics as `stats.*`.
+//! A path is looked up among the rows of three tables: the leaves, the options as `opt.*`, the metrics as `stats.*`.
 //! A MIB has, for each component, the position of the name among its distinct siblings, or the index itself.
 
 use core::ffi::{CStr, c_char, c_void};

@@ -6,7 +6,7 @@
 //! # fn main() {}
 //! ```
 //!
-//! Rooms: `docs/architecture.md` has their order; a room imports only from rooms below it.
+//! Rooms: `docs/architecture.md` has their order; a room imports only from rooms listed before it there.
 #![no_std]
 #![warn(missing_docs)]
 

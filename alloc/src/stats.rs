@@ -78,7 +78,7 @@ pub fn snapshot() -> Totals {
 }
 
 /// Locks for a fork.
-pub fn hold() {
+pub(crate) fn hold() {
     SNAPSHOT.hold();
 }
 
@@ -86,7 +86,7 @@ pub fn hold() {
 ///
 /// # Safety
 /// As [`Mutex::unhold`].
-pub unsafe fn unhold() {
+pub(crate) unsafe fn unhold() {
     // SAFETY: by the caller's promise.
     unsafe { SNAPSHOT.unhold() }
 }
