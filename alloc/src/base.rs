@@ -15,9 +15,6 @@ use crate::units::PAGE;
 /// 2. The type has no `Drop` that matters: values are never dropped.
 pub unsafe trait Zeroable {}
 
-// SAFETY: zero is a pointer-sized number, and null a valid raw pointer.
-unsafe impl Zeroable for *mut u8 {}
-
 /// Address space taken from the kernel at a time; backed only where touched.
 const CHUNK: usize = 256 << 10;
 

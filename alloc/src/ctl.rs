@@ -81,16 +81,6 @@ impl Row {
     }
 }
 
-/// A path that was looked up.
-pub struct Found {
-    /// Its row.
-    pub row: Row,
-    /// Its MIB.
-    pub mib: [usize; DEPTH_MAX],
-    /// Length of the MIB.
-    pub len: usize,
-}
-
 /// Distinct names at depth `depth` among the rows for which `above` holds, in order.
 fn siblings(depth: usize, above: impl Fn(Row) -> bool) -> impl Iterator<Item = &'static str> {
     let mut last = None;

@@ -11,10 +11,10 @@ use crate::tables::option;
 use crate::tables::value::CtlError;
 use crate::thread::block::Block;
 
-/// Starts the profiler if the options ask for it. Answers whether it runs.
-pub fn boot() -> bool {
+/// Starts the profiler if the options ask for it.
+pub fn boot() {
     if !option::PROF.on() {
-        return false;
+        return;
     }
     let format = prof_runtime::Format::ALL[option::PROF_DUMP_FORMAT.get() as usize];
     let settings = Settings {
@@ -27,16 +27,14 @@ pub fn boot() -> bool {
         lg_interval: u8::try_from(option::LG_PROF_INTERVAL.get()).ok(),
         prefix: option::PROF_PREFIX.as_cstr().to_bytes(),
         format,
-        bt_max: 128,
-        thread_active_init: true,
         own_text: entry::text(),
         message: report::write,
+        ..Settings::default()
     };
     if PROFILER.boot(&settings).is_err() {
         report::message(format_args!("No memory for the profiler's tables; profiling is off"));
         option::PROF.resolve(0);
     }
-    PROFILER.enabled()
 }
 
 /// `prof.active` and the like: refused while the profiler is not there.

@@ -118,6 +118,11 @@ pub const fn usable_aligned(size: usize, align: usize) -> Option<usize> {
     }
 }
 
+/// The classes that thread caches cover.
+pub fn cached_classes() -> impl Iterator<Item = SzInd> {
+    (0..NCACHED as u8).map(SzInd)
+}
+
 /// Layout of a slab of one small class.
 #[derive(Clone, Copy, Debug)]
 pub struct Slab {

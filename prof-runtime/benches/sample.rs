@@ -7,7 +7,6 @@ use std::{
     time::Instant,
 };
 
-use prof_format::vocab::Format;
 use prof_runtime::{Profiler, Settings, ThreadProf};
 
 static PROFILER: Profiler = Profiler::new();
@@ -73,21 +72,7 @@ fn cost(depth: usize, leaf: &mut dyn FnMut()) -> f64 {
 }
 
 fn main() {
-    let settings = Settings {
-        lg_sample: 16,
-        active: true,
-        accum: false,
-        final_dump: false,
-        leak: false,
-        gdump: false,
-        lg_interval: None,
-        prefix: b"",
-        format: Format::Text,
-        bt_max: 128,
-        thread_active_init: true,
-        own_text: 0..0,
-        message: |_| (),
-    };
+    let settings = Settings { lg_sample: 16, ..Settings::default() };
     PROFILER.boot(&settings).expect("memory for the first tables");
     let thread = ThreadProf::new();
     println!("{:>5} {:>18} {:>16} {:>8}", "depth", "sample+free ns", "libgcc walk ns", "ratio");

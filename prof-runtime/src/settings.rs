@@ -40,6 +40,28 @@ pub struct Settings<'a> {
     pub message: fn(&[u8]),
 }
 
+impl Default for Settings<'_> {
+    /// As jemalloc's options are when nobody sets them, except that nothing is dumped by itself (no prefix) and that
+    /// nothing is said.
+    fn default() -> Self {
+        Settings {
+            lg_sample: 19,
+            active: true,
+            accum: false,
+            final_dump: false,
+            leak: false,
+            gdump: false,
+            lg_interval: None,
+            prefix: b"",
+            format: Format::Text,
+            bt_max: STACK_FRAMES_MAX as u16,
+            thread_active_init: true,
+            own_text: 0..0,
+            message: |_| (),
+        }
+    }
+}
+
 /// What is kept of the settings; never changes after `boot`.
 pub struct Kept {
     pub accum: bool,

@@ -83,21 +83,7 @@ unsafe impl GlobalAlloc for Profiled {
 static ALLOCATOR: Profiled = Profiled;
 
 fn settings() -> Settings<'static> {
-    Settings {
-        lg_sample: 0,
-        active: true,
-        accum: true,
-        final_dump: false,
-        leak: false,
-        gdump: false,
-        lg_interval: None,
-        prefix: b"",
-        format: Format::Text,
-        bt_max: 128,
-        thread_active_init: true,
-        own_text: 0..0,
-        message: |_| (),
-    }
+    Settings { lg_sample: 0, accum: true, ..Settings::default() }
 }
 
 fn errno() -> &'static mut i32 {

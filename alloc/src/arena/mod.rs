@@ -18,7 +18,7 @@ use crate::os::clock;
 use crate::page::layer::PageLayer;
 use crate::page::supply::Run;
 use crate::relaxed::{List, Relaxed};
-use crate::size_class::{NBINS, NCACHED, SLABS};
+use crate::size_class::{NBINS, NCACHED, SLABS, cached_classes};
 use crate::sync::Mutex;
 use crate::units::{ArenaInd, Ns, SzInd};
 
@@ -87,7 +87,7 @@ impl Arena {
 
     /// All depots with their class.
     pub fn depots(&self) -> impl Iterator<Item = (SzInd, &Depot)> {
-        (0..NCACHED as u8).map(SzInd).zip(&self.depots)
+        cached_classes().zip(&self.depots)
     }
 
     fn spare_extent(&self) -> Option<&'static Extent> {

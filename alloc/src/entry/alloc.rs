@@ -64,11 +64,8 @@ fn cached_slow<const ERRNO: bool>(thread: &'static Block, class: SzInd) -> *mut 
     if exact {
         thread.open(class);
     }
-    let sampled = if bin.event_due() && event::handle(thread, class) {
-        sampled_object(thread, thread.arena(), class)
-    } else {
-        None
-    };
+    let sampled =
+        if bin.event_due() && event::handle(thread, class) { sampled_object(thread, class) } else { None };
     let object = sampled.or_else(|| {
         if thread.caching.get() { bin.pop().or_else(|| refill(thread, class)) } else { bypass(thread, class) }
     });
@@ -85,7 +82,8 @@ fn cached_slow<const ERRNO: bool>(thread: &'static Block, class: SzInd) -> *mut 
 
 /// A sampled object of a cached class; `None` when the profiler declines or memory has run out.
 #[inline(always)]
-fn sampled_object(thread: &Block, arena: &Arena, class: SzInd) -> Option<*mut u8> {
+fn sampled_object(thread: &Block, class: SzInd) -> Option<*mut u8> {
+    let arena = thread.arena();
     let usable = class_size(class.idx());
     let sample = sampling::sample(thread.prof(), usable);
     if sample == 0 {

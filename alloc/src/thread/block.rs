@@ -8,7 +8,7 @@ use crate::base::Zeroable;
 use crate::os::tls;
 use crate::relaxed::{Link, Listed, Node, Relaxed};
 use crate::sampling;
-use crate::size_class::NCACHED;
+use crate::size_class::{NCACHED, cached_classes};
 use crate::tcache::bin::CacheBin;
 use crate::tcache::geometry::{GC_STEP, SLOTS_TOTAL, capacity_min, first_fill, slots};
 use crate::units::SzInd;
@@ -100,7 +100,7 @@ impl Block {
         self.allocated_other.set(0);
         self.deallocated_other.set(0);
         let mut end = self.slots.as_ptr().cast_mut().cast::<*mut u8>();
-        for class in (0..NCACHED as u8).map(SzInd) {
+        for class in cached_classes() {
             end = end.wrapping_add(slots(class));
             let (bin, side) = (self.bin(class), self.side(class));
             bin.start(end);

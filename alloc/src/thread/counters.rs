@@ -5,27 +5,22 @@ use core::sync::atomic::AtomicU64;
 
 use super::block::Block;
 use crate::relaxed::Relaxed;
-use crate::size_class::{NCACHED, class_size};
-use crate::units::SzInd;
+use crate::size_class::{cached_classes, class_size};
 
 /// Bytes that the thread ever allocated.
 pub fn allocated(thread: &Block) -> u64 {
-    let bins = classes().map(|class| thread.bin(class).requests() * class_size(class.idx()) as u64);
+    let bins = cached_classes().map(|class| thread.bin(class).requests() * class_size(class.idx()) as u64);
     thread.allocated_other.get() + bins.sum::<u64>()
 }
 
 /// Bytes that the thread ever freed.
 pub fn deallocated(thread: &Block) -> u64 {
-    let bins = classes().map(|class| {
+    let bins = cached_classes().map(|class| {
         let bin = thread.bin(class);
         let frees = bin.depth() as i64 + bin.requests() as i64 + thread.side(class).moved.get();
         frees as u64 * class_size(class.idx()) as u64
     });
     thread.deallocated_other.get() + bins.sum::<u64>()
-}
-
-fn classes() -> impl Iterator<Item = SzInd> {
-    (0..NCACHED as u8).map(SzInd)
 }
 
 /// Words that hold both counts from now on (`thread.allocatedp`, `thread.deallocatedp`).
@@ -36,7 +31,7 @@ pub fn exact(thread: &'static Block) -> (&'static AtomicU64, &'static AtomicU64)
         thread.allocated.set(allocated(thread));
         thread.deallocated.set(deallocated(thread));
         thread.exact.set(true);
-        for class in classes() {
+        for class in cached_classes() {
             super::event::rearm(thread, class);
             thread.close(class);
         }

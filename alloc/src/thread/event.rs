@@ -8,7 +8,7 @@
 use super::block::Block;
 use crate::relaxed::Relaxed;
 use crate::sampling;
-use crate::size_class::{NCACHED, class_size};
+use crate::size_class::{cached_classes, class_size};
 use crate::tcache::geometry::{GC_STEP, event_distance};
 use crate::thread::gc;
 use crate::units::SzInd;
@@ -39,7 +39,7 @@ pub fn rearm(thread: &Block, class: SzInd) -> u64 {
 /// takes effect with its next allocation. Other threads notice at their next event of each class.
 pub fn refresh(thread: &Block) {
     redraw(thread);
-    for class in (0..NCACHED as u8).map(SzInd) {
+    for class in cached_classes() {
         rearm(thread, class);
     }
 }
@@ -48,7 +48,7 @@ pub fn refresh(thread: &Block) {
 fn redraw(thread: &Block) {
     thread.prof_epoch.set(sampling::epoch());
     thread.wait_on.set(false);
-    for class in (0..NCACHED as u8).map(SzInd) {
+    for class in cached_classes() {
         thread.bin(class).due.set(false);
     }
 }

@@ -12,7 +12,7 @@ use crate::arena::table;
 use crate::os::tls::{self, Phase};
 use crate::relaxed::{List, Relaxed};
 use crate::sampling;
-use crate::size_class::{NBINS, NCACHED};
+use crate::size_class::{NBINS, cached_classes};
 use crate::sync::Mutex;
 use crate::thread::exchange::return_oldest;
 use crate::units::SzInd;
@@ -82,7 +82,7 @@ extern "C" fn end(_: *mut c_void) {
 
 /// Returns every object that the thread caches.
 pub fn flush(thread: &Block) {
-    for class in (0..NCACHED as u8).map(SzInd) {
+    for class in cached_classes() {
         return_oldest(thread, class, usize::MAX);
     }
 }
@@ -100,7 +100,7 @@ pub fn rebind(thread: &Block, arena: &'static crate::arena::Arena) {
 /// Adds the thread's requests to the counters of its arena; called once, when it ends.
 fn tell_requests(thread: &Block) {
     let arena = thread.arena();
-    for class in (0..NCACHED as u8).map(SzInd) {
+    for class in cached_classes() {
         let requests = thread.bin(class).requests();
         let counter = if class.idx() < NBINS {
             &arena.bin(class).nrequests
@@ -115,7 +115,7 @@ fn tell_requests(thread: &Block) {
 pub fn cached(arena: &crate::arena::Arena, mut each: impl FnMut(SzInd, usize)) {
     let live = LIVE.lock();
     for block in live.iter().filter(|block| core::ptr::eq(block.arena(), arena)) {
-        for class in (0..NCACHED as u8).map(SzInd) {
+        for class in cached_classes() {
             each(class, block.bin(class).depth());
         }
     }

@@ -16,21 +16,7 @@ use prof_runtime::{Profiler, SampleRef, Settings, ThreadProf};
 
 /// Settings of the tests, to be changed one by one.
 pub fn settings() -> Settings<'static> {
-    Settings {
-        lg_sample: 12,
-        active: true,
-        accum: true,
-        final_dump: false,
-        leak: false,
-        gdump: false,
-        lg_interval: None,
-        prefix: b"",
-        format: Format::Text,
-        bt_max: 128,
-        thread_active_init: true,
-        own_text: 0..0,
-        message: said,
-    }
+    Settings { lg_sample: 12, accum: true, message: said, ..Settings::default() }
 }
 
 /// Lines that the profiler said to the user.
