@@ -6,7 +6,6 @@ use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-use prof_format::vocab::Format;
 use prof_runtime::{DumpError, Profiler, SampleRef, Settings, ThreadProf};
 
 static PROFILER: Profiler = Profiler::new();

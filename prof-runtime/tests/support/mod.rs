@@ -8,10 +8,7 @@ use std::{
     sync::Mutex,
 };
 
-use prof_format::{
-    dump::{Dump, Figure, StackRow},
-    vocab::Format,
-};
+use prof_format::dump::{Dump, Figure, StackRow};
 use prof_runtime::{Profiler, SampleRef, Settings, ThreadProf};
 
 /// Settings of the tests, to be changed one by one.
