@@ -172,36 +172,3 @@ fn cpp_names_have_no_parameters_and_keep_template_arguments() {
     assert_eq!(run.flat("zoo::Cage<unsigned long>::operator<"), 2000);
     assert_eq!(run.flat("zoo::open"), 4000);
 }
-
-#[test]
-fn rust_names_of_both_manglings_keep_traits_and_generics_and_lose_hashes() {
-    for (mangling, generic, closure) in [
-        ("legacy", "menagerie::generic_site", "menagerie::main::{{closure}}"),
-        ("v0", "menagerie::generic_site::<u32>", "menagerie::main::{closure#0}"),
-    ] {
-        let scratch = Scratch::new(&format!("names-rust-{mangling}"));
-        let (binary, dump) = (scratch.path("menagerie"), text(&scratch.path("m.heap")));
-        run(Command::new(std::env::var_os("RUSTC").unwrap_or("rustc".into()))
-            .args(["--edition=2024", "-O", "-g", "-Zunstable-options", "-C"])
-            .arg(format!("symbol-mangling-version={mangling}"))
-            // The mangling that is not the default of the compiler at hand is an unstable option.
-            .env("RUSTC_BOOTSTRAP", "1")
-            .args([&program("menagerie.rs"), Path::new("-o"), &binary]));
-        run(Command::new(&binary).arg(&dump));
-        let functions = tool(&["--show_bytes", &dump]).quiet();
-        assert_eq!(functions.flat("<menagerie::Cat as menagerie::Voice>::call"), 1000);
-        assert_eq!(functions.flat(generic), 2000);
-        assert_eq!(functions.flat("menagerie::inlined_site"), 4000);
-        assert_eq!(functions.figures("menagerie::den::outer_site"), (0, 4000));
-        assert_eq!(functions.flat(closure), 8000);
-        assert_eq!(functions.figures("menagerie::main"), (0, 15000));
-        let lines = tool(&["--show_bytes", "--lines", &dump]).quiet();
-        for (function, mark) in
-            [("menagerie::inlined_site", "inlined"), ("menagerie::den::outer_site", "outer")]
-        {
-            let line = line_of("menagerie.rs", mark);
-            let row = format!("{function} {}:{line}", program("menagerie.rs").display());
-            assert_eq!(lines.figures(&row).1, 4000);
-        }
-    }
-}

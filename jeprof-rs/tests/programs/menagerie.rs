@@ -1,22 +1,8 @@
-//! Writes a heap profile of itself, whose true stacks can be read here.
+//! Writes a heap profile of itself, whose true stacks can be read here and in `keeper`.
 
-use std::ffi::{c_int, c_void};
 use std::fmt::{Debug, Write};
 
-unsafe extern "C" {
-    fn backtrace(buffer: *mut *mut c_void, size: c_int) -> c_int;
-}
-
-type Stacks = Vec<(usize, Vec<usize>)>;
-
-#[inline(never)]
-fn record(stacks: &mut Stacks, bytes: usize) {
-    let mut found = [std::ptr::null_mut(); 64];
-    // SAFETY: glibc writes at most 64 pointers into the array.
-    let depth = unsafe { backtrace(found.as_mut_ptr(), 64) };
-    stacks.push((bytes, found[1..depth as usize].iter().map(|&address| address as usize).collect()));
-    std::hint::black_box(stacks);
-}
+use keeper::{Stacks, record};
 
 trait Voice {
     fn call(&self, stacks: &mut Stacks);
@@ -54,19 +40,22 @@ mod den {
 
 #[inline(never)]
 fn twice(stacks: &mut Stacks, act: impl Fn(&mut Stacks)) {
-    act(stacks);
+    act(stacks); // line: twice
     std::hint::black_box(());
 }
 
 fn main() {
     let mut stacks = Vec::new();
-    Cat.call(&mut stacks);
-    generic_site::<u32>(&mut stacks);
-    den::outer_site(&mut stacks);
-    twice(&mut stacks, |stacks| {
-        record(stacks, 8000);
+    Cat.call(&mut stacks); // line: main trait
+    generic_site::<u32>(&mut stacks); // line: main generic
+    den::outer_site(&mut stacks); // line: main outer
+    // The call counts for the line on which it starts.
+    twice(&mut stacks, |stacks| { // line: main twice
+        record(stacks, 8000); // line: closure
         std::hint::black_box(());
     });
+    keeper::cage::shared::<u16>(&mut stacks); // line: main shared
+    keeper::kept(&mut stacks); // line: main kept
     let mut text = String::from("heap_v2/1\n  t*: 0: 0 [0: 0]\n");
     for (bytes, frames) in &stacks {
         write!(text, "@ {:#x}", frames[0] - 1).unwrap();

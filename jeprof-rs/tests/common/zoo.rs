@@ -1,0 +1,235 @@
+//! The Rust program whose stacks are known from its source (`menagerie.rs` and its crate `keeper.rs`): how to build
+//! it, and what a report of its dump has to say.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::{Run, Scratch, line_of, program, run, tool};
+
+/// What a build lets a reader know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// Functions with their paths, inlined ones too, and lines.
+    All,
+    /// The same, but debug information gives inlined functions no path.
+    AllShort,
+    /// Functions that exist as code.
+    Symbols,
+    /// Nothing.
+    Nothing,
+}
+
+/// Which mangling the program was compiled with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mangling {
+    /// `_ZN..17h..E`: no arguments of generic functions.
+    Legacy,
+    /// `_R..`.
+    V0,
+}
+
+/// One frame of a true stack.
+struct Frame {
+    legacy: &'static str,
+    v0: &'static str,
+    short: &'static str,
+    inlined: bool,
+    source: &'static str,
+    mark: &'static str,
+}
+
+const fn frame(name: &'static str, source: &'static str, mark: &'static str) -> Frame {
+    Frame { legacy: name, v0: name, short: "", inlined: false, source, mark }
+}
+
+const fn inlined(name: &'static str, short: &'static str, source: &'static str, mark: &'static str) -> Frame {
+    Frame { legacy: name, v0: name, short, inlined: true, source, mark }
+}
+
+const MAIN: &str = "menagerie.rs";
+const KEEPER: &str = "keeper.rs";
+
+/// The stacks below `main`, root first, with the bytes of their site.
+const STACKS: &[(i64, &[Frame])] = &[
+    (
+        1000,
+        &[
+            frame("menagerie::main", MAIN, "main trait"),
+            frame("<menagerie::Cat as menagerie::Voice>::call", MAIN, "trait"),
+        ],
+    ),
+    (
+        2000,
+        &[
+            frame("menagerie::main", MAIN, "main generic"),
+            Frame {
+                legacy: "menagerie::generic_site",
+                ..frame("menagerie::generic_site::<u32>", MAIN, "generic")
+            },
+        ],
+    ),
+    (
+        4000,
+        &[
+            frame("menagerie::main", MAIN, "main outer"),
+            frame("menagerie::den::outer_site", MAIN, "outer"),
+            inlined("menagerie::inlined_site", "inlined_site", MAIN, "inlined"),
+        ],
+    ),
+    (
+        8000,
+        &[
+            frame("menagerie::main", MAIN, "main twice"),
+            Frame {
+                legacy: "menagerie::twice",
+                ..frame("menagerie::twice::<menagerie::main::{closure#0}>", MAIN, "twice")
+            },
+            Frame {
+                legacy: "menagerie::main::{{closure}}",
+                short: "{closure#0}",
+                inlined: true,
+                ..frame("menagerie::main::{closure#0}", MAIN, "closure")
+            },
+        ],
+    ),
+    (
+        16000,
+        &[
+            frame("menagerie::main", MAIN, "main shared"),
+            Frame {
+                legacy: "keeper::cage::shared",
+                ..frame("keeper::cage::shared::<u16>", KEEPER, "shared")
+            },
+            inlined("keeper::bridge", "bridge", KEEPER, "bridge"),
+            inlined("keeper::deep", "deep", KEEPER, "deep"),
+        ],
+    ),
+    (
+        32000,
+        &[frame("menagerie::main", MAIN, "main kept"), frame("keeper::kept", KEEPER, "kept")],
+    ),
+];
+
+/// A built program and the dump that it made.
+pub struct Zoo {
+    pub scratch: Scratch,
+    pub binary: PathBuf,
+    pub dump: PathBuf,
+    pub mangling: Mangling,
+}
+
+impl Zoo {
+    /// Compiles both crates with these compiler flags beside `-O` and runs the program.
+    pub fn build(name: &str, flags: &[&str]) -> Zoo {
+        let zoo = Zoo::compile(name, flags);
+        zoo.record();
+        zoo
+    }
+
+    /// Compiles without running: what is done to the file comes before the dump.
+    #[track_caller]
+    pub fn compile(name: &str, flags: &[&str]) -> Zoo {
+        let scratch = Scratch::new(&format!("zoo-{name}"));
+        let mangling =
+            if flags.iter().any(|flag| flag.ends_with("=legacy")) { Mangling::Legacy } else { Mangling::V0 };
+        let chosen = flags.iter().any(|flag| flag.contains("symbol-mangling-version"));
+        let crates: [(_, &[&str]); 2] = [
+            ("keeper.rs", &["--crate-type=rlib"]),
+            ("menagerie.rs", &["--extern", "keeper=libkeeper.rlib"]),
+        ];
+        for (source, own_flags) in crates {
+            let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or("rustc".into()));
+            rustc
+                .current_dir(scratch.path(""))
+                // The mangling that is not the default of the compiler at hand is an unstable option.
+                .env("RUSTC_BOOTSTRAP", "1")
+                .args(["--edition=2024", "-O", "-Zunstable-options", "-C", "codegen-units=1"])
+                .args(own_flags)
+                .args(if chosen { [].as_slice() } else { &["-C", "symbol-mangling-version=v0"] })
+                .args(flags)
+                .arg(program(source));
+            run(&mut rustc);
+        }
+        let (binary, dump) = (scratch.path("menagerie"), scratch.path("menagerie.heap"));
+        Zoo { scratch, binary, dump, mangling }
+    }
+
+    /// Runs the program, which writes the dump.
+    #[track_caller]
+    pub fn record(&self) {
+        run(Command::new(&self.binary).arg(&self.dump));
+    }
+
+    /// The dump's path as an argument.
+    pub fn dump(&self) -> &str {
+        self.dump.to_str().unwrap()
+    }
+
+    /// Checks stacks and lines of the report against the source, with these arguments before the dump.
+    #[track_caller]
+    pub fn check(&self, known: Known, args: &[&str]) {
+        let ask = |more: &[&str]| tool(&[more, args, &[self.dump()]].concat());
+        let collapsed = ask(&["--collapsed"]);
+        assert_eq!(collapsed.status, 0, "{}", collapsed.stderr);
+        if known == Known::Nothing {
+            assert!(!collapsed.stdout.contains("_site"), "{}", collapsed.stdout);
+            return;
+        }
+        assert_eq!(collapsed.stderr, "", "{}", collapsed.stdout);
+        let below_main: Vec<String> = collapsed
+            .stdout
+            .lines()
+            .map(|line| {
+                let main = line.rfind(";menagerie::main;").unwrap_or_else(|| panic!("no main in {line}"));
+                line[main + 1..].to_string()
+            })
+            .collect();
+        let mut expected: Vec<String> = STACKS
+            .iter()
+            .map(|(bytes, stack)| {
+                let names: Vec<String> = visible(stack, known).map(|frame| self.name(frame, known)).collect();
+                format!("{} {bytes}", names.join(";"))
+            })
+            .collect();
+        expected.sort();
+        let mut actual = below_main;
+        actual.sort();
+        assert_eq!(actual, expected, "{}", collapsed.stdout);
+        if known != Known::Symbols {
+            self.check_lines(known, &ask(&["--lines", "--show_bytes"]));
+        }
+    }
+
+    #[track_caller]
+    fn check_lines(&self, known: Known, report: &Run) {
+        let mut expected: BTreeMap<String, (i64, i64)> = BTreeMap::new();
+        for (bytes, stack) in STACKS {
+            for (depth, frame) in stack.iter().enumerate() {
+                let line = line_of(frame.source, frame.mark);
+                let row = format!("{} {}:{line}", self.name(frame, known), program(frame.source).display());
+                let figures = expected.entry(row).or_default();
+                figures.0 += if depth + 1 == stack.len() { *bytes } else { 0 };
+                figures.1 += bytes;
+            }
+        }
+        for (row, figures) in expected {
+            assert_eq!(report.figures(&row), figures, "{row}");
+        }
+    }
+
+    fn name(&self, frame: &Frame, known: Known) -> String {
+        let whole = if self.mangling == Mangling::Legacy { frame.legacy } else { frame.v0 };
+        if known == Known::AllShort && frame.inlined { frame.short.into() } else { whole.into() }
+    }
+}
+
+fn visible(stack: &[Frame], known: Known) -> impl Iterator<Item = &Frame> {
+    stack.iter().filter(move |frame| known != Known::Symbols || !frame.inlined)
+}
+
+/// Runs a tool of binutils in a folder.
+#[track_caller]
+pub fn in_folder(folder: &Path, command: &str, args: &[&str]) {
+    run(Command::new(command).current_dir(folder).args(args));
+}
