@@ -2,8 +2,10 @@
 //!
 //! Knows nothing about what is inside a profile; `formats` reads that.
 
+pub mod http;
 pub mod inputs;
 pub mod unpack;
+pub mod url;
 
 use std::borrow::Cow;
 use std::fs::File;
