@@ -113,8 +113,7 @@ pub fn by_function(dump: &Dump, program: &Path, symbols: &Symbols) -> BTreeMap<S
         .collect();
     let mut sums: BTreeMap<String, Figure> = BTreeMap::new();
     for row in &dump.stacks {
-        let mut seen: Vec<&str> =
-            dump.frames[row.frames.clone()].iter().filter_map(|frame| names[*frame as usize]).collect();
+        let mut seen: Vec<&str> = dump.stack(row).iter().filter_map(|frame| names[*frame as usize]).collect();
         seen.sort_unstable();
         seen.dedup();
         for name in seen {

@@ -96,7 +96,7 @@ fn read_by_us(dump: &Dump, program: &Program) -> Figures {
         (*live, *accum) = (live.plus(row.live), accum.plus(row.accum));
     };
     for row in &dump.stacks {
-        let leaf = dump.frame_table[dump.frames[row.frames.start] as usize].address - BASE;
+        let leaf = dump.frame_table[dump.stack(row)[0] as usize].address - BASE;
         let function =
             program.functions.iter().find(|(_, start, size)| (*start..start + size).contains(&leaf));
         add(TOTAL, row);

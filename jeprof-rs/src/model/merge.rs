@@ -57,7 +57,7 @@ impl Profile {
             .map(|frame| self.frame(place(frame.address), frame.address, &frame.names))
             .collect();
         for row in &dump.stacks {
-            let frames = dump.frames.get(row.frames.clone()).unwrap_or_default();
+            let frames = dump.stack(row);
             let frames = frames.iter().filter_map(|&frame| frame_ids.get(frame as usize).copied()).collect();
             self.stack(frames, row.live, row.accum, sign);
         }
@@ -165,26 +165,16 @@ mod tests {
     fn dump(maps: Vec<MapRow>, addresses: &[u64], bytes: f64) -> Dump {
         let frame = |&address: &u64| prof_format::dump::Frame { address, names: Vec::new() };
         Dump {
-            format: Format::HeapV2,
             period: 512,
-            has_accum: false,
-            has_live: true,
             frame_table: addresses.iter().map(frame).collect(),
             frames: (0..addresses.len() as u32).collect(),
             stacks: vec![StackRow {
-                frames: 0..addresses.len(),
+                frames: 0..addresses.len() as u32,
                 live: Figure { objs: 1.0, bytes },
-                accum: Figure::default(),
-                thread: None,
+                ..StackRow::default()
             }],
-            thread_stacks: Vec::new(),
-            threads: Vec::new(),
             maps,
-            program: None,
-            time_nanos: 0,
-            duration_nanos: 0,
-            drop_frames: String::new(),
-            warnings: Vec::new(),
+            ..Dump::new(Format::HeapV2)
         }
     }
 

@@ -1,23 +1,42 @@
 //! Puts a [`Dump`] together: distinct frames, distinct stacks, figures added up.
 
-use alloc::{boxed::Box, collections::BTreeMap, format, string::String, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
+use core::hash::BuildHasher;
 use core::ops::Range;
 
-use crate::dump::{Dump, Figure, Frame, StackRow};
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+
+use crate::dump::{Dump, Frame, StackRow};
 use crate::vocab::Format;
 
 /// Warnings kept of one dump; a file of the wrong kind would give one per line.
 const WARNINGS_MAX: usize = 20;
 
+/// A dump has more frames or rows than a number of 32 bits can tell apart.
+pub(crate) struct TooMany;
+
+impl TooMany {
+    /// For the error that names the place.
+    pub(crate) const WHAT: &'static str = "more frames than 4,294,967,295";
+}
+
 /// A dump in the making.
+///
+/// Frames, stacks and rows are found again by hashing, in tables that hold indices only: what they are is in the dump
+/// already. The order of everything in the dump is that of the file, whatever the hash.
 pub(crate) struct Builder {
     pub(crate) dump: Dump,
-    frames: BTreeMap<u64, u32>,
-    stacks: BTreeMap<Box<[u32]>, Range<usize>>,
-    /// Row of `dump.stacks` (`true`) or `dump.thread_stacks` by start of the stack's range, length and thread.
-    rows: BTreeMap<(bool, usize, usize, Option<u64>), usize>,
+    hash: DefaultHashBuilder,
+    /// Index in `dump.frame_table` by address.
+    frames: HashMap<u64, u32>,
+    /// Ranges of `dump.frames` that are distinct stacks.
+    stacks: HashTable<(u32, u32)>,
+    /// Indices in `dump.stacks`, by stack, thread and labels.
+    rows: HashTable<u32>,
+    /// Indices in `dump.thread_stacks`, likewise.
+    shares: HashTable<u32>,
     /// Place of a uid in `dump.threads`.
-    threads: BTreeMap<u64, usize>,
+    threads: HashMap<u64, usize>,
     /// How many lines, and the first of them.
     skipped: (usize, usize),
 }
@@ -25,27 +44,13 @@ pub(crate) struct Builder {
 impl Builder {
     pub(crate) fn new(format: Format) -> Builder {
         Builder {
-            dump: Dump {
-                format,
-                period: 0,
-                has_accum: false,
-                has_live: true,
-                frame_table: Vec::new(),
-                frames: Vec::new(),
-                stacks: Vec::new(),
-                thread_stacks: Vec::new(),
-                threads: Vec::new(),
-                maps: Vec::new(),
-                program: None,
-                time_nanos: 0,
-                duration_nanos: 0,
-                drop_frames: String::new(),
-                warnings: Vec::new(),
-            },
-            frames: BTreeMap::new(),
-            stacks: BTreeMap::new(),
-            rows: BTreeMap::new(),
-            threads: BTreeMap::new(),
+            dump: Dump::new(format),
+            hash: DefaultHashBuilder::default(),
+            frames: HashMap::new(),
+            stacks: HashTable::new(),
+            rows: HashTable::new(),
+            shares: HashTable::new(),
+            threads: HashMap::new(),
             skipped: (0, 0),
         }
     }
@@ -59,28 +64,47 @@ impl Builder {
         })
     }
 
-    /// Range of a stack in `dump.frames`.
-    pub(crate) fn stack(&mut self, frames: &[u32]) -> Range<usize> {
-        if let Some(range) = self.stacks.get(frames) {
-            return range.clone();
-        }
-        let start = self.dump.frames.len();
-        self.dump.frames.extend_from_slice(frames);
-        let range = start..self.dump.frames.len();
-        self.stacks.insert(frames.into(), range.clone());
-        range
+    /// Where the stack starts whose frames the caller now pushes to `dump.frames`.
+    pub(crate) fn open_stack(&self) -> usize {
+        self.dump.frames.len()
     }
 
-    /// Adds to the row of this stack and thread label.
-    pub(crate) fn add(&mut self, frames: Range<usize>, thread: Option<u64>, live: Figure, accum: Figure) {
-        let key = (true, frames.start, frames.len(), thread);
-        add(&mut self.rows, &mut self.dump.stacks, key, frames, live, accum);
+    /// The range of the stack whose frames were pushed since `start`. If it is known, those frames are taken back.
+    ///
+    /// # Errors
+    /// [`TooMany`] when its place is not a number of 32 bits.
+    pub(crate) fn close_stack(&mut self, start: usize) -> Result<Range<u32>, TooMany> {
+        let all = &mut self.dump.frames;
+        let hash = &self.hash;
+        let place = |index: usize| u32::try_from(index).map_err(|_| TooMany);
+        let (range, end) = ((place(start)?, place(all.len())?), all.len());
+        let frames = |&(start, end): &(u32, u32)| &all[start as usize..end as usize];
+        let found = self.stacks.entry(
+            hash.hash_one(&all[start..end]),
+            |known| frames(known) == &all[start..end],
+            |known| hash.hash_one(frames(known)),
+        );
+        match found {
+            hashbrown::hash_table::Entry::Occupied(known) => {
+                let (first, past) = *known.get();
+                all.truncate(start);
+                Ok(first..past)
+            }
+            hashbrown::hash_table::Entry::Vacant(free) => {
+                free.insert(range);
+                Ok(range.0..range.1)
+            }
+        }
+    }
+
+    /// Adds to the row of this stack, thread and labels.
+    pub(crate) fn add(&mut self, row: StackRow) {
+        add(&self.hash, &mut self.rows, &mut self.dump.stacks, row);
     }
 
     /// Adds to the row of a thread that repeats its share of what [`Builder::add`] was given.
-    pub(crate) fn add_share(&mut self, frames: Range<usize>, thread: u64, live: Figure, accum: Figure) {
-        let key = (false, frames.start, frames.len(), Some(thread));
-        add(&mut self.rows, &mut self.dump.thread_stacks, key, frames, live, accum);
+    pub(crate) fn add_share(&mut self, row: StackRow) {
+        add(&self.hash, &mut self.shares, &mut self.dump.thread_stacks, row);
     }
 
     /// Notes a thread; the first name that is not empty stays.
@@ -121,18 +145,24 @@ impl Builder {
     }
 }
 
-fn add(
-    rows: &mut BTreeMap<(bool, usize, usize, Option<u64>), usize>,
-    list: &mut Vec<StackRow>,
-    key: (bool, usize, usize, Option<u64>),
-    frames: Range<usize>,
-    live: Figure,
-    accum: Figure,
-) {
-    let index = *rows.entry(key).or_insert_with(|| {
-        list.push(StackRow { frames, thread: key.3, ..StackRow::default() });
-        list.len() - 1
-    });
-    list[index].live = list[index].live.plus(live);
-    list[index].accum = list[index].accum.plus(accum);
+fn add(hash: &DefaultHashBuilder, rows: &mut HashTable<u32>, list: &mut Vec<StackRow>, row: StackRow) {
+    let key = |row: &StackRow| (row.frames.start, row.frames.end, row.thread);
+    let hashed = |row: &StackRow| hash.hash_one(key(row));
+    let found = rows.entry(
+        hashed(&row),
+        |index| key(&list[*index as usize]) == key(&row),
+        |index| hashed(&list[*index as usize]),
+    );
+    match found {
+        hashbrown::hash_table::Entry::Occupied(known) => {
+            let known = &mut list[*known.get() as usize];
+            known.live = known.live.plus(row.live);
+            known.accum = known.accum.plus(row.accum);
+        }
+        hashbrown::hash_table::Entry::Vacant(free) => {
+            // Each row took a line or a message of the file, and one of 32 bits' worth would fill the memory first.
+            free.insert(list.len() as u32);
+            list.push(row);
+        }
+    }
 }

@@ -15,8 +15,8 @@ impl Figure {
 /// One stack of a dump.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StackRow {
-    /// Range in [`Dump::frames`], leaf first.
-    pub frames: core::ops::Range<usize>,
+    /// Range in [`Dump::frames`], leaf first; [`Dump::stack`] gives the frames.
+    pub frames: core::ops::Range<u32>,
     /// Live objects and bytes.
     pub live: Figure,
     /// Accumulated objects and bytes; zero when the dump has none.
@@ -98,6 +98,34 @@ pub struct Dump {
     pub drop_frames: String,
     /// What was odd but survivable, one sentence each.
     pub warnings: Vec<String>,
+}
+
+impl Dump {
+    /// A dump of nothing, with live figures and no accumulated ones.
+    pub fn new(format: Format) -> Dump {
+        Dump {
+            format,
+            period: 0,
+            has_accum: false,
+            has_live: true,
+            frame_table: Vec::new(),
+            frames: Vec::new(),
+            stacks: Vec::new(),
+            thread_stacks: Vec::new(),
+            threads: Vec::new(),
+            maps: Vec::new(),
+            program: None,
+            time_nanos: 0,
+            duration_nanos: 0,
+            drop_frames: String::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// The frames of a row, indices into [`Dump::frame_table`], leaf first.
+    pub fn stack(&self, row: &StackRow) -> &[u32] {
+        self.frames.get(row.frames.start as usize..row.frames.end as usize).unwrap_or_default()
+    }
 }
 
 /// Why a dump could not be read: not this format, or this format and broken.

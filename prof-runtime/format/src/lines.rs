@@ -1,9 +1,10 @@
 //! Line by line through a text dump, with places for error messages.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{format, string::String};
+use core::ops::Range;
 
-use crate::builder::Builder;
-use crate::digits::{decimal, hex, string};
+use crate::builder::{Builder, TooMany};
+use crate::digits::{leading_decimal, leading_hex, string};
 use crate::dump::ReadError;
 use crate::maps;
 
@@ -51,7 +52,7 @@ impl<'a> Iterator for Lines<'a> {
         if rest.is_empty() {
             return None;
         }
-        let end = rest.iter().position(|byte| *byte == b'\n');
+        let end = memchr::memchr(b'\n', rest);
         let text = rest[..end.unwrap_or(rest.len())].trim_ascii();
         self.number += 1;
         let line = Line { text, offset: self.offset, number: self.number, ended: end.is_some() };
@@ -79,10 +80,9 @@ impl<'a> Cursor<'a> {
     /// Takes a decimal number after any blanks; `None` without digits or past 64 bits.
     pub(crate) fn number(&mut self) -> Option<u64> {
         self.skip_blanks();
-        let digits = self.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let (number, rest) = self.0.split_at(digits);
+        let (number, rest) = leading_decimal(self.0)?;
         self.0 = rest;
-        decimal(number)
+        Some(number)
     }
 
     /// Takes `n: s [N: S]`.
@@ -111,26 +111,36 @@ pub(crate) struct Pairs {
     pub(crate) accum: (u64, u64),
 }
 
+/// Look-up addresses past this one are left out of stacks, as jeprof does: code of the kernel, or no code at all.
+const ADDRESS_MAX: u64 = i64::MAX as u64;
+
 /// The addresses of a stack line, leaf first, into frames: 1 is taken from every address but the leaf, which names a
 /// call, so that each lies inside the calling instruction (a writer that leaves allocator frames out has lowered the
 /// leaf already). The single address 0 stands for a stack without frames.
-pub(crate) fn stack(line: &Line<'_>, addresses: &[u8], into: &mut Builder) -> Result<Vec<u32>, ReadError> {
-    let mut cursor = Cursor(addresses);
-    let mut frames = Vec::new();
-    if addresses.trim_ascii() == b"0x0" {
-        return Ok(frames);
+pub(crate) fn stack(line: &Line<'_>, addresses: &[u8], into: &mut Builder) -> Result<Range<u32>, ReadError> {
+    let start = into.open_stack();
+    let mut rest = addresses.trim_ascii();
+    if rest == b"0x0" {
+        rest = b"";
     }
-    loop {
-        let word = cursor.word();
-        if word.is_empty() {
-            return Ok(frames);
+    let mut below = 0;
+    while !rest.is_empty() {
+        let digits = rest.strip_prefix(b"0x").unwrap_or(rest);
+        let found =
+            leading_hex(digits).filter(|(_, after)| after.first().is_none_or(u8::is_ascii_whitespace));
+        let Some((address, after)) = found else {
+            let word = Cursor(rest).word();
+            return Err(line.broken("address", format!("`{}` is not a hex address", string(word))));
+        };
+        let lookup = address.wrapping_sub(below);
+        below = 1;
+        if lookup <= ADDRESS_MAX {
+            let frame = into.frame(lookup);
+            into.dump.frames.push(frame);
         }
-        let digits = word.strip_prefix(b"0x").unwrap_or(word);
-        let address = hex(digits)
-            .ok_or_else(|| line.broken("address", format!("`{}` is not a hex address", string(word))))?;
-        let lookup = if frames.is_empty() { address } else { address.saturating_sub(1) };
-        frames.push(into.frame(lookup));
+        rest = after.trim_ascii_start();
     }
+    into.close_stack(start).map_err(|TooMany| line.broken("stack", TooMany::WHAT))
 }
 
 /// Whether this line starts the copy of the process map.

@@ -5,7 +5,7 @@ use core::ops::Range;
 
 use crate::builder::Builder;
 use crate::digits::{decimal, string};
-use crate::dump::{Dump, Figure, ReadError};
+use crate::dump::{Dump, Figure, ReadError, StackRow};
 use crate::lines::{self, Cursor, Line, Lines, Pairs};
 use crate::unbias::scale;
 use crate::vocab::Format;
@@ -39,7 +39,6 @@ pub fn read(bytes: &[u8]) -> Result<Dump, ReadError> {
         if let Some(addresses) = line.text.strip_prefix(b"@") {
             close(stack.take())?;
             let frames = lines::stack(&line, addresses, &mut into)?;
-            let frames = into.stack(&frames);
             stack = Some(Open { frames, line, counted: false });
         } else if let Some((uid, pairs, rest)) = counts(line.text) {
             let (live, accum) = (figure(pairs.live, &into), figure(pairs.accum, &into));
@@ -47,9 +46,9 @@ pub fn read(bytes: &[u8]) -> Result<Dump, ReadError> {
             match (&mut stack, uid) {
                 (Some(open), None) => {
                     open.counted = true;
-                    into.add(open.frames.clone(), None, live, accum);
+                    into.add(open.row(None, live, accum));
                 }
-                (Some(open), Some(uid)) => into.add_share(open.frames.clone(), uid, live, accum),
+                (Some(open), Some(uid)) => into.add_share(open.row(Some(uid), live, accum)),
                 (None, None) => {}
                 (None, Some(uid)) => into.thread(uid, &string(rest)),
             }
@@ -76,9 +75,15 @@ pub fn read(bytes: &[u8]) -> Result<Dump, ReadError> {
 
 /// The stack that count lines belong to.
 struct Open<'a> {
-    frames: Range<usize>,
+    frames: Range<u32>,
     line: Line<'a>,
     counted: bool,
+}
+
+impl Open<'_> {
+    fn row(&self, thread: Option<u64>, live: Figure, accum: Figure) -> StackRow {
+        StackRow { frames: self.frames.clone(), live, accum, thread }
+    }
 }
 
 /// A stack ends at the next one, at the memory map or at the end of the file, and by then has to have its figures.

@@ -5,8 +5,8 @@ use alloc::{collections::BTreeMap, format, string::String, vec, vec::Vec};
 use super::fields::{function, label, line, location, mapping, profile, sample, value_type};
 use super::tables::{Fault, Part, Tables, nested_numbers};
 use super::wire_read::{Value, numbers};
-use crate::builder::Builder;
-use crate::dump::{Dump, Figure, Frame, MapRow, NamedFrame, ReadError};
+use crate::builder::{Builder, TooMany};
+use crate::dump::{Dump, Figure, Frame, MapRow, NamedFrame, ReadError, StackRow};
 use crate::vocab::{BuildId, Format};
 
 /// Bytes of function and file names that all frames together may hold, beyond 16 for each byte of the file. Names
@@ -225,7 +225,8 @@ impl<'t, 'a> Reader<'t, 'a> {
 
     fn sample(&mut self, part: Part<'a>) -> Result<(), ReadError> {
         const FIELD: &str = "sample";
-        let mut frames = vec![];
+        let start = self.into.open_stack();
+        let frames = &mut self.into.dump.frames;
         let mut values: Vec<i64> = vec![];
         let mut labels: Vec<&'a [u8]> = vec![];
         part.walk(FIELD, |number, value| match (number, value) {
@@ -253,8 +254,9 @@ impl<'t, 'a> Reader<'t, 'a> {
         let live = Figure { objs: value(columns.live_objs), bytes: value(columns.live_bytes) };
         let accum = Figure { objs: value(columns.accum_objs), bytes: value(columns.accum_bytes) };
         let thread = self.thread(&labels).map_err(|fault| part.broken("label", fault))?;
-        let frames = self.into.stack(&frames);
-        self.into.add(frames, thread, live, accum);
+        let frames = self.into.close_stack(start);
+        let frames = frames.map_err(|TooMany| part.broken(FIELD, Fault::Content(TooMany::WHAT.into())))?;
+        self.into.add(StackRow { frames, live, accum, thread });
         Ok(())
     }
 

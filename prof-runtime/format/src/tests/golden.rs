@@ -70,7 +70,7 @@ fn jemallocs_own_dump_gives_what_jeprof_makes_of_it() {
     assert_eq!(total(&dump.thread_stacks, worker).bytes as u64, 5_769_408);
     assert_eq!(dump.threads, [(0, "".into()), (1, "worker-a".into())]);
     assert_eq!(dump.program.as_deref(), Some("/opt/demo/app"));
-    let frames = &dump.frames[dump.stacks[0].frames.clone()];
+    let frames = dump.stack(&dump.stacks[0]);
     let addresses: Vec<u64> = frames.iter().map(|frame| dump.frame_table[*frame as usize].address).collect();
     assert_eq!(
         addresses[..2],

@@ -44,7 +44,7 @@ fn by_stack(dump: &Dump, rows: &[StackRow], thread: Option<u64>) -> BTreeMap<Vec
     let mut sums = BTreeMap::new();
     for row in rows.iter().filter(|row| thread.is_none() || row.thread == thread) {
         let address = |frame: &u32| dump.frame_table[*frame as usize].address;
-        let stack: Vec<u64> = dump.frames[row.frames.clone()].iter().map(address).collect();
+        let stack: Vec<u64> = dump.stack(row).iter().map(address).collect();
         let sum: &mut Figure = sums.entry(stack).or_default();
         *sum = sum.plus(row.live);
     }

@@ -5,7 +5,7 @@ use alloc::format;
 use super::MARK;
 use crate::builder::Builder;
 use crate::digits::{decimal, hex, string};
-use crate::dump::{Dump, Figure, ReadError};
+use crate::dump::{Dump, Figure, ReadError, StackRow};
 use crate::lines::{self, Cursor, Line, Lines, Pairs};
 use crate::unbias::scale;
 use crate::vocab::{BuildId, Format};
@@ -155,9 +155,8 @@ fn sample(
         return Ok(());
     };
     let frames = lines::stack(line, cursor.0, into)?;
-    let frames = into.stack(&frames);
     let accum = if into.dump.has_accum { sampling.figure(pairs.accum) } else { Figure::default() };
-    into.add(frames.clone(), None, sampling.figure(pairs.live), accum);
+    into.add(StackRow { frames: frames.clone(), live: sampling.figure(pairs.live), accum, thread: None });
     ours.stack = Some(frames);
     Ok(())
 }
@@ -167,7 +166,7 @@ fn sample(
 struct Extras {
     announced: bool,
     /// The stack to which `# t` lines belong.
-    stack: Option<core::ops::Range<usize>>,
+    stack: Option<core::ops::Range<u32>>,
     build_ids: alloc::vec::Vec<(u64, BuildId)>,
 }
 
@@ -205,7 +204,7 @@ impl Extras {
                 let uid = decimal(name.strip_prefix(b"t")?)?;
                 let (live, accum) = estimates(&mut rest)?;
                 let frames = self.stack.clone()?;
-                into.add_share(frames, uid, live, accum);
+                into.add_share(StackRow { frames, live, accum, thread: Some(uid) });
             }
         }
         Some(())
