@@ -76,11 +76,7 @@ fn every_linker_at_hand() {
 fn split_debug_information_packed_and_not() {
     for version in ["4", "5"] {
         for kind in ["packed", "unpacked"] {
-            let flags = [
-                "-g",
-                &format!("-Csplit-debuginfo={kind}"),
-                &format!("-Cdwarf-version={version}"),
-            ];
+            let flags = ["-g", &format!("-Csplit-debuginfo={kind}"), &format!("-Cdwarf-version={version}")];
             Zoo::build(&format!("{kind}{version}"), &flags).check(Known::All, &[]);
         }
     }

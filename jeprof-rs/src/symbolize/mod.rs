@@ -5,9 +5,13 @@
 
 mod binary;
 mod debug_file;
+mod frame_ranges;
 mod locate;
+mod mini_debug;
 mod names;
+mod plt;
 mod resolve;
+mod symbol_table;
 pub mod symbols;
 
 use std::collections::BTreeMap;

@@ -5,35 +5,13 @@
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
-use std::fs::File;
 use std::path::Path;
 
 use addr2line::{Loader, gimli};
-use object::{Object, ObjectSymbol, ReadCache, SymbolKind};
 
 use super::names;
+use super::symbol_table::SymbolFiles;
 use super::symbols::{Line, NameId, Symbols};
-
-/// How far a look-up walks back over symbols that end before the address (aliases, nested local labels).
-const SYMBOL_WALK_MAX: usize = 16;
-
-/// A function in a symbol table. The order is that of the table: by address, the most telling name last.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Symbol<'a> {
-    address: u64,
-    size: u64,
-    rank: Rank<'a>,
-}
-
-/// Which of several names for one place is shown: global before weak before local, then the one with fewer leading
-/// underscores (`calloc`, not `__libc_calloc`), then the shorter.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Rank<'a> {
-    binding: u8,
-    plain: std::cmp::Reverse<usize>,
-    short: std::cmp::Reverse<usize>,
-    name: &'a str,
-}
 
 /// Names these addresses (of the binary's own address space). An entry without lines is an address that nothing is
 /// known about; a line without function is one whose place is known and whose function is not.
@@ -49,12 +27,7 @@ pub fn resolve(binary: &Path, debug: Option<&Path>, addresses: &[u64]) -> Result
         Some(Ok(loader)) => loader,
         _ => Loader::new(binary).map_err(|error| error.to_string())?,
     };
-    let files: Vec<ReadCache<File>> = [Some(binary), debug]
-        .into_iter()
-        .flatten()
-        .filter_map(|path| File::open(path).ok())
-        .map(ReadCache::new)
-        .collect();
+    let files = SymbolFiles::open(binary, debug);
     let table = OnceCell::new();
     let mut symbols = Symbols::default();
     let mut functions: HashMap<String, NameId> = HashMap::new();
@@ -86,8 +59,8 @@ pub fn resolve(binary: &Path, debug: Option<&Path>, addresses: &[u64]) -> Result
         // The outermost function is the one that a symbol can stand for. Debug information with line tables alone
         // names it without its path.
         if !outermost_is_whole {
-            let table = table.get_or_init(|| symbol_table(&files));
-            if let Some(name) = spanning(table, address) {
+            let table = table.get_or_init(|| files.table());
+            if let Some(name) = table.spanning(address) {
                 let function = readable_id(name, &mut functions, &mut symbols);
                 let known = lines.last().map_or("", |outermost| symbols.names.text(outermost.function));
                 let fits = is_path_of(symbols.names.text(function), known);
@@ -128,75 +101,9 @@ fn readable_id(raw: &str, known: &mut HashMap<String, NameId>, symbols: &mut Sym
     id
 }
 
-/// All functions with a size of all files, sorted.
-fn symbol_table(files: &[ReadCache<File>]) -> Vec<Symbol<'_>> {
-    let mut table = Vec::new();
-    for object in files.iter().filter_map(|file| object::File::parse(file).ok()) {
-        for symbol in object.symbols().chain(object.dynamic_symbols()) {
-            let is_function =
-                symbol.is_definition() && matches!(symbol.kind(), SymbolKind::Text | SymbolKind::Unknown);
-            let (true, 1.., Ok(name)) = (is_function, symbol.size(), symbol.name()) else { continue };
-            if name.is_empty() {
-                continue;
-            }
-            let underscores = name.bytes().take_while(|&byte| byte == b'_').count();
-            table.push(Symbol {
-                address: symbol.address(),
-                size: symbol.size(),
-                rank: Rank {
-                    binding: if symbol.is_local() {
-                        0
-                    } else if symbol.is_weak() {
-                        1
-                    } else {
-                        2
-                    },
-                    plain: std::cmp::Reverse(if names::is_mangled(name) { 0 } else { underscores }),
-                    short: std::cmp::Reverse(name.len()),
-                    name,
-                },
-            });
-        }
-    }
-    table.sort_unstable();
-    table
-}
-
-/// The name of the function whose bytes hold the address.
-fn spanning<'a>(table: &[Symbol<'a>], address: u64) -> Option<&'a str> {
-    let above = table.partition_point(|symbol| symbol.address <= address);
-    table[..above]
-        .iter()
-        .rev()
-        .take(SYMBOL_WALK_MAX)
-        .find(|symbol| address - symbol.address < symbol.size)
-        .map(|symbol| symbol.rank.name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn symbol(address: u64, size: u64, binding: u8, name: &str) -> Symbol<'_> {
-        let rank = Rank {
-            binding,
-            plain: std::cmp::Reverse(name.bytes().take_while(|&byte| byte == b'_').count()),
-            short: std::cmp::Reverse(name.len()),
-            name,
-        };
-        Symbol { address, size, rank }
-    }
-
-    #[test]
-    fn only_a_symbol_that_spans_the_address_names_it() {
-        let table = [symbol(0x100, 0x10, 2, "first"), symbol(0x200, 0x10, 2, "second")];
-        assert_eq!(spanning(&table, 0x100), Some("first"));
-        assert_eq!(spanning(&table, 0x10f), Some("first"));
-        assert_eq!(spanning(&table, 0x110), None);
-        assert_eq!(spanning(&table, 0xff), None);
-        assert_eq!(spanning(&table, 0x20f), Some("second"));
-        assert_eq!(spanning(&table, u64::MAX), None);
-    }
 
     #[test]
     fn a_name_without_its_path_is_completed_only_by_its_own_symbol() {
@@ -213,24 +120,5 @@ mod tests {
         {
             assert!(!is_path_of(whole, name), "{whole} {name}");
         }
-    }
-
-    #[test]
-    fn a_symbol_inside_another_does_not_hide_the_rest_of_the_outer_one() {
-        let table = [symbol(0x100, 0x100, 2, "outer"), symbol(0x140, 0x10, 0, "label")];
-        assert_eq!(spanning(&table, 0x148), Some("label"));
-        assert_eq!(spanning(&table, 0x160), Some("outer"));
-    }
-
-    #[test]
-    fn of_several_names_the_public_and_plain_one_is_shown() {
-        let mut table = vec![
-            symbol(0x100, 0x10, 2, "calloc"),
-            symbol(0x100, 0x10, 2, "__libc_calloc"),
-            symbol(0x100, 0x10, 1, "cal"),
-            symbol(0x100, 0x10, 0, "c"),
-        ];
-        table.sort_unstable();
-        assert_eq!(spanning(&table, 0x104), Some("calloc"));
     }
 }

@@ -105,10 +105,7 @@ const STACKS: &[(i64, &[Frame])] = &[
             inlined("keeper::deep", "deep", KEEPER, "deep"),
         ],
     ),
-    (
-        32000,
-        &[frame("menagerie::main", MAIN, "main kept"), frame("keeper::kept", KEEPER, "kept")],
-    ),
+    (32000, &[frame("menagerie::main", MAIN, "main kept"), frame("keeper::kept", KEEPER, "kept")]),
 ];
 
 /// A built program and the dump that it made.
@@ -134,10 +131,8 @@ impl Zoo {
         let mangling =
             if flags.iter().any(|flag| flag.ends_with("=legacy")) { Mangling::Legacy } else { Mangling::V0 };
         let chosen = flags.iter().any(|flag| flag.contains("symbol-mangling-version"));
-        let crates: [(_, &[&str]); 2] = [
-            ("keeper.rs", &["--crate-type=rlib"]),
-            ("menagerie.rs", &["--extern", "keeper=libkeeper.rlib"]),
-        ];
+        let crates: [(_, &[&str]); 2] =
+            [("keeper.rs", &["--crate-type=rlib"]), ("menagerie.rs", &["--extern", "keeper=libkeeper.rlib"])];
         for (source, own_flags) in crates {
             let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or("rustc".into()));
             rustc
