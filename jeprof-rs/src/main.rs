@@ -1,8 +1,8 @@
 //! jeprof-rs: from a heap profile to a table, collapsed stacks or a flame graph.
 //!
-//! Data flows one way: `cli` (words to a plan) - `load` (files to bytes) - `formats` (bytes to dumps) - `model`
-//! (dumps to one profile) - `symbolize` (frames to names) - `transform` (which stacks and frames) - `aggregate`
-//! (sums) - `render` (text). `report` calls them in that order.
+//! Data flows one way: `cli` (words to a `plan`) - `load` (files to bytes) - `formats` (bytes to dumps) - `model`
+//! (dumps to one profile) - `symbolize` (frames to names) - `session` (all of that, once) - `transform` (which stacks
+//! and frames) - `aggregate` (sums) - `render` (text). `report` makes one report of a session.
 #![forbid(unsafe_code)]
 
 mod aggregate;
@@ -11,39 +11,60 @@ mod error;
 mod formats;
 mod load;
 mod model;
+mod plan;
 mod progress;
 mod render;
 mod report;
+mod session;
 mod symbolize;
+mod tool;
 mod transform;
 mod units;
+mod unnamed;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
+use cli::Request;
 use error::{Error, Result, plain};
+use plan::Plan;
+use render::Output;
+use session::Session;
 
 const FAILURE: u8 = 2;
 
 fn main() -> ExitCode {
     match run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
-            // There is nobody left to tell if stderr is closed.
-            let _ = writeln!(std::io::stderr(), "jeprof-rs: {error}");
+            tell(&error);
             ExitCode::from(FAILURE)
         }
     }
 }
 
-fn run() -> Result<()> {
+fn run() -> Result<ExitCode> {
     let args = std::env::args_os().skip(1).map(|arg| {
         arg.into_string().map_err(|arg| Error::at(arg.display(), "the argument is not valid UTF-8"))
     });
-    let plan = cli::parse(args.collect::<Result<Vec<String>>>()?)?;
-    let report = report::make(&plan)?;
-    if let Some(note) = &report.note {
-        let _ = writeln!(std::io::stderr(), "jeprof-rs: {note}");
+    match cli::parse(args.collect::<Result<Vec<String>>>()?)? {
+        Request::Tool(tool, args) => (tool.run)(args),
+        Request::Report(output, plan) => print(output, &plan).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+fn print(output: &Output, plan: &Plan) -> Result<()> {
+    let on_terminal = plan.output_file.is_none() && std::io::stdout().is_terminal();
+    if output.binary && on_terminal {
+        return Err(Error::new(format!(
+            "{} is nothing for a terminal: redirect it (> FILE) or use -o FILE",
+            output.name
+        )));
+    }
+    let session = Session::load(plan)?;
+    let report = report::make(&session, output, plan, on_terminal)?;
+    if let Some(note) = &session.note {
+        tell(note);
     }
     match &plan.output_file {
         Some(path) => {
@@ -56,8 +77,13 @@ fn run() -> Result<()> {
         },
     }
     // Behind the table, where a person at a terminal still sees them.
-    for warning in &report.warnings {
-        let _ = writeln!(std::io::stderr(), "jeprof-rs: warning: {warning}");
+    for warning in session.warnings.iter().chain(&report.warnings) {
+        tell(&format_args!("warning: {warning}"));
     }
     Ok(())
+}
+
+fn tell(what: &dyn std::fmt::Display) {
+    // There is nobody left to tell if stderr is closed.
+    let _ = writeln!(std::io::stderr(), "jeprof-rs: {what}");
 }

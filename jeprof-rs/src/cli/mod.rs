@@ -1,23 +1,25 @@
-//! From the words of a command line to a [`plan::Plan`]. Opens nothing.
+//! From the words of a command line to what is to be done. Opens nothing.
 
 mod flags;
-pub mod plan;
 mod spelling;
 
 use clap::builder::Styles;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
 
 use crate::error::{Error, Result};
-use flags::{COMMANDS, FLAGS, Flag, Scope, Takes};
-use plan::{Output, Plan};
+use crate::plan::{Part, Plan};
+use crate::render::{OUTPUTS, Output, text};
+use crate::tool::Tool;
+use flags::{Flag, Takes, pattern};
 
 const ABOUT: &str = "\
 Shows where a program's heap comes from: reads heap profiles of jemalloc, of jeprof-rs's own allocator, of \
-gperftools and of anything that writes profile.proto, and prints a table, collapsed stacks or a flame graph.";
+gperftools and of anything that writes profile.proto, and prints tables, collapsed stacks, call graphs and flame \
+graphs.";
 
 const USAGE: &str = "\
 jeprof-rs [OPTIONS] [PROGRAM] DUMP...
-       jeprof-rs flame [OPTIONS] [PROGRAM] [DUMP...]";
+       jeprof-rs COMMAND [OPTIONS] [PROGRAM] [DUMP...]";
 
 const EXAMPLES: &str = "\
 PROGRAM and DUMPs are told apart by their content. PROGRAM may be left out: it is then found through the dump.
@@ -40,30 +42,63 @@ Examples:
 Exit status: 0, or 2 with a message on stderr.";
 
 const INPUTS: &str = "program and dumps";
+const ARGUMENT: &str = "argument of the command";
+const KIND_OF_OUTPUT: &str = "kind of output";
+
+/// Commands that make no report.
+pub const TOOLS: &[Tool] = &[];
+
+/// What is to be done.
+pub enum Request {
+    /// Make a report.
+    Report(&'static Output, Box<Plan>),
+    /// Run a command with these words.
+    Tool(&'static Tool, Vec<String>),
+}
 
 /// Reads the command line. Prints help, version and the parser's own errors, and ends the process for those.
 ///
 /// # Errors
 /// An ambiguous option, or a value that does not fit its option.
-pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Plan> {
-    let spelled = spelling::spell(args)?;
+pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Request> {
+    let mut args: Vec<String> = args.into_iter().collect();
+    if let Some(tool) = TOOLS.iter().find(|tool| args.first().is_some_and(|first| first == tool.name)) {
+        args.remove(0);
+        return Ok(Request::Tool(tool, args));
+    }
+    let mut spelled = spelling::spell(args)?;
     let mut words: Vec<String> = vec!["jeprof-rs".into()];
-    words.extend(spelled.command.map(|index| COMMANDS[index].name.into()));
+    if let Some(command) = spelled.command {
+        words.push(command.name.into());
+        if command.argument.is_some() && !spelled.files.is_empty() {
+            words.push(format!("--{}={}", spelling::COMMAND_ARGUMENT, spelled.files.remove(0)));
+        }
+    }
     words.extend(spelled.options);
     words.push("--".into());
     words.extend(spelled.files);
     let matches = parser().try_get_matches_from(words).unwrap_or_else(|error| error.exit());
-    match matches.subcommand() {
+    let (output, plan) = match matches.subcommand() {
         Some((name, matches)) => {
-            let command = COMMANDS.iter().find(|command| command.name == name);
-            fill(Plan::new(command.map_or(Output::Text, |command| command.output)), Scope::Every, matches)
+            let output = OUTPUTS.iter().find(|output| output.command && output.name == name);
+            fill(output.unwrap_or(&text::ROW), matches)?
         }
-        None => fill(Plan::new(Output::Text), Scope::Report, &matches),
-    }
+        None => {
+            let chosen = OUTPUTS
+                .iter()
+                .find(|output| output.flag && matches.value_source(output.name).is_some_and(given));
+            fill(chosen.unwrap_or(&text::ROW), &matches)?
+        }
+    };
+    Ok(Request::Report(output, Box::new(plan)))
+}
+
+fn given(source: clap::parser::ValueSource) -> bool {
+    source == clap::parser::ValueSource::CommandLine
 }
 
 /// The parser, built from the rows.
-fn parser() -> Command {
+pub fn parser() -> Command {
     let root = Command::new("jeprof-rs")
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
@@ -72,27 +107,42 @@ fn parser() -> Command {
         .disable_help_subcommand(true)
         .max_term_width(100)
         .styles(Styles::plain());
-    let root = with_flags(root, Scope::Report);
-    COMMANDS.iter().fold(root, |root, command| {
-        root.subcommand(with_flags(
-            Command::new(command.name)
-                .about(command.about)
-                .override_usage(format!("jeprof-rs {} [OPTIONS] [PROGRAM] [DUMP...]", command.name))
-                .after_help(command.examples),
-            Scope::Every,
-        ))
-    })
+    let root = OUTPUTS.iter().filter(|output| output.flag).fold(root, |root, output| {
+        let arg =
+            Arg::new(output.name).long(output.name).help(output.about).help_heading(Part::Output.title());
+        root.arg(match output.argument {
+            Some(value) => arg.action(ArgAction::Set).value_name(value).allow_hyphen_values(true),
+            None => arg.action(ArgAction::SetTrue).overrides_with(output.name),
+        })
+    });
+    let flags = OUTPUTS.iter().filter(|output| output.flag).map(|output| output.name);
+    let root = with_flags(root.group(ArgGroup::new(KIND_OF_OUTPUT).args(flags).multiple(false)));
+    let root = OUTPUTS.iter().filter(|output| output.command).fold(root, |root, output| {
+        let argument = output.argument.map_or(String::new(), |value| format!(" {value}"));
+        let command = Command::new(output.name)
+            .about(output.about)
+            .override_usage(format!("jeprof-rs {}{argument} [OPTIONS] [PROGRAM] [DUMP...]", output.name))
+            .after_help(output.examples);
+        let command = match output.argument {
+            Some(value) => command.arg(
+                Arg::new(ARGUMENT)
+                    .long(spelling::COMMAND_ARGUMENT)
+                    .hide(true)
+                    .value_name(value)
+                    .required(true)
+                    .allow_hyphen_values(true),
+            ),
+            None => command,
+        };
+        root.subcommand(with_flags(command))
+    });
+    TOOLS.iter().fold(root, |root, tool| root.subcommand((tool.parser)()))
 }
 
-/// The rows that a command of this scope has.
-fn rows(scope: Scope) -> impl Iterator<Item = &'static Flag> {
-    FLAGS.iter().filter(move |flag| flag.scope == Scope::Every || scope == Scope::Report)
-}
-
-fn with_flags(mut command: Command, scope: Scope) -> Command {
+fn with_flags(mut command: Command) -> Command {
     let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
-    for flag in rows(scope) {
-        let arg = Arg::new(flag.name).long(flag.name).help(flag.help).help_heading(flag.heading.title());
+    for (part, flag) in flags::all() {
+        let arg = Arg::new(flag.name).long(flag.name).help(flag.help).help_heading(part.title());
         let arg = match flag.takes {
             Takes::Switch(_) => arg.action(ArgAction::SetTrue).overrides_with(flag.name),
             Takes::One(value, _) => arg.action(ArgAction::Set).value_name(value).overrides_with(flag.name),
@@ -120,34 +170,52 @@ fn with_flags(mut command: Command, scope: Scope) -> Command {
     )
 }
 
-fn fill(mut plan: Plan, scope: Scope, matches: &ArgMatches) -> Result<Plan> {
-    for flag in rows(scope) {
-        let outcome = match flag.takes {
-            Takes::Switch(set) => {
-                if matches.get_flag(flag.name) {
-                    set(&mut plan);
-                }
-                Ok(())
-            }
-            Takes::One(_, set) | Takes::Many(_, set) => matches
-                .get_many::<String>(flag.name)
-                .into_iter()
-                .flatten()
-                .try_for_each(|value| set(&mut plan, value)),
-        };
-        outcome.map_err(|what| Error::at(format_args!("--{}", flag.name), what))?;
+/// The plan that the parser's findings make for this output.
+fn fill(output: &'static Output, matches: &ArgMatches) -> Result<(&'static Output, Plan)> {
+    let mut plan = Plan::default();
+    for (_, flag) in flags::all() {
+        set(&mut plan, flag, matches).map_err(|what| Error::at(format_args!("--{}", flag.name), what))?;
     }
-    plan.inputs = matches.get_many::<String>(INPUTS).into_iter().flatten().cloned().collect();
-    Ok(plan)
+    if output.argument.is_some() {
+        let id = if matches.try_contains_id(ARGUMENT).is_ok() { ARGUMENT } else { output.name };
+        if let Some(value) = matches.get_one::<String>(id) {
+            plan.argument = Some(pattern(value).map_err(|what| Error::at(output.name, what))?);
+        }
+    }
+    plan.input.words = matches.get_many::<String>(INPUTS).into_iter().flatten().cloned().collect();
+    plan.unused = flags::all()
+        .filter(|(part, flag)| {
+            !output.parts.contains(part) && matches.value_source(flag.name).is_some_and(given)
+        })
+        .map(|(_, flag)| flag.name)
+        .collect();
+    Ok((output, plan))
+}
+
+fn set(plan: &mut Plan, flag: &Flag, matches: &ArgMatches) -> std::result::Result<(), String> {
+    match flag.takes {
+        Takes::Switch(set) => {
+            if matches.get_flag(flag.name) {
+                set(plan);
+            }
+            Ok(())
+        }
+        Takes::One(_, set) | Takes::Many(_, set) => {
+            matches.get_many::<String>(flag.name).into_iter().flatten().try_for_each(|value| set(plan, value))
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use plan::{Granularity, Metric, Rows};
+    use crate::plan::choice::{Granularity, Metric, Rows};
 
-    fn plan(args: &str) -> Plan {
-        parse(args.split_whitespace().map(String::from)).unwrap()
+    fn request(args: &str) -> (&'static str, Plan) {
+        match parse(args.split_whitespace().map(String::from)).unwrap() {
+            Request::Report(output, plan) => (output.name, *plan),
+            Request::Tool(tool, _) => panic!("{} is no report", tool.name),
+        }
     }
 
     #[test]
@@ -157,41 +225,48 @@ mod tests {
 
     #[test]
     fn an_empty_line_asks_for_live_megabytes_per_function() {
-        let plan = plan("");
-        assert_eq!((plan.output, plan.metric), (Output::Text, Metric::InuseSpace));
-        assert_eq!((plan.granularity, plan.rows), (Granularity::Functions, Rows::Fitting));
-        assert!(plan.inputs.is_empty() && !plan.show_bytes);
+        let (output, plan) = request("");
+        assert_eq!((output, plan.figure.metric), ("text", Metric::InuseSpace));
+        assert_eq!((plan.rows.granularity, plan.rows.count), (Granularity::Functions, Rows::Fitting));
+        assert!(plan.input.words.is_empty() && !plan.figure.show_bytes);
     }
 
     #[test]
     fn flags_values_and_files_reach_the_plan() {
-        let plan =
-            plan("./svc -alloc-space --lines a.heap --nodecount 7 --base x --base=y --collapsed b.heap");
-        assert_eq!((plan.output, plan.metric), (Output::Collapsed, Metric::AllocSpace));
-        assert_eq!((plan.granularity, plan.rows), (Granularity::Lines, Rows::AtMost(7)));
+        let (output, plan) =
+            request("./svc -alloc-space --lines a.heap --nodecount 7 --base x --base=y --collapsed b.heap");
+        assert_eq!((output, plan.figure.metric), ("collapsed", Metric::AllocSpace));
+        assert_eq!((plan.rows.granularity, plan.rows.count), (Granularity::Lines, Rows::AtMost(7)));
         assert_eq!(
-            (plan.base, plan.inputs),
+            (plan.input.base, plan.input.words),
             (vec!["x".into(), "y".into()], vec!["./svc".to_string(), "a.heap".into(), "b.heap".into()])
         );
     }
 
     #[test]
     fn the_last_of_a_repeated_option_wins() {
-        assert_eq!(plan("--nodecount 3 --nodecount=0 --cum --cum").rows, Rows::All);
+        assert_eq!(request("--nodecount 3 --nodecount=0 --cum --cum").1.rows.count, Rows::All);
+        assert!(!request("--show_bytes --noshow_bytes").1.figure.show_bytes);
+        assert!(request("--no-show-bytes --show-bytes").1.figure.show_bytes);
     }
 
     #[test]
     fn a_command_has_its_own_output() {
-        let plan = plan("--inuse_objects flame x.heap");
-        assert_eq!((plan.output, plan.metric), (Output::Flame, Metric::InuseObjects));
-        assert_eq!(plan.inputs, ["x.heap"]);
+        let (output, plan) = request("--inuse_objects flame x.heap");
+        assert_eq!((output, plan.figure.metric), ("flame", Metric::InuseObjects));
+        assert_eq!(plan.input.words, ["x.heap"]);
+    }
+
+    #[test]
+    fn a_flag_that_an_output_does_not_look_at_is_noted() {
+        assert_eq!(request("--collapsed --nodecount=3 x").1.unused, ["nodecount"]);
+        assert!(request("--text --nodecount=3 x").1.unused.is_empty());
     }
 
     #[test]
     fn a_bad_value_names_its_option() {
-        let error = parse(["--nodecount=-1".to_string()]).unwrap_err().to_string();
-        assert!(error.starts_with("--nodecount: '-1'"), "{error}");
-        let error = parse(["--focus".to_string(), "(".to_string()]).unwrap_err().to_string();
-        assert!(error.starts_with("--focus: "), "{error}");
+        let error = |arg: &str| parse([arg.to_string()]).err().unwrap().to_string();
+        assert!(error("--nodecount=-1").starts_with("--nodecount: '-1'"), "{}", error("--nodecount=-1"));
+        assert!(error("--focus=(").starts_with("--focus: "));
     }
 }

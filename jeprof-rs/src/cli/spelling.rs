@@ -4,17 +4,21 @@
 //! names; people write `--show-bytes`. Here all of them become `--show_bytes`, options move in front of the files,
 //! and a `--` is put between. What is not known stays as it is, so that the parser can suggest the nearest.
 
-use super::flags::{COMMANDS, FLAGS};
+use super::flags;
 use crate::error::{Error, Result};
+use crate::render::{OUTPUTS, Output};
 
 /// Long options that the parser brings along, without value.
 const BUILT_IN: [&str; 2] = ["help", "version"];
 
+/// The option that carries the first word behind a command such as `list REGEX`. No user has to know it.
+pub const COMMAND_ARGUMENT: &str = "argument";
+
 /// A command line in the parser's spelling: command, options, files.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Default)]
 pub struct Spelled {
-    /// Index in [`COMMANDS`], `None` for the command without a name.
-    pub command: Option<usize>,
+    /// `None` for the command without a name.
+    pub command: Option<&'static Output>,
     /// Options, and values of options.
     pub options: Vec<String>,
     /// Everything else.
@@ -34,7 +38,7 @@ pub fn spell(args: impl IntoIterator<Item = String>) -> Result<Spelled> {
             break;
         }
         let Some(word) = arg.strip_prefix('-').filter(|word| !word.is_empty()) else {
-            let command = COMMANDS.iter().position(|command| command.name == arg);
+            let command = OUTPUTS.iter().find(|output| output.command && output.name == arg);
             if command.is_some() && spelled.command.is_none() && spelled.files.is_empty() {
                 spelled.command = command;
             } else {
@@ -50,15 +54,35 @@ pub fn spell(args: impl IntoIterator<Item = String>) -> Result<Spelled> {
             Some((name, value)) => (name, Some(value)),
             None => (word, None),
         };
-        let short =
-            FLAGS.iter().find(|flag| dashes == "-" && flag.short.is_some_and(|s| name.starts_with(s)));
+        let short = flags::all()
+            .map(|(_, flag)| flag)
+            .find(|flag| dashes == "-" && flag.short.is_some_and(|short| name.starts_with(short)));
         let takes_value = match long_name(dashes, name)? {
-            Some((long, takes_value)) => {
+            Some(long) if !long.takes_value => {
+                let on = match value {
+                    None | Some("true" | "1") => !long.negated,
+                    Some("false" | "0") => long.negated,
+                    Some(_) => {
+                        return Err(Error::at(
+                            format_args!("--{}", long.name),
+                            "is on or off, and has no value",
+                        ));
+                    }
+                };
+                // The last one counts: what takes a switch back takes all before it back.
+                let option = format!("--{}", long.name);
+                spelled.options.retain(|known| *known != option);
+                if on {
+                    spelled.options.push(option);
+                }
+                false
+            }
+            Some(long) => {
                 spelled.options.push(match value {
-                    Some(value) => format!("--{long}={value}"),
-                    None => format!("--{long}"),
+                    Some(value) => format!("--{}={value}", long.name),
+                    None => format!("--{}", long.name),
                 });
-                takes_value
+                true
             }
             None => {
                 // `-o` and `-oFILE` are for the parser; so is everything unknown, as a long option, because the
@@ -81,26 +105,54 @@ pub fn spell(args: impl IntoIterator<Item = String>) -> Result<Spelled> {
     Ok(spelled)
 }
 
-/// The flag that `name` spells or abbreviates, and whether it has a value.
-fn long_name(dashes: &str, name: &str) -> Result<Option<(&'static str, bool)>> {
+/// An option that is known, under the name that the parser knows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Long {
+    name: &'static str,
+    takes_value: bool,
+    negated: bool,
+}
+
+/// Every name of every option.
+fn names() -> impl Iterator<Item = (&'static str, Long)> {
+    let flags = flags::all().flat_map(|(_, flag)| {
+        let long = Long { name: flag.name, takes_value: flag.takes.a_value(), negated: false };
+        [flag.name].into_iter().chain(flag.aliases.iter().copied()).map(move |name| (name, long))
+    });
+    let outputs = OUTPUTS.iter().filter(|output| output.flag).map(|output| {
+        (output.name, Long { name: output.name, takes_value: output.argument.is_some(), negated: false })
+    });
+    let built_in = BUILT_IN.iter().map(|name| (*name, Long { name, takes_value: false, negated: false }));
+    flags.chain(outputs).chain(built_in)
+}
+
+/// The option that `name` spells or abbreviates.
+fn long_name(dashes: &str, name: &str) -> Result<Option<Long>> {
     let wanted = name.to_ascii_lowercase().replace('-', "_");
     // One letter behind one dash is a short option, never an abbreviation.
     if wanted.is_empty() || (dashes == "-" && wanted.len() == 1) {
         return Ok(None);
     }
-    let known = FLAGS
-        .iter()
-        .map(|flag| (flag.name, flag.takes.a_value()))
-        .chain(BUILT_IN.iter().map(|name| (*name, false)));
-    let fitting: Vec<_> = known.filter(|(known, _)| known.starts_with(&wanted)).collect();
-    if let Some(exact) = fitting.iter().find(|(known, _)| *known == wanted) {
-        return Ok(Some(*exact));
+    if let Some((_, exact)) = names().find(|(known, _)| *known == wanted) {
+        return Ok(Some(exact));
+    }
+    if let Some(rest) = wanted.strip_prefix("no") {
+        let rest = rest.trim_start_matches('_');
+        if let Some((_, long)) = names().find(|(known, long)| *known == rest && !long.takes_value) {
+            return Ok(Some(Long { negated: true, ..long }));
+        }
+    }
+    let mut fitting: Vec<Long> = Vec::new();
+    for (_, long) in names().filter(|(known, _)| known.starts_with(&wanted)) {
+        if !fitting.contains(&long) {
+            fitting.push(long);
+        }
     }
     match fitting.as_slice() {
         [] => Ok(None),
         [one] => Ok(Some(*one)),
         several => {
-            let names: Vec<String> = several.iter().map(|(known, _)| format!("--{known}")).collect();
+            let names: Vec<String> = several.iter().map(|long| format!("--{}", long.name)).collect();
             Err(Error::new(format!("option '{dashes}{name}' could be {}", names.join(" or "))))
         }
     }
@@ -125,22 +177,41 @@ mod tests {
 
     #[test]
     fn every_flag_is_known_in_every_spelling_and_by_each_beginning_that_is_its_own() {
-        for flag in FLAGS {
+        for (_, flag) in flags::all() {
             for end in 2..=flag.name.len() {
                 let start = &flag.name[..end];
-                let fitting = FLAGS.iter().map(|flag| flag.name).chain(BUILT_IN);
-                let others = fitting.filter(|name| name.starts_with(start)).count();
+                let fitting: std::collections::BTreeSet<&str> = names()
+                    .filter(|(known, _)| known.starts_with(start))
+                    .map(|(_, long)| long.name)
+                    .collect();
+                let whole = names().find(|(known, _)| *known == start);
                 for dashes in ["-", "--"] {
-                    let spelling = format!("{dashes}{}=v", start.replace('_', "-"));
-                    let answer = spell([spelling]);
-                    if others == 1 || start == flag.name {
-                        assert_eq!(answer.unwrap().options, [format!("--{}=v", flag.name)]);
-                    } else {
-                        assert!(answer.unwrap_err().to_string().contains(flag.name));
+                    let value = if flag.takes.a_value() { "=v" } else { "" };
+                    let spelling = format!("{dashes}{}", start.replace('_', "-"));
+                    let answer = spell([format!("{spelling}{value}")]);
+                    match whole {
+                        Some((_, long)) if long.name != flag.name => {}
+                        None if start.starts_with("no") && fitting.len() > 1 => {}
+                        None if fitting.len() > 1 => {
+                            let error = answer.err().unwrap().to_string();
+                            assert!(error.contains(flag.name), "{spelling}: {error}");
+                        }
+                        _ => assert_eq!(answer.unwrap().options, [format!("--{}{value}", flag.name)]),
                     }
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_switch_is_taken_back_in_every_spelling() {
+        for off in
+            ["--noshow_bytes", "-no-show-bytes", "--no_Show_Bytes", "--show_bytes=false", "-show-bytes=0"]
+        {
+            assert_eq!(options(&format!("--show_bytes {off} --cum")), ["--cum"], "{off}");
+            assert_eq!(options(&format!("{off} --show=true")), ["--show_bytes"], "{off}");
+        }
+        assert!(spell(["--cum=3".to_string()]).is_err());
     }
 
     #[test]
@@ -155,11 +226,12 @@ mod tests {
     #[test]
     fn a_command_is_found_behind_options_but_not_behind_files() {
         let spelled = spell(["--cum", "flame", "x"].map(String::from)).unwrap();
-        assert_eq!((spelled.command, spelled.files), (Some(0), vec!["x".to_string()]));
+        assert_eq!(spelled.command.map(|output| output.name), Some("flame"));
+        assert_eq!(spelled.files, ["x"]);
         let spelled = spell(["x", "flame"].map(String::from)).unwrap();
-        assert_eq!((spelled.command, spelled.files.len()), (None, 2));
+        assert!(spelled.command.is_none() && spelled.files.len() == 2);
         let spelled = spell(["--", "flame", "--cum"].map(String::from)).unwrap();
-        assert_eq!((spelled.command, spelled.files.len()), (None, 2));
+        assert!(spelled.command.is_none() && spelled.files.len() == 2);
     }
 
     #[test]

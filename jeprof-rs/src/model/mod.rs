@@ -12,7 +12,7 @@ use std::time::SystemTime;
 use prof_format::dump::NamedFrame;
 use prof_format::vocab::BuildId;
 
-use crate::cli::plan::Metric;
+use crate::plan::choice::Metric;
 
 /// Index in [`Profile::images`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -5,18 +5,87 @@ use std::collections::BTreeMap;
 use inferno::flamegraph::color::{BackgroundColor, BasicPalette, Palette};
 use inferno::flamegraph::{Options, TextTruncateDirection, from_lines};
 
+use super::{Output, Request};
+use crate::aggregate::stacks::by_names;
 use crate::error::{Error, Result};
-use crate::units::whole;
+use crate::plan::Part;
+use crate::plan::choice::Metric;
+use crate::units::{bytes_for_people, count_for_people, whole};
+
+/// The row of this output.
+pub const ROW: Output = Output {
+    name: "flame",
+    command: true,
+    about: "Draw a flame graph of the heap (SVG on stdout)",
+    examples: "\
+Examples:
+  jeprof-rs flame > heap.svg                    newest dump of this directory
+  jeprof-rs flame svc.1234.0.f.heap > heap.svg  this dump; the program is found through it
+  jeprof-rs flame --alloc_space -o churn.svg ./svc svc.*.heap
+  curl -s http://host/heap | jeprof-rs flame - > heap.svg",
+    parts: &[Part::Output, Part::Figure, Part::Selection, Part::Input, Part::Naming, Part::Picture],
+    render,
+    ..Output::BASE
+};
+
+fn render(request: &Request<'_>) -> Result<Vec<u8>> {
+    let stacks = by_names(request.view);
+    if stacks.is_empty() {
+        return Err(Error::new(request.explain_nothing()));
+    }
+    let shrunk: f64 = stacks.values().filter(|figure| **figure < 0.0).sum();
+    if shrunk < 0.0 {
+        let shrunk = people(request.plan.figure.metric, shrunk);
+        request.warn(format!("stacks that shrank ({shrunk}) are not drawn"));
+    }
+    draw(&stacks, &caption(request, stacks.values().filter(|figure| **figure > 0.0).sum()))
+}
+
+fn people(metric: Metric, figure: f64) -> String {
+    if metric.is_bytes() {
+        bytes_for_people(figure)
+    } else {
+        format!("{} objects", count_for_people(whole(figure)))
+    }
+}
+
+fn caption(request: &Request<'_>, total: f64) -> Caption {
+    let (session, metric) = (request.session, request.plan.figure.metric);
+    let what = match (session.base.is_empty(), metric.is_accumulated()) {
+        (false, _) => "more than before",
+        (true, true) => "allocated",
+        (true, false) => "live",
+    };
+    let sampled = match session.profile.periods.as_slice() {
+        [1] => "every allocation recorded".to_string(),
+        [0] | [] => "sampling distance unknown".to_string(),
+        [period] => format!("sampled every {} on average", bytes_for_people(*period as f64)),
+        _ => "sampled at several distances".to_string(),
+    };
+    let dumps = match session.dumps.as_slice() {
+        [one] => one.name.clone(),
+        several => format!("{} dumps added up", several.len()),
+    };
+    let mut subtitle = format!("{}, {sampled}, {dumps}", metric.name());
+    if let [base, ..] = session.base.as_slice() {
+        subtitle.push_str(&format!(", minus {}", base.name));
+    }
+    Caption {
+        title: format!("{}: {} {what}", session.program_name, people(metric, total)),
+        subtitle,
+        unit: if metric.is_bytes() { "bytes" } else { "objects" },
+    }
+}
 
 /// Words around the picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Caption {
+struct Caption {
     /// Program, figure and total.
-    pub title: String,
+    title: String,
     /// Where it comes from: sampling, number of dumps.
-    pub subtitle: String,
+    subtitle: String,
     /// What the widths count: `bytes` or `objects`.
-    pub unit: &'static str,
+    unit: &'static str,
 }
 
 /// Narrower boxes (in percent of the width) are not drawn: a tenth of a pixel on a large screen.
@@ -26,7 +95,7 @@ const MIN_WIDTH_PERCENT: f64 = 0.01;
 ///
 /// # Errors
 /// There is nothing to draw.
-pub fn render(stacks: &BTreeMap<String, f64>, caption: &Caption) -> Result<Vec<u8>> {
+fn draw(stacks: &BTreeMap<String, f64>, caption: &Caption) -> Result<Vec<u8>> {
     let lines: Vec<String> = stacks
         .iter()
         .filter(|&(_, &figure)| whole(figure) > 0)
@@ -64,8 +133,8 @@ mod tests {
     fn the_picture_is_titled_counts_bytes_and_is_the_same_each_time() {
         let stacks =
             BTreeMap::from([("main;a<b>".into(), 300.0), ("main;c".into(), 100.0), ("main;d".into(), -9.0)]);
-        let svg = render(&stacks, &caption()).unwrap();
-        assert_eq!(svg, render(&stacks, &caption()).unwrap());
+        let svg = draw(&stacks, &caption()).unwrap();
+        assert_eq!(svg, draw(&stacks, &caption()).unwrap());
         let svg = String::from_utf8(svg).unwrap();
         for part in ["svc &lt;1&gt;", "1 dump", "a&lt;b&gt; (300 bytes, 75.00%)", "main (400 bytes", "search"]
         {
@@ -77,6 +146,6 @@ mod tests {
     #[test]
     fn nothing_positive_is_nothing_to_draw() {
         let stacks = BTreeMap::from([("main".into(), -3.0)]);
-        assert!(render(&stacks, &caption()).unwrap_err().to_string().contains("nothing to draw"));
+        assert!(draw(&stacks, &caption()).unwrap_err().to_string().contains("nothing to draw"));
     }
 }

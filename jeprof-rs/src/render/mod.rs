@@ -1,5 +1,121 @@
-//! Reports as text. One file per output; each is given figures and names, and touches no file.
+//! Reports: one file and one row per output. Each is given figures and names, and touches no file.
 
 pub mod collapsed;
 pub mod flame;
 pub mod text;
+
+use std::cell::RefCell;
+
+use crate::error::Result;
+use crate::plan::{Part, Plan};
+use crate::session::Session;
+use crate::transform::View;
+
+/// One kind of report. Flags, subcommands, help, prompt commands and the man page are derived from the rows.
+pub struct Output {
+    /// The word: jeprof's or pprof's.
+    pub name: &'static str,
+    /// Whether `--NAME` chooses it, as in jeprof.
+    pub flag: bool,
+    /// Whether `jeprof-rs NAME` chooses it, as in pprof without the dash.
+    pub command: bool,
+    /// What its value is called, when it has one (`REGEX`).
+    pub argument: Option<&'static str>,
+    /// What it prints, in one line.
+    pub about: &'static str,
+    /// Examples for the end of its help.
+    pub examples: &'static str,
+    /// Parts of the plan that it looks at.
+    pub parts: &'static [Part],
+    /// Whether it is nothing for a terminal.
+    pub binary: bool,
+    /// Makes the bytes.
+    pub render: fn(&Request<'_>) -> Result<Vec<u8>>,
+}
+
+impl Output {
+    /// What most rows have. `parts` are those of a plain table.
+    pub const BASE: Output = Output {
+        name: "",
+        flag: false,
+        command: false,
+        argument: None,
+        about: "",
+        examples: "",
+        parts: Output::TABLE,
+        binary: false,
+        render: |_| Ok(Vec::new()),
+    };
+
+    /// Parts that every output looks at.
+    pub const EVERY: &[Part] = &[Part::Output, Part::Figure, Part::Selection, Part::Input, Part::Naming];
+
+    /// Parts that a table looks at.
+    pub const TABLE: &[Part] =
+        &[Part::Output, Part::Figure, Part::Rows, Part::Selection, Part::Input, Part::Naming];
+}
+
+/// Every output, in the order of the help.
+pub const OUTPUTS: &[Output] = &[text::ROW, collapsed::ROW, flame::ROW];
+
+/// What an output is given.
+pub struct Request<'a> {
+    /// What was read and named.
+    pub session: &'a Session,
+    /// Which stacks and frames of it.
+    pub view: &'a View<'a>,
+    /// What was asked for.
+    pub plan: &'a Plan,
+    /// Whether the reader is a person at a terminal.
+    pub on_terminal: bool,
+    warnings: RefCell<Vec<String>>,
+}
+
+impl<'a> Request<'a> {
+    /// A request without warnings yet.
+    pub fn new(session: &'a Session, view: &'a View<'a>, plan: &'a Plan, on_terminal: bool) -> Request<'a> {
+        Request { session, view, plan, on_terminal, warnings: RefCell::default() }
+    }
+
+    /// Something that the user should know, for stderr.
+    pub fn warn(&self, warning: impl Into<String>) {
+        self.warnings.borrow_mut().push(warning.into());
+    }
+
+    /// The warnings so far.
+    pub fn into_warnings(self) -> Vec<String> {
+        self.warnings.into_inner()
+    }
+
+    /// Why a report has no rows.
+    pub fn explain_nothing(&self) -> String {
+        if self.view.total() != 0.0 {
+            let which = match (&self.plan.selection.focus, &self.plan.selection.ignore) {
+                (Some(_), None) => "--focus matches no stack",
+                (None, Some(_)) => "--ignore matches every stack",
+                _ => "no stack is left by --focus and --ignore",
+            };
+            which.into()
+        } else if !self.plan.input.base.is_empty() {
+            "nothing differs from the base".into()
+        } else if self.plan.figure.metric.is_accumulated() {
+            format!("{} is zero everywhere", self.plan.figure.metric.name())
+        } else {
+            "everything that was sampled has been freed (--alloc_space shows it, with prof_accum:true)".into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_complete_and_names_are_used_once() {
+        for (index, output) in OUTPUTS.iter().enumerate() {
+            assert!(output.flag || output.command, "{}", output.name);
+            assert!(!output.about.is_empty() && !output.about.ends_with('.'), "{}", output.name);
+            assert!(OUTPUTS[index + 1..].iter().all(|other| other.name != output.name), "{}", output.name);
+        }
+    }
+}

@@ -2,9 +2,30 @@
 
 use std::fmt::Write;
 
-use crate::aggregate::Table;
-use crate::cli::plan::Rows;
+use super::{Output, Request};
+use crate::aggregate::table::{Table, table};
+use crate::error::Result;
+use crate::plan::choice::Rows;
 use crate::units::{Unit, percent};
+
+/// The row of this output.
+pub const ROW: Output = Output {
+    name: "text",
+    flag: true,
+    about: "Table, one row per function (the default)",
+    render,
+    ..Output::BASE
+};
+
+fn render(request: &Request<'_>) -> Result<Vec<u8>> {
+    let plan = request.plan;
+    let table = table(request.view, plan.rows.granularity, plan.rows.order);
+    if table.rows.is_empty() {
+        request.warn(request.explain_nothing());
+    }
+    let layout = Layout { unit: plan.unit(), rows: plan.rows.count, on_terminal: request.on_terminal };
+    Ok(lay_out(&table, request.view.total(), layout).into_bytes())
+}
 
 /// Rows that fit a screen with some context, when the table goes to a terminal and no number was asked for.
 const TERMINAL_ROWS: usize = 40;
@@ -24,7 +45,7 @@ pub struct Layout {
 ///
 /// `total` is what the profile holds before frames and stacks were selected; without it there is no head line, as
 /// in jeprof. On a terminal a table that is cut short says so.
-pub fn render(table: &Table, total: f64, layout: Layout) -> String {
+pub fn lay_out(table: &Table, total: f64, layout: Layout) -> String {
     let unit = layout.unit;
     let mut out = String::new();
     // Writing to a String cannot fail.
@@ -60,7 +81,7 @@ pub fn render(table: &Table, total: f64, layout: Layout) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aggregate::Row;
+    use crate::aggregate::table::Row;
 
     fn row(name: &str, flat: f64, cum: f64) -> Row {
         Row { name: name.into(), flat, cum }
@@ -77,7 +98,7 @@ mod tests {
             rows: vec![row("grab", 3_305_424.0, 3_305_424.0), row("A::go", 0.0, 200_248.9)],
         };
         assert_eq!(
-            render(&table, 5_163_432.4, layout(Unit::Bytes, Rows::Fitting, false)),
+            lay_out(&table, 5_163_432.4, layout(Unit::Bytes, Rows::Fitting, false)),
             "Total: 5163432 B\n \
              3305424  64.0%  64.0%  3305424  64.0% grab\n       \
              0   0.0%  64.0%   200248   3.9% A::go\n"
@@ -87,22 +108,22 @@ mod tests {
     #[test]
     fn megabytes_have_one_decimal_and_objects_none() {
         let table = Table { shown_total: 1_310_720.0, rows: vec![row("f", 1_310_720.0, 1_310_720.0)] };
-        let text = render(&table, 1_310_720.0, layout(Unit::Megabytes, Rows::All, false));
+        let text = lay_out(&table, 1_310_720.0, layout(Unit::Megabytes, Rows::All, false));
         assert_eq!(text, "Total: 1.2 MB\n     1.2 100.0% 100.0%      1.2 100.0% f\n");
-        let text = render(&table, 1_310_720.0, layout(Unit::Objects, Rows::All, false));
+        let text = lay_out(&table, 1_310_720.0, layout(Unit::Objects, Rows::All, false));
         assert_eq!(text, "Total: 1310720 objects\n 1310720 100.0% 100.0%  1310720 100.0% f\n");
     }
 
     #[test]
     fn a_zero_total_has_no_head_line_and_a_negative_one_has_signs() {
         let table = Table { shown_total: 0.0, rows: vec![row("f", 5.0, 5.0), row("g", -5.0, -5.0)] };
-        let text = render(&table, 0.0, layout(Unit::Bytes, Rows::All, false));
+        let text = lay_out(&table, 0.0, layout(Unit::Bytes, Rows::All, false));
         assert_eq!(
             text,
             "       5   +inf   +inf        5   +inf f\n      -5   -inf    nan       -5   -inf g\n"
         );
         let table = Table { shown_total: -8.0, rows: vec![row("f", -8.0, -8.0), row("main", 0.0, -8.0)] };
-        let text = render(&table, -8.0, layout(Unit::Bytes, Rows::All, false));
+        let text = lay_out(&table, -8.0, layout(Unit::Bytes, Rows::All, false));
         assert!(
             text.starts_with("Total: -8 B\n") && text.contains("  -0.0% 100.0%       -8 100.0% main"),
             "{text}"
@@ -114,7 +135,7 @@ mod tests {
         let rows: Vec<Row> = (0..45).map(|i| row(&format!("f{i:02}"), 1.0, 1.0)).collect();
         let table = Table { shown_total: 45.0, rows };
         let lines = |rows, on_terminal| {
-            let text = render(&table, 45.0, layout(Unit::Bytes, rows, on_terminal));
+            let text = lay_out(&table, 45.0, layout(Unit::Bytes, rows, on_terminal));
             (text.lines().count(), text.contains("more rows"))
         };
         assert_eq!(lines(Rows::Fitting, false), (46, false));

@@ -23,7 +23,7 @@ use crate::error::Result;
 use crate::model::{FrameId, ImageId, Place, Profile};
 use crate::progress::Progress;
 use binary::Binary;
-use symbols::{Line, NameId, Symbols};
+use symbols::{Function, FunctionId, Line, NameId, Symbols};
 
 /// An image of which some frames have no name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,6 +161,32 @@ fn resolve_all(pieces: &[Piece<'_>], threads: usize) -> Vec<Answer> {
     answers.into_iter().map(|answer| answer.expect("every index was handed out once")).collect()
 }
 
+/// Ids of one answer's names and functions in the whole.
+#[derive(Default)]
+struct Renamed {
+    names: Vec<NameId>,
+    functions: Vec<FunctionId>,
+}
+
+impl Renamed {
+    fn new(answer: &Symbols, symbols: &mut Symbols) -> Renamed {
+        let names: Vec<NameId> = answer.names.texts().map(|text| symbols.names.id(text)).collect();
+        let functions = answer
+            .functions
+            .iter()
+            .map(|function| {
+                symbols.function_id(Function {
+                    name: names[function.name.index()],
+                    linkage: names[function.linkage.index()],
+                    file: names[function.file.index()],
+                    start_line: function.start_line,
+                })
+            })
+            .collect();
+        Renamed { names, functions }
+    }
+}
+
 /// Brings the answers into the order of the profile's frames and fills the gaps.
 fn assemble(profile: &Profile, pieces: &[Piece<'_>], answers: Vec<Answer>, outcome: &mut Outcome) {
     /// Where the lines of a frame are: in which answer, under which entry, and the address that was looked up.
@@ -177,11 +203,11 @@ fn assemble(profile: &Profile, pieces: &[Piece<'_>], answers: Vec<Answer>, outco
         }
     }
     let symbols = &mut outcome.symbols;
-    let renamed: Vec<Vec<NameId>> = answers
+    let renamed: Vec<Renamed> = answers
         .iter()
         .map(|answer| match answer {
-            Ok(answer) => answer.names.texts().map(|text| symbols.names.id(text)).collect(),
-            Err(_) => Vec::new(),
+            Ok(answer) => Renamed::new(answer, symbols),
+            Err(_) => Renamed::default(),
         })
         .collect();
     for (piece, answer) in pieces.iter().zip(&answers) {
@@ -194,33 +220,38 @@ fn assemble(profile: &Profile, pieces: &[Piece<'_>], answers: Vec<Answer>, outco
     let mut lines: Vec<Line> = Vec::new();
     for ((frame, id), found) in profile.frames.iter().zip(profile.frame_ids()).zip(&found) {
         lines.clear();
-        lines.extend(frame.names.iter().map(|named| Line {
-            function: symbols.names.id(if named.function.is_empty() {
-                &named.linkage
-            } else {
-                &named.function
-            }),
-            file: symbols.names.id(&named.file),
-            line: named.line,
+        lines.extend(frame.names.iter().map(|named| {
+            let name = if named.function.is_empty() { &named.linkage } else { &named.function };
+            let linkage = if named.linkage == *name { "" } else { &named.linkage };
+            let function = Function {
+                name: symbols.names.id(name),
+                linkage: symbols.names.id(linkage),
+                ..Function::default()
+            };
+            let file = symbols.names.id(&named.file);
+            Line { function: symbols.function_id(function), file, line: named.line, column: 0 }
         }));
         if let Some(Found { answer, entry, .. }) = *found
             && let Ok(known) = &answers[answer]
         {
-            let rename = |id: NameId| renamed[answer][id.index()];
             lines.extend(known.lines_of(entry).iter().map(|line| Line {
-                function: rename(line.function),
-                file: rename(line.file),
-                line: line.line,
+                function: renamed[answer].functions[line.function.index()],
+                file: renamed[answer].names[line.file.index()],
+                ..*line
             }));
         }
         if lines.is_empty() {
-            lines.push(Line { function: NameId::EMPTY, file: NameId::EMPTY, line: 0 });
+            let function = symbols.function_id(Function::default());
+            lines.push(Line { function, file: NameId::EMPTY, line: 0, column: 0 });
         }
-        if lines.iter().any(|line| line.function == NameId::EMPTY) {
+        if lines.iter().any(|line| symbols.function(line).name == NameId::EMPTY) {
             let stand_in =
                 symbols.names.id(&stand_in(profile, frame.place, found.map(|found| found.address)));
-            for line in lines.iter_mut().filter(|line| line.function == NameId::EMPTY) {
-                line.function = stand_in;
+            for line in &mut lines {
+                let function = *symbols.function(line);
+                if function.name == NameId::EMPTY {
+                    line.function = symbols.function_id(Function { name: stand_in, ..function });
+                }
             }
             outcome.stand_ins.push(id);
             if let Place::Image { image, .. } = frame.place

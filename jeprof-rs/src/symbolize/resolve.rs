@@ -11,7 +11,7 @@ use addr2line::{Loader, gimli};
 
 use super::names;
 use super::symbol_table::SymbolFiles;
-use super::symbols::{Line, NameId, Symbols};
+use super::symbols::{Function, FunctionId, Line, NameId, Symbols};
 
 /// Names these addresses (of the binary's own address space). An entry without lines is an address that nothing is
 /// known about; a line without function is one whose place is known and whose function is not.
@@ -30,7 +30,7 @@ pub fn resolve(binary: &Path, debug: Option<&Path>, addresses: &[u64]) -> Result
     let files = SymbolFiles::open(binary, debug);
     let table = OnceCell::new();
     let mut symbols = Symbols::default();
-    let mut functions: HashMap<String, NameId> = HashMap::new();
+    let mut functions: HashMap<String, FunctionId> = HashMap::new();
     let mut lines: Vec<Line> = Vec::new();
     for &address in addresses {
         lines.clear();
@@ -40,8 +40,8 @@ pub fn resolve(binary: &Path, debug: Option<&Path>, addresses: &[u64]) -> Result
             while let Ok(Some(frame)) = frames.next() {
                 let raw = frame.function.as_ref().and_then(|function| function.raw_name().ok());
                 let function = match raw.as_deref() {
-                    None | Some("") => NameId::EMPTY,
-                    Some(raw) => readable_id(raw, &mut functions, &mut symbols),
+                    None | Some("") => symbols.function_id(Function::default()),
+                    Some(raw) => function_id(raw, &mut functions, &mut symbols),
                 };
                 let language = frame.function.as_ref().and_then(|function| function.language);
                 outermost_is_whole = raw.as_deref().is_some_and(|raw| {
@@ -53,6 +53,7 @@ pub fn resolve(binary: &Path, debug: Option<&Path>, addresses: &[u64]) -> Result
                     function,
                     file: symbols.names.id(file),
                     line: location.and_then(|location| location.line).unwrap_or(0),
+                    column: location.and_then(|location| location.column).unwrap_or(0),
                 });
             }
         }
@@ -61,13 +62,14 @@ pub fn resolve(binary: &Path, debug: Option<&Path>, addresses: &[u64]) -> Result
         if !outermost_is_whole {
             let table = table.get_or_init(|| files.table());
             if let Some(name) = table.spanning(address) {
-                let function = readable_id(name, &mut functions, &mut symbols);
-                let known = lines.last().map_or("", |outermost| symbols.names.text(outermost.function));
-                let fits = is_path_of(symbols.names.text(function), known);
+                let function = function_id(name, &mut functions, &mut symbols);
+                let whole = symbols.names.text(symbols.functions[function.index()].name);
+                let known = lines.last().map_or("", |outermost| symbols.function_name(outermost));
+                let fits = is_path_of(whole, known);
                 match lines.last_mut() {
                     Some(outermost) if fits => outermost.function = function,
                     Some(_) => {}
-                    None => lines.push(Line { function, file: NameId::EMPTY, line: 0 }),
+                    None => lines.push(Line { function, file: NameId::EMPTY, line: 0, column: 0 }),
                 }
             }
         }
@@ -92,11 +94,14 @@ fn is_path_of(whole: &str, name: &str) -> bool {
     })
 }
 
-fn readable_id(raw: &str, known: &mut HashMap<String, NameId>, symbols: &mut Symbols) -> NameId {
+fn function_id(raw: &str, known: &mut HashMap<String, FunctionId>, symbols: &mut Symbols) -> FunctionId {
     if let Some(&id) = known.get(raw) {
         return id;
     }
-    let id = symbols.names.id(&names::readable(raw));
+    let readable = names::readable(raw);
+    let linkage = if readable == raw { NameId::EMPTY } else { symbols.names.id(raw) };
+    let name = symbols.names.id(&readable);
+    let id = symbols.function_id(Function { name, linkage, ..Function::default() });
     known.insert(raw.to_string(), id);
     id
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 /// Index in [`Names`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NameId(u32);
 
 impl NameId {
@@ -71,22 +71,51 @@ impl LineId {
     }
 }
 
-/// One function of a frame.
+/// Index in [`Symbols::functions`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FunctionId(u32);
+
+impl FunctionId {
+    /// As an index.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// One distinct function.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Function {
+    /// Readable name; [`NameId::EMPTY`] only before the driver has put a stand-in there.
+    pub name: NameId,
+    /// Name as the linker knows it, [`NameId::EMPTY`] when there is none or it is the readable one.
+    pub linkage: NameId,
+    /// Source file that it is declared in, [`NameId::EMPTY`] when unknown.
+    pub file: NameId,
+    /// Line of its declaration, 0 when unknown.
+    pub start_line: u32,
+}
+
+/// One function of a frame, and where in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Line {
-    /// Function name; [`NameId::EMPTY`] only before the driver has put a stand-in there.
-    pub function: NameId,
+    /// The function.
+    pub function: FunctionId,
     /// Source file, [`NameId::EMPTY`] when unknown.
     pub file: NameId,
     /// Line in the file, 0 when unknown.
     pub line: u32,
+    /// Column in the line, 0 when unknown.
+    pub column: u32,
 }
 
 /// The names of a list of addresses or frames.
 #[derive(Debug, Default)]
 pub struct Symbols {
-    /// Texts that the lines refer to.
+    /// Texts that functions and lines refer to.
     pub names: Names,
+    /// Distinct functions.
+    pub functions: Vec<Function>,
+    function_ids: HashMap<Function, FunctionId>,
     /// Lines of all entries, one after another.
     pub lines: Vec<Line>,
     /// Per entry its part of `lines`, innermost first.
@@ -94,6 +123,25 @@ pub struct Symbols {
 }
 
 impl Symbols {
+    /// The id of a function; the same for equal ones.
+    pub fn function_id(&mut self, function: Function) -> FunctionId {
+        let functions = &mut self.functions;
+        *self.function_ids.entry(function).or_insert_with(|| {
+            functions.push(function);
+            FunctionId(functions.len() as u32 - 1)
+        })
+    }
+
+    /// The function of a line.
+    pub fn function(&self, line: &Line) -> &Function {
+        &self.functions[line.function.index()]
+    }
+
+    /// The readable name of a line's function.
+    pub fn function_name(&self, line: &Line) -> &str {
+        self.names.text(self.function(line).name)
+    }
+
     /// Adds the next entry.
     pub fn push(&mut self, lines: impl IntoIterator<Item = Line>) {
         let start = self.lines.len() as u32;

@@ -9,10 +9,21 @@ use std::collections::HashSet;
 
 use regex::Regex;
 
-use crate::cli::plan::{Frames, Negative, Plan};
-use crate::model::{FrameId, Place, Profile};
+use crate::model::{FrameId, Place, Profile, Stack};
+use crate::plan::Plan;
+use crate::plan::choice::{Frames, Negative};
 use crate::symbolize::symbols::{LineId, Symbols};
 use allocator_frames::AllocatorFrames;
+
+/// One stack as a report sees it.
+pub struct Seen<'s> {
+    /// What is shown of it, leaf first, inlined functions before the one that they are inlined into.
+    pub lines: &'s [LineId],
+    /// The figure that the report is about.
+    pub figure: f64,
+    /// The stack itself, with its other figures.
+    pub stack: &'s Stack,
+}
 
 /// A profile as a report sees it.
 pub struct View<'a> {
@@ -41,16 +52,17 @@ impl<'a> View<'a> {
             frame_of.extend(symbols.line_ids(id.index()).map(|_| id));
         }
         let mut warnings = Vec::new();
-        let allocator = match plan.frames {
+        let allocator = match plan.selection.frames {
             Frames::All => vec![false; symbols.lines.len()],
             Frames::Program | Frames::Own => allocator_lines(profile, symbols, &frame_of, &mut warnings),
         };
-        let standard = if plan.frames == Frames::Own { standard_library::lines(symbols) } else { Vec::new() };
+        let standard =
+            if plan.selection.frames == Frames::Own { standard_library::lines(symbols) } else { Vec::new() };
         let matches = |pattern: &Option<Regex>| match pattern {
             Some(pattern) => matching_lines(profile, symbols, &frame_of, pattern),
             None => Vec::new(),
         };
-        let (focused, ignored) = (matches(&plan.focus), matches(&plan.ignore));
+        let (focused, ignored) = (matches(&plan.selection.focus), matches(&plan.selection.ignore));
         View { profile, symbols, plan, allocator, standard, focused, ignored, frame_of, warnings }
     }
 
@@ -74,9 +86,9 @@ impl<'a> View<'a> {
         self.profile.stacks.iter().map(|stack| self.figure(stack)).sum()
     }
 
-    /// Hands over each stack that the filters leave, expanded to lines, leaf first, with its figure. Stacks without
-    /// frames are left out, those whose figure is zero too.
-    pub fn walk(&self, mut visit: impl FnMut(&[LineId], f64)) {
+    /// Hands over each stack that the filters leave. Stacks without frames are left out, those whose figure is zero
+    /// too.
+    pub fn walk(&self, mut visit: impl FnMut(Seen<'_>)) {
         let mut lines: Vec<LineId> = Vec::new();
         for stack in &self.profile.stacks {
             let figure = self.figure(stack);
@@ -88,12 +100,12 @@ impl<'a> View<'a> {
             let shown = &lines[self.cut(&lines)..];
             let any = |matches: &[bool]| shown.iter().any(|line| matches[line.index()]);
             if shown.is_empty()
-                || (self.plan.focus.is_some() && !any(&self.focused))
-                || (self.plan.ignore.is_some() && any(&self.ignored))
+                || (self.plan.selection.focus.is_some() && !any(&self.focused))
+                || (self.plan.selection.ignore.is_some() && any(&self.ignored))
             {
                 continue;
             }
-            visit(shown, figure);
+            visit(Seen { lines: shown, figure, stack });
         }
     }
 
@@ -107,9 +119,9 @@ impl<'a> View<'a> {
         (allocator + standard).min(lines.len().saturating_sub(1))
     }
 
-    fn figure(&self, stack: &crate::model::Stack) -> f64 {
-        let figure = stack.figures.get(self.plan.metric);
-        if figure < 0.0 && self.plan.negative == Negative::Drop { 0.0 } else { figure }
+    fn figure(&self, stack: &Stack) -> f64 {
+        let figure = stack.figures.get(self.plan.figure.metric);
+        if figure < 0.0 && self.plan.selection.negative == Negative::Drop { 0.0 } else { figure }
     }
 }
 
@@ -133,10 +145,9 @@ fn allocator_lines(
                 Place::Image { image, .. } => by_image[image.index()],
                 Place::Unmapped(_) => false,
             };
-            let text = |id| symbols.names.text(id);
             in_library
-                || by_name[line.function.index()]
-                || AllocatorFrames::has_source(text(line.function), text(line.file))
+                || by_name[symbols.function(line).name.index()]
+                || AllocatorFrames::has_source(symbols.function_name(line), symbols.names.text(line.file))
         })
         .collect()
 }
@@ -155,7 +166,7 @@ fn matching_lines(profile: &Profile, symbols: &Symbols, frame_of: &[FrameId], pa
         .iter()
         .zip(frame_of)
         .map(|(line, frame)| {
-            names[line.function.index()]
+            names[symbols.function(line).name.index()]
                 || addresses.contains(frame)
                 || pattern.is_match(&symbols.location(line))
         })
@@ -165,25 +176,30 @@ fn matching_lines(profile: &Profile, symbols: &Symbols, frame_of: &[FrameId], pa
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::plan::Output;
     use crate::model::testing::example;
+    use crate::plan::Selection;
 
     fn plan() -> Plan {
-        Plan::new(Output::Text)
+        Plan::default()
+    }
+
+    fn selecting(selection: impl FnOnce(&mut Selection)) -> Plan {
+        let mut plan = plan();
+        selection(&mut plan.selection);
+        plan
     }
 
     /// What is left of each stack, root first, and its figure.
     fn walk(stacks: &[(&str, f64)], plan: &Plan) -> Vec<(String, f64)> {
         let example = example(stacks);
         let view = View::new(&example.profile, &example.symbols, plan);
-        let mut seen = Vec::new();
-        view.walk(|lines, figure| {
-            let name =
-                |line: &LineId| example.symbols.names.text(example.symbols.line(*line).function).to_string();
-            let names: Vec<String> = lines.iter().rev().map(name).collect();
-            seen.push((names.join(";"), figure));
+        let mut stacks = Vec::new();
+        view.walk(|seen| {
+            let name = |line: &LineId| example.symbols.function_name(example.symbols.line(*line)).to_string();
+            let names: Vec<String> = seen.lines.iter().rev().map(name).collect();
+            stacks.push((names.join(";"), seen.figure));
         });
-        seen
+        stacks
     }
 
     fn paths(stacks: &[(&str, f64)], plan: &Plan) -> Vec<String> {
@@ -199,7 +215,7 @@ mod tests {
             ("main;work>inner", 1.0),
         ];
         assert_eq!(paths(&stacks, &plan()), ["main;work", "main;work", "main;work", "main;work;inner"]);
-        let all = Plan { frames: Frames::All, ..plan() };
+        let all = selecting(|selection| selection.frames = Frames::All);
         assert_eq!(paths(&stacks[1..2], &all), ["main;work;malloc;hook;calloc;deep"]);
     }
 
@@ -212,20 +228,22 @@ mod tests {
     fn filters_see_functions_lines_and_addresses_of_what_is_left() {
         let stacks = [("main;a;malloc", 1.0), ("main;b", 2.0), ("main;a>c", 4.0)];
         let figures = |plan: &Plan| walk(&stacks, plan).iter().map(|(_, figure)| *figure).collect::<Vec<_>>();
-        let focus = |text: &str| Plan { focus: Some(Regex::new(text).unwrap()), ..plan() };
-        let ignore = |text: &str| Plan { ignore: Some(Regex::new(text).unwrap()), ..plan() };
+        let regex = |text: &str| Some(Regex::new(text).unwrap());
+        let focus = |text: &str| selecting(|selection| selection.focus = regex(text));
+        let ignore = |text: &str| selecting(|selection| selection.ignore = regex(text));
         assert_eq!(figures(&focus("^a$")), [1.0, 4.0]);
         assert_eq!(figures(&focus("b.c:1")), [2.0]);
         assert_eq!(figures(&focus("malloc")), []);
         assert_eq!(figures(&focus("^0000000000001002$")), [1.0, 2.0, 4.0]);
         assert_eq!(figures(&ignore("^c$")), [1.0, 2.0]);
-        assert_eq!(figures(&Plan { ignore: Some(Regex::new("^c$").unwrap()), ..focus("^a$") }), [1.0]);
+        let both = selecting(|selection| (selection.focus, selection.ignore) = (regex("^a$"), regex("^c$")));
+        assert_eq!(figures(&both), [1.0]);
     }
 
     #[test]
     fn negative_differences_stay_or_count_as_zero() {
         let stacks = [("main;a", 5.0), ("main;b", -3.0)];
-        let dropped = Plan { negative: Negative::Drop, ..plan() };
+        let dropped = selecting(|selection| selection.negative = Negative::Drop);
         assert_eq!(walk(&stacks, &plan()).len(), 2);
         assert_eq!(walk(&stacks, &dropped), [("main;a".to_string(), 5.0)]);
         let example = example(&stacks);

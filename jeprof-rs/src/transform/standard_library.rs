@@ -22,18 +22,20 @@ pub fn lines(symbols: &Symbols) -> Vec<bool> {
     symbols
         .lines
         .iter()
-        .map(|line| by_function[line.function.index()] || by_file[line.file.index()])
+        .map(|line| by_function[symbols.function(line).name.index()] || by_file[line.file.index()])
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::symbolize::symbols::Line;
+    use crate::symbolize::symbols::{Function, Line};
 
     fn is_standard(function: &str, file: &str) -> bool {
         let mut symbols = Symbols::default();
-        let line = Line { function: symbols.names.id(function), file: symbols.names.id(file), line: 1 };
+        let name = symbols.names.id(function);
+        let function = symbols.function_id(Function { name, ..Function::default() });
+        let line = Line { function, file: symbols.names.id(file), line: 1, column: 0 };
         symbols.push([line]);
         lines(&symbols)[0]
     }

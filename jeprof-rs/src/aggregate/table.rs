@@ -1,8 +1,8 @@
-//! Adds stacks up: rows of a table by function, line, file or address, and equal stacks by their names.
+//! Rows of a table: stacks added up by function, line, file or address.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-use crate::cli::plan::{Granularity, Order};
+use crate::plan::choice::{Granularity, Order};
 use crate::symbolize::symbols::{Line, LineId, NameId};
 use crate::transform::View;
 
@@ -47,7 +47,7 @@ pub fn table(view: &View<'_>, granularity: Granularity, order: Order) -> Table {
             let id = LineId::new(index);
             let line = *symbols.line(id);
             let key = match granularity {
-                Granularity::Functions => Key::Function(line.function),
+                Granularity::Functions => Key::Function(symbols.function(&line).name),
                 Granularity::Lines => Key::Line(line),
                 Granularity::Files => Key::File(line.file),
                 Granularity::Addresses => Key::Address(id),
@@ -64,14 +64,14 @@ pub fn table(view: &View<'_>, granularity: Granularity, order: Order) -> Table {
     // The stack in which a row was last counted, from 1.
     let mut counted_in = vec![0_usize; examples.len()];
     let mut stack_number = 0;
-    view.walk(|lines, figure| {
+    view.walk(|seen| {
         stack_number += 1;
-        flat[row_of_line[lines[0].index()] as usize] += figure;
-        for line in lines {
+        flat[row_of_line[seen.lines[0].index()] as usize] += seen.figure;
+        for line in seen.lines {
             let row = row_of_line[line.index()] as usize;
             if counted_in[row] != stack_number {
                 counted_in[row] = stack_number;
-                cum[row] += figure;
+                cum[row] += seen.figure;
             }
         }
     });
@@ -90,7 +90,7 @@ pub fn table(view: &View<'_>, granularity: Granularity, order: Order) -> Table {
 fn row_name(view: &View<'_>, granularity: Granularity, id: LineId) -> String {
     let symbols = view.symbols();
     let line = symbols.line(id);
-    let function = symbols.names.text(line.function);
+    let function = symbols.function_name(line);
     match granularity {
         Granularity::Functions => function.into(),
         Granularity::Lines => format!("{function} {}", symbols.location(line)),
@@ -102,43 +102,15 @@ fn row_name(view: &View<'_>, granularity: Granularity, id: LineId) -> String {
     }
 }
 
-/// Stacks by function names, root first: `root;..;leaf` and its figure, sorted by text, equal ones added up.
-///
-/// A `;` inside a name would start a frame, and a line break a line, so both are replaced.
-pub fn collapsed(view: &View<'_>) -> BTreeMap<String, f64> {
-    let symbols = view.symbols();
-    let names: Vec<String> =
-        symbols.names.texts().map(|name| name.replace(';', ":").replace(['\n', '\r'], " ")).collect();
-    // By name ids first: many stacks differ only in addresses, and ids are cheaper to compare than texts.
-    let mut by_ids: HashMap<Vec<NameId>, f64> = HashMap::new();
-    let mut path: Vec<NameId> = Vec::new();
-    view.walk(|lines, figure| {
-        path.clear();
-        path.extend(lines.iter().rev().map(|line| symbols.line(*line).function));
-        match by_ids.get_mut(&path) {
-            Some(sum) => *sum += figure,
-            None => {
-                by_ids.insert(path.clone(), figure);
-            }
-        }
-    });
-    let mut merged = BTreeMap::new();
-    for (path, figure) in by_ids {
-        let text: Vec<&str> = path.iter().map(|id| names[id.index()].as_str()).collect();
-        *merged.entry(text.join(";")).or_insert(0.0) += figure;
-    }
-    merged
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::plan::{Output, Plan};
     use crate::model::testing::example;
+    use crate::plan::Plan;
 
     fn rows(stacks: &[(&str, f64)], granularity: Granularity, order: Order) -> Vec<(String, f64, f64)> {
         let example = example(stacks);
-        let plan = Plan::new(Output::Text);
+        let plan = Plan::default();
         let view = View::new(&example.profile, &example.symbols, &plan);
         let table = table(&view, granularity, order);
         assert_eq!(table.shown_total, stacks.iter().map(|(_, figure)| figure).sum::<f64>());
@@ -189,16 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn collapsed_stacks_are_merged_by_name_and_keep_their_separators() {
-        let example = example(&[("main;f>g", 4.0), ("main;f;g", 2.0), ("main", 1.0), ("main;a b", 8.0)]);
-        let plan = Plan::new(Output::Collapsed);
-        let view = View::new(&example.profile, &example.symbols, &plan);
-        let stacks: Vec<(String, f64)> = collapsed(&view).into_iter().collect();
-        assert_eq!(stacks, [("main".into(), 1.0), ("main;a b".into(), 8.0), ("main;f;g".into(), 6.0)]);
-    }
-
-    #[test]
-    fn every_granularity_and_the_collapsed_stacks_add_up_to_the_total() {
+    fn every_granularity_adds_up_to_the_total() {
         // Random stacks of few names, so that recursion and equal stacks are frequent; a fixed seed (xorshift64).
         let mut state = 0x2545_f491_4f6c_dd1d_u64;
         let mut below = |bound: u64| {
@@ -224,10 +187,6 @@ mod tests {
                 assert_eq!(rows.iter().map(|(_, flat, _)| flat).sum::<f64>(), total);
                 assert!(rows.iter().all(|(_, flat, cum)| flat <= cum && *cum <= total));
             }
-            let example = example(&stacks);
-            let plan = Plan::new(Output::Collapsed);
-            let view = View::new(&example.profile, &example.symbols, &plan);
-            assert_eq!(collapsed(&view).values().sum::<f64>(), total);
         }
     }
 }

@@ -1,0 +1,102 @@
+//! The choices that a plan is made of.
+
+/// Which figure of a stack is reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metric {
+    /// Live bytes.
+    InuseSpace,
+    /// Live objects.
+    InuseObjects,
+    /// Bytes allocated since the start, freed or not.
+    AllocSpace,
+    /// Objects allocated since the start, freed or not.
+    AllocObjects,
+}
+
+impl Metric {
+    /// Every figure, in the order of profile.proto's sample types.
+    pub const ALL: [Metric; 4] =
+        [Metric::AllocObjects, Metric::AllocSpace, Metric::InuseObjects, Metric::InuseSpace];
+
+    /// jeprof's and pprof's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Metric::InuseSpace => "inuse_space",
+            Metric::InuseObjects => "inuse_objects",
+            Metric::AllocSpace => "alloc_space",
+            Metric::AllocObjects => "alloc_objects",
+        }
+    }
+
+    /// Whether it needs accumulated figures in the dump.
+    pub fn is_accumulated(self) -> bool {
+        matches!(self, Metric::AllocSpace | Metric::AllocObjects)
+    }
+
+    /// Whether it counts bytes.
+    pub fn is_bytes(self) -> bool {
+        matches!(self, Metric::InuseSpace | Metric::AllocSpace)
+    }
+}
+
+/// What one row of the table, one node of a graph or one box of a picture stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Granularity {
+    /// A function.
+    Functions,
+    /// A source line within a function.
+    Lines,
+    /// A source file.
+    Files,
+    /// A code address.
+    Addresses,
+}
+
+/// Order of the rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// By what a row itself allocated.
+    Flat,
+    /// By what a row and everything that it called allocated.
+    Cumulative,
+}
+
+/// How many rows the table has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// All in a pipe, one screen on a terminal.
+    Fitting,
+    /// All.
+    All,
+    /// At most this many.
+    AtMost(usize),
+}
+
+/// What becomes of stacks that shrank against the base.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Negative {
+    /// They stay, as negative figures.
+    Keep,
+    /// They count as zero.
+    Drop,
+}
+
+/// Which frames of a stack are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frames {
+    /// Those of the program: allocator functions at the leaf end are left out.
+    Program,
+    /// Those of the program's own code: the standard library's containers at the leaf end are left out, too.
+    Own,
+    /// Every one.
+    All,
+}
+
+/// Whose quirks are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compat {
+    /// Nobody's: `docs/compat.md` lists the differences.
+    None,
+    /// jeprof 5.3.1's, to the byte.
+    Jeprof,
+}

@@ -1,0 +1,152 @@
+//! Everything that is done once for any number of reports: reading, adding up, naming.
+
+use prof_format::dump::{Dump, MapRow};
+
+use crate::error::{Error, Result};
+use crate::formats::{self, Unmapped};
+use crate::load::{self, Source, inputs};
+use crate::model::merge::Sign;
+use crate::model::{Profile, file_name};
+use crate::plan::Plan;
+use crate::plan::choice::{Granularity, Metric};
+use crate::progress::Progress;
+use crate::symbolize::{Outcome, symbolize};
+
+/// A dump that went into the profile.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    /// File name or address.
+    pub name: String,
+    /// Whether it has accumulated figures.
+    pub has_accum: bool,
+    /// Whether it has live figures.
+    pub has_live: bool,
+}
+
+/// Dumps, read and named.
+#[derive(Debug)]
+pub struct Session {
+    /// The dumps, added up, those of the base subtracted.
+    pub profile: Profile,
+    /// Names, and what could not be named.
+    pub outcome: Outcome,
+    /// The dumps that were added, without those of the base.
+    pub dumps: Vec<Taken>,
+    /// The dumps that were subtracted.
+    pub base: Vec<Taken>,
+    /// File name of the program, `heap` when unknown.
+    pub program_name: String,
+    /// What was chosen without being asked for.
+    pub note: Option<String>,
+    /// What makes the answers less than they could be.
+    pub warnings: Vec<String>,
+}
+
+impl Session {
+    /// Reads, adds up and names what the plan lists.
+    ///
+    /// # Errors
+    /// See the exit status in the help: everything that makes the answer wrong or empty.
+    pub fn load(plan: &Plan) -> Result<Session> {
+        let progress = Progress::start();
+        let inputs = inputs::sort(&plan.input.words)?;
+        let mut warnings: Vec<String> = Vec::new();
+        let mut profile = Profile::default();
+        let (mut dumps, mut base) = (Vec::new(), Vec::new());
+        let mut empty = Vec::new();
+        let (mut earlier, mut same_process): (Vec<Vec<MapRow>>, Vec<_>) = (Vec::new(), Vec::new());
+        for source in &inputs.dumps {
+            let dump = read(source, plan, &progress, &mut warnings)?;
+            if dump.stacks.is_empty() {
+                empty.push(source);
+            }
+            same_process.extend(earlier.iter().any(|maps| one_process(maps, &dump.maps)).then_some(source));
+            dumps.push(taken(source, &dump));
+            profile.add(&dump, Sign::Plus);
+            profile.made_at = profile.made_at.max(source.written_at());
+            earlier.push(dump.maps);
+        }
+        match empty.as_slice() {
+            [source, ..] if empty.len() == inputs.dumps.len() => return Err(Error::at(source, NO_SAMPLES)),
+            some => warnings.extend(some.iter().map(|source| format!("{source}: {NO_SAMPLES}"))),
+        }
+        if let [first, ..] = same_process.as_slice() {
+            warnings.push(format!(
+                "{first}: comes from the same process as a dump before it (code lies at the same addresses); what is \
+                 live in both is counted twice"
+            ));
+        }
+        for word in &plan.input.base {
+            let source = Source::File(word.into());
+            if load::kind(word.as_ref())? == load::Kind::Program {
+                return Err(Error::at(source, "--base wants a dump, this is a program"));
+            }
+            let dump = read(&source, plan, &progress, &mut warnings)?;
+            base.push(taken(&source, &dump));
+            profile.add(&dump, Sign::Minus);
+        }
+        let mut outcome = symbolize(&profile, inputs.program.as_deref(), &progress)?;
+        warnings.append(&mut outcome.warnings);
+        let given = inputs.program.as_deref().and_then(|path| path.to_str());
+        let program_name = given.or(profile.program_path.as_deref()).map_or("heap", file_name).to_string();
+        Ok(Session { profile, outcome, dumps, base, program_name, note: inputs.note, warnings })
+    }
+
+    /// Whether all dumps have the figure.
+    ///
+    /// # Errors
+    /// One has not; the text says what to do.
+    pub fn check_metric(&self, metric: Metric) -> Result<()> {
+        for taken in self.dumps.iter().chain(&self.base) {
+            if metric.is_accumulated() && !taken.has_accum {
+                let what = format!(
+                    "has no accumulated figures, so there is no {}: run the program with prof_accum:true",
+                    metric.name()
+                );
+                return Err(Error::at(&taken.name, what));
+            }
+            if !metric.is_accumulated() && !taken.has_live {
+                return Err(Error::at(
+                    &taken.name,
+                    format!("has no live figures, so there is no {}", metric.name()),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn taken(source: &Source, dump: &Dump) -> Taken {
+    // A dump without stacks has every figure: they are zero.
+    let empty = dump.stacks.is_empty();
+    Taken { name: source.to_string(), has_accum: dump.has_accum || empty, has_live: dump.has_live || empty }
+}
+
+/// Whether two dumps are of one process: every file that both have mapped lies at the same place, and at least two do,
+/// since a program that is linked to fixed addresses is always at the same place.
+fn one_process(a: &[MapRow], b: &[MapRow]) -> bool {
+    let start_in =
+        |rows: &[MapRow], path: &str| rows.iter().find(|row| row.path == path).map(|row| row.start);
+    let mut shared = 0;
+    for row in a.iter().filter(|row| !row.path.starts_with('[')) {
+        match start_in(b, &row.path) {
+            Some(start) if start_in(a, &row.path) != Some(start) => return false,
+            Some(_) => shared += 1,
+            None => {}
+        }
+    }
+    shared >= 2
+}
+
+const NO_SAMPLES: &str = "has no samples: profiling was off (prof:true, prof_active:true), or little was allocated for \
+the sampling distance (lg_prof_sample), or what was sampled had been freed (prof_accum:true keeps that; a dump while \
+the program runs shows it live)";
+
+fn read(source: &Source, plan: &Plan, progress: &Progress, warnings: &mut Vec<String>) -> Result<Dump> {
+    progress.step(format!("reading {source}"));
+    let bytes = load::read(source, plan.input.unpack_bytes_max)?;
+    let bare = plan.rows.granularity == Granularity::Addresses;
+    let dump = formats::parse(source, &bytes, if bare { Unmapped::Fine } else { Unmapped::Refused })?;
+    warnings.extend(dump.warnings.iter().map(|warning| format!("{source}: {warning}")));
+    Ok(dump)
+}
