@@ -4,16 +4,18 @@ use super::{Flag, Takes};
 use crate::plan::choice::Compat;
 
 /// In the order of the help.
-pub const ROWS: &[Flag] = &[Flag {
-    name: "output",
-    short: Some('o'),
-    takes: Takes::One("FILE", |plan, value| {
-        plan.output_file = Some(value.into());
-        Ok(())
-    }),
-    help: "Write to FILE instead of stdout",
-    ..Flag::BASE
-}    Flag {
+pub const ROWS: &[Flag] = &[
+    Flag {
+        name: "output",
+        short: Some('o'),
+        takes: Takes::One("FILE", |plan, value| {
+            plan.output_file = Some(value.into());
+            Ok(())
+        }),
+        help: "Write to FILE instead of stdout",
+        ..Flag::BASE
+    },
+    Flag {
         name: "compat",
         takes: Takes::One("WHOSE", |plan, value| {
             plan.compat = match value {
