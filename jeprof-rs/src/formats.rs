@@ -9,7 +9,6 @@ use crate::load::Source;
 
 /// Contents that people mix up with heap profiles, by how they start.
 const LOOKALIKES: &[(&[u8], &str)] = &[
-    (b"--- symbol", "is a symbolized profile of jeprof --raw, which is not read"),
     (b"--- contention", "is a lock profile, not a heap profile"),
     (b"#!", "is a script: name the binary that it starts, or only the dump"),
     (b"PERFILE2", "is a perf recording, not a heap profile"),

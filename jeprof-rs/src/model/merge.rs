@@ -99,8 +99,8 @@ impl Profile {
     fn frame(&mut self, place: Place, address: u64, names: &[NamedFrame]) -> FrameId {
         let frames = &mut self.frames;
         let text = |named: &NamedFrame| {
-            let NamedFrame { function, linkage, file, line } = named;
-            format!("{function}\0{linkage}\0{file}\0{line}\0")
+            let NamedFrame { function, linkage, file, line, column, start_line: _ } = named;
+            format!("{function}\0{linkage}\0{file}\0{line}\0{column}\0")
         };
         let names_text: String = names.iter().map(text).collect();
         *self.index.frames.entry((place, names_text)).or_insert_with(|| {
@@ -156,8 +156,8 @@ mod tests {
             end: start + 0x1000,
             file_offset: 0x2000,
             path: path.into(),
-            deleted: false,
             build_id: BuildId::new(id),
+            ..MapRow::default()
         }
     }
 

@@ -31,9 +31,9 @@ pub fn example(stacks: &[(&str, f64)]) -> Example {
 fn frame(profile: &mut Profile, text: &str) -> FrameId {
     let named = |function: &str| NamedFrame {
         function: function.into(),
-        linkage: String::new(),
         file: format!("{function}.c"),
         line: 1,
+        ..NamedFrame::default()
     };
     let names: Vec<NamedFrame> = text.split('>').rev().map(named).collect();
     let known = profile.frames.iter().position(|frame| frame.names == names);

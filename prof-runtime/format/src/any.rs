@@ -17,16 +17,21 @@ pub fn write<N: Snapshot, S: Sink>(format: Format, snapshot: &N, sink: &mut S) -
     }
 }
 
-/// Tells the format by content and reads it. `bytes` is uncompressed.
+/// Tells the format by content and reads it. `bytes` is uncompressed. The text forms may have symbols of
+/// `jeprof --raw` or a server's commands in front.
 ///
 /// # Errors
 /// [`ReadError::NotThisFormat`] when no reader claims the content, [`ReadError::Broken`] from the one that does.
 #[cfg(feature = "read")]
 pub fn read(bytes: &[u8]) -> Result<Dump, ReadError> {
-    let readers = [crate::heap_v2::read, crate::text::read, crate::pprof::read];
-    readers
-        .iter()
-        .map(|reader| reader(bytes))
-        .find(|answer| *answer != Err(ReadError::NotThisFormat))
-        .unwrap_or(Err(ReadError::NotThisFormat))
+    let opened = crate::heading::open(bytes)?;
+    if crate::heap_v2::claims(&opened.first) {
+        crate::heap_v2::read_opened(opened)
+    } else if crate::text::claims(&opened.first) {
+        crate::text::read_opened(opened)
+    } else if opened.has_symbols() {
+        Err(opened.first.broken("profile", "what follows the symbols is not a heap profile in text form"))
+    } else {
+        crate::pprof::read(bytes)
+    }
 }

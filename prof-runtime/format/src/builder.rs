@@ -146,7 +146,7 @@ impl Builder {
 }
 
 fn add(hash: &DefaultHashBuilder, rows: &mut HashTable<u32>, list: &mut Vec<StackRow>, row: StackRow) {
-    let key = |row: &StackRow| (row.frames.start, row.frames.end, row.thread);
+    let key = |row: &StackRow| (row.frames.start, row.frames.end, row.thread, row.labels);
     let hashed = |row: &StackRow| hash.hash_one(key(row));
     let found = rows.entry(
         hashed(&row),

@@ -23,6 +23,44 @@ pub struct StackRow {
     pub accum: Figure,
     /// Thread label (uid in heap_v2, name or uid in pprof); `None` for the whole process.
     pub thread: Option<u64>,
+    /// Index in [`Dump::label_sets`]; 0 for none. Labels of pprof, that of the thread included.
+    pub labels: u32,
+}
+
+/// What a label says.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum LabelValue {
+    /// Text.
+    Text(String),
+    /// A number with its unit, which may be empty.
+    Number {
+        /// The number.
+        value: i64,
+        /// Its unit, such as `bytes`.
+        unit: String,
+    },
+}
+
+/// A label of a sample (pprof).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Label {
+    /// What it is about, such as `thread`.
+    pub key: String,
+    /// What it says.
+    pub value: LabelValue,
+}
+
+/// Which names a profile carries for the frames of a mapping (pprof). A viewer looks none up where one is set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Carried {
+    /// Functions.
+    pub functions: bool,
+    /// Files.
+    pub filenames: bool,
+    /// Lines.
+    pub line_numbers: bool,
+    /// Inlined frames.
+    pub inline_frames: bool,
 }
 
 /// One executable mapping as the dump tells it.
@@ -40,9 +78,11 @@ pub struct MapRow {
     pub deleted: bool,
     /// Build id, when the dump carries one.
     pub build_id: BuildId,
+    /// Names that the dump says it carries.
+    pub carried: Carried,
 }
 
-/// One name of a frame that the dump itself carries (symbolized pprof).
+/// One name of a frame that the dump itself carries (symbolized pprof, symbolized heap file).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NamedFrame {
     /// Function name, readable.
@@ -53,6 +93,10 @@ pub struct NamedFrame {
     pub file: String,
     /// Line, 0 when unknown.
     pub line: u32,
+    /// Column from 1, 0 when unknown.
+    pub column: u32,
+    /// Line at which the function starts, 0 when unknown.
+    pub start_line: u32,
 }
 
 /// One distinct frame of a dump.
@@ -86,6 +130,8 @@ pub struct Dump {
     pub thread_stacks: Vec<StackRow>,
     /// Thread uid and name, in file order.
     pub threads: Vec<(u64, String)>,
+    /// Distinct sets of labels; the first is the empty one, which every dump has.
+    pub label_sets: Vec<Vec<Label>>,
     /// Executable mappings.
     pub maps: Vec<MapRow>,
     /// Program path when the dump tells it.
@@ -96,6 +142,18 @@ pub struct Dump {
     pub duration_nanos: u64,
     /// Regular expression of functions whose frames are to be dropped leafward (pprof), may be empty.
     pub drop_frames: String,
+    /// Regular expression of functions that are kept although they match `drop_frames` (pprof), may be empty.
+    pub keep_frames: String,
+    /// Remarks for people (pprof).
+    pub comments: Vec<String>,
+    /// Address of a page about the profile (pprof), may be empty.
+    pub doc_url: String,
+    /// Name of the sample type to be shown first (pprof), may be empty.
+    pub default_sample_type: String,
+    /// Whether it is a symbolized file (`--- symbol`): addresses of its stacks without an entry there have no names.
+    pub symbolized: bool,
+    /// Byte offset of the profile in a file that puts symbols or a heading in front of it, else 0.
+    pub profile_offset: usize,
     /// What was odd but survivable, one sentence each.
     pub warnings: Vec<String>,
 }
@@ -113,11 +171,18 @@ impl Dump {
             stacks: Vec::new(),
             thread_stacks: Vec::new(),
             threads: Vec::new(),
+            label_sets: alloc::vec![Vec::new()],
             maps: Vec::new(),
             program: None,
             time_nanos: 0,
             duration_nanos: 0,
             drop_frames: String::new(),
+            keep_frames: String::new(),
+            comments: Vec::new(),
+            doc_url: String::new(),
+            default_sample_type: String::new(),
+            symbolized: false,
+            profile_offset: 0,
             warnings: Vec::new(),
         }
     }

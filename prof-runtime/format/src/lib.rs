@@ -33,6 +33,8 @@ mod builder;
 #[cfg(feature = "read")]
 mod digits;
 #[cfg(feature = "read")]
+mod heading;
+#[cfg(feature = "read")]
 mod lines;
 mod out;
 

@@ -38,6 +38,11 @@ impl<'a> Lines<'a> {
         Lines { bytes, offset: 0, number: 0 }
     }
 
+    /// Byte offset of the next line.
+    pub(crate) fn offset(&self) -> usize {
+        self.offset
+    }
+
     /// The place just past the last line, for what is missing there.
     pub(crate) fn end(&self) -> Line<'a> {
         Line { text: &[], offset: self.offset, number: self.number.max(1), ended: true }
@@ -148,7 +153,8 @@ pub(crate) fn starts_maps(line: &Line<'_>) -> bool {
     line.text == b"MAPPED_LIBRARIES:" || line.text.starts_with(b"--- Memory map:")
 }
 
-/// Reads the map section. The last line may be cut off: what a map line says is not what makes a total wrong.
+/// Reads the map section: of the kernel, or as programs write it themselves, where `build=/folder` gives a name to what
+/// paths then call `$build`. The last line may be cut off: what a map line says is not what makes a total wrong.
 /// Returns whether a line `# end` closed the section.
 pub(crate) fn maps(lines: &mut Lines<'_>, into: &mut Builder) -> bool {
     let mut joined = maps::Joined::default();
@@ -158,8 +164,8 @@ pub(crate) fn maps(lines: &mut Lines<'_>, into: &mut Builder) -> bool {
             closed = line.ended;
         } else if !line.ended {
             into.warn(format!("line {}: the memory map is cut off", line.number));
-        } else if let Some(row) = maps::parse_line(line.text) {
-            joined.push(row);
+        } else {
+            joined.line(line.text);
         }
     }
     into.dump.maps = joined.finish();

@@ -20,11 +20,15 @@ pub struct MapLine {
 /// ```text
 /// 55f508eca000-55f508ecb000 r-xp 00001000 fe:00 10305553    /opt/demo/app (deleted)     Linux
 /// 7f7a957a2000-7f7a958c2000 r-xp /usr/lib/libc.so.6 (@1000) 5f1c...                     gperftools, Go: offset, build id
-/// 0x40000000-0x40015000: /lib/ld-2.3.2.so                                              short
+/// 0x40000000-0x40015000: /lib/ld-2.3.2.so                                              short; also macOS
+/// 0x800600000 0x80061a000 26 0 0xfffff800035a0000 r-x 75 33 0x1004 COW NC vnode /libexec/ld-elf.so.1 NCH -1   FreeBSD
 /// ```
 pub fn parse_line(line: &[u8]) -> Option<MapLine> {
     let line = line.trim_ascii();
     let (range, rest) = split_word(line);
+    if !range.contains(&b'-') {
+        return freebsd(line);
+    }
     let short = range.ends_with(b":");
     let (start, end) = addresses(range.strip_suffix(b":").unwrap_or(range))?;
     let mut row = MapRow { start, end, ..MapRow::default() };
@@ -42,6 +46,30 @@ pub fn parse_line(line: &[u8]) -> Option<MapLine> {
             set_path(&mut row, path);
         }
         None => set_path_offset_id(&mut row, rest),
+    }
+    Some(MapLine { row, exec: permissions.contains(&b'x') })
+}
+
+/// `start end resident private object permissions refs shadows flags copy needs-copy type path charged charger`.
+fn freebsd(line: &[u8]) -> Option<MapLine> {
+    let mut rest = line;
+    let mut words = [&b""[..]; 12];
+    for word in &mut words {
+        (*word, rest) = split_word(rest);
+    }
+    let address = |word: &[u8]| hex(word.strip_prefix(b"0x")?);
+    let (start, end) = (address(words[0])?, address(words[1])?);
+    let permissions = words[5];
+    if start > end || permissions.len() != 3 || !permissions.iter().all(|byte| b"rwx-".contains(byte)) {
+        return None;
+    }
+    let mut row = MapRow { start, end, ..MapRow::default() };
+    if words[11] == b"vnode" {
+        let charged = [&b" NCH"[..], b" CH"]
+            .iter()
+            .find_map(|mark| rest.windows(mark.len()).rposition(|window| window == *mark));
+        let path = &rest[..charged.unwrap_or(rest.len())];
+        set_path(&mut row, if path == b"-" { b"" } else { path });
     }
     Some(MapLine { row, exec: permissions.contains(&b'x') })
 }
@@ -93,9 +121,23 @@ fn set_path(row: &mut MapRow, path: &[u8]) {
 #[derive(Default)]
 pub struct Joined {
     rows: Vec<MapRow>,
+    /// What `name=value` lines said last: the value of `build`.
+    build: String,
 }
 
 impl Joined {
+    /// Takes the next line of a map section; what is neither a mapping nor `build=` is left out.
+    pub fn line(&mut self, line: &[u8]) {
+        if let Some(value) = line.trim_ascii().strip_prefix(b"build=") {
+            self.build = string(value);
+        } else if let Some(mut line) = parse_line(line) {
+            if line.row.path.contains("$build") {
+                line.row.path = line.row.path.replace("$build", &self.build);
+            }
+            self.push(line);
+        }
+    }
+
     /// Takes the next line of the map. Lines that are not executable, and executable memory of no file, are left out.
     pub fn push(&mut self, line: MapLine) {
         let row = line.row;
@@ -120,11 +162,12 @@ fn continues(last: &MapRow, next: &MapRow) -> bool {
         && last.file_offset.checked_add(last.end - last.start) == Some(next.file_offset)
 }
 
-/// Whether a path names a shared library rather than a program: `.so` at its end or before version digits, or one of
-/// the kernel's own mappings such as `[vdso]`.
+/// Whether a path names a shared library rather than a program: `.so` (or what other systems use) at its end, `.so`
+/// before version digits, or one of the kernel's own mappings such as `[vdso]`.
 pub fn is_library(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
-    path.starts_with('[') || name.ends_with(".so") || name.contains(".so.")
+    let ends = [".so", ".dylib", ".bundle", ".dll"].iter().any(|end| name.ends_with(end));
+    path.starts_with('[') || ends || name.contains(".so.")
 }
 
 /// The program among executable mappings: the first that is no library.
@@ -161,6 +204,16 @@ mod tests {
             Some((0x4000_0000, 0x4001_5000, 0, "/lib/ld-2.3.2.so", false, true))
         });
         check("1000-2000 r-xp /x/y (@f000) abcdef", Some((0x1000, 0x2000, 0xf000, "/x/y", false, true)));
+        check("00000001000-00000002000: /usr/lib/a b.dylib", {
+            Some((0x1000, 0x2000, 0, "/usr/lib/a b.dylib", false, true))
+        });
+        check(
+            "0x800600000 0x80061a000 26 0 0xfffff800035a0000 r-x 75 33 0x1004 COW NC vnode /libexec/ld elf.so.1 NCH -1",
+            Some((0x8_0060_0000, 0x8_0061_a000, 0, "/libexec/ld elf.so.1", false, true)),
+        );
+        check("0x1000 0x2000 3 0 0xfffff800035a0000 rw- 1 0 0x3000 NCOW NNC default - CH 1001", {
+            Some((0x1000, 0x2000, 0, "", false, false))
+        });
         check("1000-2000 r-xp /x/y (@", Some((0x1000, 0x2000, 0, "/x/y (@", false, true)));
     }
 
@@ -200,8 +253,20 @@ mod tests {
     }
 
     #[test]
+    fn paths_may_name_the_folder_of_the_build() {
+        let mut joined = Joined::default();
+        for line in ["build=/srv/out", "1000-2000: $build/app", "nonsense", "3000-4000: /lib/x.so"] {
+            joined.line(line.as_bytes());
+        }
+        let paths: Vec<_> = joined.finish().into_iter().map(|row| row.path).collect();
+        assert_eq!(paths, ["/srv/out/app", "/lib/x.so"]);
+    }
+
+    #[test]
     fn libraries_are_told_from_programs() {
-        for path in ["/lib/libc.so.6", "/lib/libfoo.so", "[vdso]", "/usr/lib/ld-linux-x86-64.so.2"] {
+        for path in
+            ["/lib/libc.so.6", "/lib/libfoo.so", "[vdso]", "/usr/lib/ld-linux-x86-64.so.2", "/x/libz.1.dylib"]
+        {
             assert!(is_library(path), "{path}");
         }
         for path in ["/usr/bin/redis-server", "/opt/so.app/run", "/usr/bin/python3.11"] {

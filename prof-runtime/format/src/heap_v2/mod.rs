@@ -30,4 +30,6 @@ mod write;
 
 #[cfg(feature = "read")]
 pub use read::read;
+#[cfg(feature = "read")]
+pub(crate) use read::{claims, read_opened};
 pub use write::write;

@@ -6,24 +6,37 @@ use core::ops::Range;
 use crate::builder::Builder;
 use crate::digits::{decimal, string};
 use crate::dump::{Dump, Figure, ReadError, StackRow};
-use crate::lines::{self, Cursor, Line, Lines, Pairs};
+use crate::heading::{self, Opened};
+use crate::lines::{self, Cursor, Line, Pairs};
 use crate::unbias::scale;
 use crate::vocab::Format;
 
-/// Reads a jemalloc heap dump.
+/// How the first line begins.
+const NAME: &[u8] = b"heap_v2/";
+
+/// Reads a jemalloc heap dump, symbolized or not.
 ///
 /// Lines of no known kind (ClickHouse adds some) are left out with a warning.
 ///
 /// # Errors
-/// [`ReadError::NotThisFormat`] unless the file begins with `heap_v2/`.
+/// [`ReadError::NotThisFormat`] unless the file, or what follows its heading, begins with `heap_v2/`.
 pub fn read(bytes: &[u8]) -> Result<Dump, ReadError> {
-    let mut lines = Lines::new(bytes);
-    let first = lines.next().ok_or(ReadError::NotThisFormat)?;
-    let rate = first.text.strip_prefix(b"heap_v2/").ok_or(ReadError::NotThisFormat)?;
+    read_opened(heading::open(bytes)?)
+}
+
+/// Whether a profile that starts with this line is of this form.
+pub(crate) fn claims(first: &Line<'_>) -> bool {
+    first.text.starts_with(NAME)
+}
+
+/// Reads what follows the heading.
+pub(crate) fn read_opened(mut opened: Opened<'_>) -> Result<Dump, ReadError> {
+    let (first, lines, into) = (opened.first, &mut opened.lines, &mut opened.into);
+    let rate = first.text.strip_prefix(NAME).ok_or(ReadError::NotThisFormat)?;
     if !first.ended {
         return Err(first.broken("header", "the dump is cut off inside its first line"));
     }
-    let mut into = Builder::new(Format::HeapV2);
+    into.dump.format = Format::HeapV2;
     into.dump.period = decimal(rate).filter(|rate| *rate > 0).ok_or_else(|| {
         first.broken("sampling distance", format!("`{}` is not a positive number", string(rate)))
     })?;
@@ -38,12 +51,13 @@ pub fn read(bytes: &[u8]) -> Result<Dump, ReadError> {
         last = line;
         if let Some(addresses) = line.text.strip_prefix(b"@") {
             close(stack.take())?;
-            let frames = lines::stack(&line, addresses, &mut into)?;
+            let frames = lines::stack(&line, addresses, into)?;
             stack = Some(Open { frames, line, counted: false });
         } else if let Some((uid, pairs, rest)) = counts(line.text) {
-            let (live, accum) = (figure(pairs.live, &into), figure(pairs.accum, &into));
-            into.dump.has_accum |= pairs.accum != (0, 0);
+            let (live, accum) = (figure(pairs.live, into), figure(pairs.accum, into));
             match (&mut stack, uid) {
+                // Names stand in the header only: behind the figures of a stack they are damage.
+                (Some(_), _) if !rest.is_empty() => into.skip(line.number),
                 (Some(open), None) => {
                     open.counted = true;
                     into.add(open.row(None, live, accum));
@@ -52,6 +66,7 @@ pub fn read(bytes: &[u8]) -> Result<Dump, ReadError> {
                 (None, None) => {}
                 (None, Some(uid)) => into.thread(uid, &string(rest)),
             }
+            into.dump.has_accum |= pairs.accum != (0, 0);
         } else if !line.text.is_empty() && line.ended {
             into.skip(line.number);
         }
@@ -63,14 +78,14 @@ pub fn read(bytes: &[u8]) -> Result<Dump, ReadError> {
     }
     close(stack)?;
     if has_maps {
-        lines::maps(&mut lines, &mut into);
+        lines::maps(lines, into);
     } else {
         into.warn(
             "there is no memory map: the dump is cut off, or the program could not read its own map".into(),
         );
     }
     into.dump.program = crate::maps::program_of(&into.dump.maps);
-    Ok(into.finish())
+    Ok(opened.finish())
 }
 
 /// The stack that count lines belong to.
@@ -82,7 +97,7 @@ struct Open<'a> {
 
 impl Open<'_> {
     fn row(&self, thread: Option<u64>, live: Figure, accum: Figure) -> StackRow {
-        StackRow { frames: self.frames.clone(), live, accum, thread }
+        StackRow { frames: self.frames.clone(), live, accum, thread, labels: 0 }
     }
 }
 

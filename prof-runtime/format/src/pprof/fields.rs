@@ -8,12 +8,14 @@ pub(super) mod profile {
     pub(in super::super) const FUNCTION: u32 = 5;
     pub(in super::super) const STRING_TABLE: u32 = 6;
     pub(in super::super) const DROP_FRAMES: u32 = 7;
+    pub(in super::super) const KEEP_FRAMES: u32 = 8;
     pub(in super::super) const TIME_NANOS: u32 = 9;
     pub(in super::super) const DURATION_NANOS: u32 = 10;
     pub(in super::super) const PERIOD_TYPE: u32 = 11;
     pub(in super::super) const PERIOD: u32 = 12;
     pub(in super::super) const COMMENT: u32 = 13;
     pub(in super::super) const DEFAULT_SAMPLE_TYPE: u32 = 14;
+    pub(in super::super) const DOC_URL: u32 = 15;
 }
 
 pub(super) mod value_type {
@@ -41,6 +43,10 @@ pub(super) mod mapping {
     pub(in super::super) const OFFSET: u32 = 4;
     pub(in super::super) const FILENAME: u32 = 5;
     pub(in super::super) const BUILD_ID: u32 = 6;
+    pub(in super::super) const HAS_FUNCTIONS: u32 = 7;
+    pub(in super::super) const HAS_FILENAMES: u32 = 8;
+    pub(in super::super) const HAS_LINE_NUMBERS: u32 = 9;
+    pub(in super::super) const HAS_INLINE_FRAMES: u32 = 10;
 }
 
 pub(super) mod location {
@@ -53,6 +59,7 @@ pub(super) mod location {
 pub(super) mod line {
     pub(in super::super) const FUNCTION_ID: u32 = 1;
     pub(in super::super) const LINE: u32 = 2;
+    pub(in super::super) const COLUMN: u32 = 3;
 }
 
 pub(super) mod function {
@@ -60,4 +67,5 @@ pub(super) mod function {
     pub(in super::super) const NAME: u32 = 2;
     pub(in super::super) const SYSTEM_NAME: u32 = 3;
     pub(in super::super) const FILENAME: u32 = 4;
+    pub(in super::super) const START_LINE: u32 = 5;
 }

@@ -1,22 +1,29 @@
 //! Reads profile.proto, uncompressed, from any writer.
 
-use alloc::{collections::BTreeMap, format, string::String, vec, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 
-use super::fields::{function, label, line, location, mapping, profile, sample, value_type};
+use hashbrown::HashMap;
+
+use super::fields::{function, line, location, mapping, profile, sample, value_type};
 use super::tables::{Fault, Part, Tables, nested_numbers};
 use super::wire_read::{Value, numbers};
 use crate::builder::{Builder, TooMany};
-use crate::dump::{Dump, Figure, Frame, MapRow, NamedFrame, ReadError, StackRow};
+use crate::digits::string;
+use crate::dump::{Carried, Dump, Figure, Frame, Label, LabelValue, MapRow, NamedFrame, ReadError, StackRow};
 use crate::vocab::{BuildId, Format};
 
 /// Bytes of function and file names that all frames together may hold, beyond 16 for each byte of the file. Names
 /// are shared in the file and copied into every frame, so a small file could ask for any amount of memory.
 const NAMES_MAX: usize = 64 << 20;
 
+/// Sample types that one warning names.
+const OTHERS_MAX: usize = 10;
+
 /// Reads a profile.
 ///
-/// Fields of no use here are skipped. Columns are found by name (`inuse_space` or `space`, `inuse_objects` or
-/// `objects`, `alloc_space`, `alloc_objects`); without live ones [`Dump::has_live`] is false.
+/// Columns are found by name (`inuse_space` or `space`, `inuse_objects` or `objects`, `alloc_space`, `alloc_objects`),
+/// others are left out with a warning; without live ones [`Dump::has_live`] is false. Samples of the same stack with
+/// the same labels are added up.
 ///
 /// # Errors
 /// [`ReadError::NotThisFormat`] unless the file begins with fields of a profile: a sample type, a sample or an empty
@@ -41,15 +48,25 @@ struct Function {
     size: usize,
 }
 
+/// A set of labels that was met before.
+#[derive(Clone, Copy)]
+struct Labels {
+    /// Index in [`Dump::label_sets`].
+    set: u32,
+    thread: Option<u64>,
+}
+
 struct Reader<'t, 'a> {
     tables: &'t Tables<'a>,
     into: Builder,
     columns: Columns,
-    functions: BTreeMap<u64, Function>,
+    functions: HashMap<u64, Function>,
     /// Frame by location id.
-    locations: BTreeMap<u64, u32>,
+    locations: HashMap<u64, u32>,
+    /// Label sets by what their messages say: key, text, number and unit of each label.
+    label_sets: HashMap<Vec<[u64; 4]>, Labels>,
     /// Uids given to thread names in files that have no `thread_uid`.
-    thread_names: BTreeMap<String, u64>,
+    thread_names: HashMap<String, u64>,
     names_left: usize,
 }
 
@@ -59,9 +76,10 @@ impl<'t, 'a> Reader<'t, 'a> {
             tables,
             into: Builder::new(Format::Pprof),
             columns: Columns::default(),
-            functions: BTreeMap::new(),
-            locations: BTreeMap::new(),
-            thread_names: BTreeMap::new(),
+            functions: HashMap::new(),
+            locations: HashMap::new(),
+            label_sets: HashMap::from_iter([(Vec::new(), Labels { set: 0, thread: None })]),
+            thread_names: HashMap::new(),
             names_left: NAMES_MAX.saturating_add(size.saturating_mul(16)),
         }
     }
@@ -96,20 +114,31 @@ impl<'t, 'a> Reader<'t, 'a> {
     }
 
     fn columns(&mut self) -> Result<(), ReadError> {
+        let mut others = Vec::new();
         for (place, part) in self.tables.sample_types.iter().enumerate() {
             const FIELD: &str = "sample_type";
             let values = part.numbers::<3>(FIELD)?;
-            let name =
-                self.string(values[value_type::TYPE as usize]).map_err(|fault| part.broken(FIELD, fault))?;
+            let text =
+                |field: u32| self.string(values[field as usize]).map_err(|fault| part.broken(FIELD, fault));
+            let (name, unit) = (text(value_type::TYPE)?, text(value_type::UNIT)?);
             let columns = &mut self.columns;
             let column = match name {
                 b"inuse_space" | b"space" => &mut columns.live_bytes,
                 b"inuse_objects" | b"objects" => &mut columns.live_objs,
                 b"alloc_space" => &mut columns.accum_bytes,
                 b"alloc_objects" => &mut columns.accum_objs,
-                _ => continue,
+                _ => {
+                    if others.len() < OTHERS_MAX {
+                        others.push(format!("`{}/{}`", string(name), string(unit)));
+                    }
+                    continue;
+                }
             };
             column.get_or_insert(place);
+        }
+        if !others.is_empty() {
+            let others = others.join(", ");
+            self.into.warn(format!("values of {others} are no heap figures and left out"));
         }
         self.columns.count = self.tables.sample_types.len();
         self.into.dump.has_live = self.columns.live_bytes.is_some() || self.columns.live_objs.is_some();
@@ -120,13 +149,21 @@ impl<'t, 'a> Reader<'t, 'a> {
     fn plain_fields(&mut self) -> Result<(), ReadError> {
         let plain = &self.tables.plain;
         let whole = Part { bytes: &[], offset: 0 };
-        let index = plain[profile::DROP_FRAMES as usize];
-        if index != 0 {
-            self.into.dump.drop_frames =
-                self.text(index).map_err(|fault| whole.broken("drop_frames", fault))?;
+        let text = |index: u64, field| self.text(index).map_err(|fault| whole.broken(field, fault));
+        let drop_frames = text(plain[profile::DROP_FRAMES as usize], "drop_frames")?;
+        let keep_frames = text(plain[profile::KEEP_FRAMES as usize], "keep_frames")?;
+        let default = text(plain[profile::DEFAULT_SAMPLE_TYPE as usize], "default_sample_type")?;
+        let doc_url = text(plain[profile::DOC_URL as usize], "doc_url")?;
+        for &comment in &self.tables.comments {
+            let size = self.string(comment).map_err(|fault| whole.broken("comment", fault))?.len();
+            self.pay_for_names(size + size_of::<String>()).map_err(|fault| whole.broken("comment", fault))?;
+            let comment = self.text(comment).map_err(|fault| whole.broken("comment", fault))?;
+            self.into.dump.comments.push(comment);
         }
-        // Comments are for people, but one that points nowhere shows that the file was cut off.
-        self.string(plain[profile::COMMENT as usize]).map_err(|fault| whole.broken("comment", fault))?;
+        self.into.dump.drop_frames = drop_frames;
+        self.into.dump.keep_frames = keep_frames;
+        self.into.dump.default_sample_type = default;
+        self.into.dump.doc_url = doc_url;
         self.into.dump.time_nanos = plain[profile::TIME_NANOS as usize];
         self.into.dump.duration_nanos = plain[profile::DURATION_NANOS as usize];
         if let Some(part) = self.tables.period_type {
@@ -143,12 +180,13 @@ impl<'t, 'a> Reader<'t, 'a> {
 
     fn mapping(&mut self, part: Part<'a>) -> Result<(), ReadError> {
         const FIELD: &str = "mapping";
-        let values = part.numbers::<7>(FIELD)?;
+        let values = part.numbers::<11>(FIELD)?;
         let text = |index: u32| self.text(values[index as usize]).map_err(|fault| part.broken(FIELD, fault));
         let (path, build_id) = (text(mapping::FILENAME)?, text(mapping::BUILD_ID)?);
         if values[mapping::ID as usize] == 0 {
             return Err(part.broken(FIELD, Fault::Content("id 0 is not allowed".into())));
         }
+        let flag = |field: u32| values[field as usize] != 0;
         let kept = path.strip_suffix(" (deleted)");
         self.into.dump.maps.push(MapRow {
             start: values[mapping::START as usize],
@@ -157,19 +195,26 @@ impl<'t, 'a> Reader<'t, 'a> {
             deleted: kept.is_some(),
             path: kept.unwrap_or(&path).into(),
             build_id: BuildId::from_hex(build_id.as_bytes()).unwrap_or_default(),
+            carried: Carried {
+                functions: flag(mapping::HAS_FUNCTIONS),
+                filenames: flag(mapping::HAS_FILENAMES),
+                line_numbers: flag(mapping::HAS_LINE_NUMBERS),
+                inline_frames: flag(mapping::HAS_INLINE_FRAMES),
+            },
         });
         Ok(())
     }
 
     fn function(&mut self, part: Part<'a>) -> Result<(), ReadError> {
         const FIELD: &str = "function";
-        let values = part.numbers::<5>(FIELD)?;
+        let values = part.numbers::<6>(FIELD)?;
         let text = |index: u32| self.text(values[index as usize]).map_err(|fault| part.broken(FIELD, fault));
         let names = NamedFrame {
             function: text(function::NAME)?,
             linkage: text(function::SYSTEM_NAME)?,
             file: text(function::FILENAME)?,
-            line: 0,
+            start_line: small(values[function::START_LINE as usize]),
+            ..NamedFrame::default()
         };
         let size = names.function.len() + names.linkage.len() + names.file.len() + size_of::<NamedFrame>();
         // Functions share strings, so they can ask for as much as frames can.
@@ -194,15 +239,16 @@ impl<'t, 'a> Reader<'t, 'a> {
                 (location::ID, Value::Number(value)) => id = value,
                 (location::ADDRESS, Value::Number(value)) => frame.address = value,
                 (location::LINE, Value::Bytes(bytes)) => {
-                    let values = nested_numbers::<3>(bytes)?;
+                    let values = nested_numbers::<4>(bytes)?;
                     let id = values[line::FUNCTION_ID as usize];
                     let Some(function) = self.functions.get(&id) else {
                         return Err(Fault::Content(format!(
                             "its line refers to function {id}, which is missing"
                         )));
                     };
-                    let line = u32::try_from(values[line::LINE as usize]).unwrap_or(0);
-                    let names = NamedFrame { line, ..function.names.clone() };
+                    let line = small(values[line::LINE as usize]);
+                    let column = small(values[line::COLUMN as usize]);
+                    let names = NamedFrame { line, column, ..function.names.clone() };
                     let size = function.size;
                     self.pay_for_names(size)?;
                     frame.names.push(names);
@@ -227,8 +273,8 @@ impl<'t, 'a> Reader<'t, 'a> {
         const FIELD: &str = "sample";
         let start = self.into.open_stack();
         let frames = &mut self.into.dump.frames;
-        let mut values: Vec<i64> = vec![];
-        let mut labels: Vec<&'a [u8]> = vec![];
+        let mut values: Vec<i64> = Vec::new();
+        let mut labels: Vec<[u64; 4]> = Vec::new();
         part.walk(FIELD, |number, value| match (number, value) {
             (sample::LOCATION_ID, value) => numbers(value, |id| {
                 let frame = self.locations.get(&id);
@@ -240,7 +286,8 @@ impl<'t, 'a> Reader<'t, 'a> {
                 Ok(())
             }),
             (sample::LABEL, Value::Bytes(bytes)) => {
-                labels.push(bytes);
+                let [_, key, text, number, unit] = nested_numbers::<5>(bytes)?;
+                labels.push([key, text, number, unit]);
                 Ok(())
             }
             _ => Ok(()),
@@ -253,31 +300,56 @@ impl<'t, 'a> Reader<'t, 'a> {
         let value = |column: Option<usize>| column.map_or(0.0, |column| values[column] as f64);
         let live = Figure { objs: value(columns.live_objs), bytes: value(columns.live_bytes) };
         let accum = Figure { objs: value(columns.accum_objs), bytes: value(columns.accum_bytes) };
-        let thread = self.thread(&labels).map_err(|fault| part.broken("label", fault))?;
+        let Labels { set, thread } = match self.label_sets.get(&labels) {
+            Some(known) => *known,
+            None => self.labels(labels).map_err(|fault| part.broken("label", fault))?,
+        };
         let frames = self.into.close_stack(start);
         let frames = frames.map_err(|TooMany| part.broken(FIELD, Fault::Content(TooMany::WHAT.into())))?;
-        self.into.add(StackRow { frames, live, accum, thread });
+        self.into.add(StackRow { frames, live, accum, thread, labels: set });
         Ok(())
     }
 
-    /// Uid of the thread that the labels name.
-    fn thread(&mut self, labels: &[&[u8]]) -> Result<Option<u64>, Fault> {
+    /// Takes in a new set of labels.
+    fn labels(&mut self, raw: Vec<[u64; 4]>) -> Result<Labels, Fault> {
+        let mut set = Vec::with_capacity(raw.len());
         let (mut name, mut uid) = (None, None);
-        for bytes in labels {
-            let values = nested_numbers::<5>(bytes)?;
-            match self.string(values[label::KEY as usize])? {
-                b"thread" => name = Some(self.text(values[label::STR as usize])?),
-                b"thread_uid" => uid = Some(values[label::NUM as usize]),
+        for &[key, text, number, unit] in &raw {
+            let size = self.string(key)?.len() + self.string(text)?.len() + self.string(unit)?.len();
+            self.pay_for_names(size + size_of::<Label>())?;
+            let (key, text) = (self.text(key)?, Some(self.text(text)?).filter(|text| !text.is_empty()));
+            match (&key[..], &text) {
+                ("thread", Some(text)) => name = Some(text.clone()),
+                ("thread_uid", None) => uid = Some(number),
                 _ => {}
             }
+            let value = match text {
+                Some(text) => LabelValue::Text(text),
+                None => LabelValue::Number { value: number as i64, unit: self.text(unit)? },
+            };
+            set.push(Label { key, value });
         }
-        let Some(name) = name else { return Ok(uid) };
+        let thread = name.map_or(uid, |name| Some(self.thread(uid, name)));
+        let sets = &mut self.into.dump.label_sets;
+        sets.push(set);
+        let labels = Labels { set: (sets.len() - 1) as u32, thread };
+        self.label_sets.insert(raw, labels);
+        Ok(labels)
+    }
+
+    /// Uid of a thread of this name: its own, or the next free one in files without.
+    fn thread(&mut self, uid: Option<u64>, name: String) -> u64 {
         let next = self.thread_names.len() as u64;
         let uid = match uid {
             Some(uid) => uid,
             None => *self.thread_names.entry(name.clone()).or_insert(next),
         };
         self.into.thread(uid, &name);
-        Ok(Some(uid))
+        uid
     }
+}
+
+/// A line or column; one that cannot be is unknown.
+fn small(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(0)
 }

@@ -3,7 +3,7 @@
 use alloc::{string::String, vec::Vec};
 
 use super::fields::{profile, sample, value_type};
-use super::wire_read::{Fields, Malformed, Value};
+use super::wire_read::{Fields, Malformed, Value, numbers};
 use crate::dump::ReadError;
 
 /// A message of a top-level field with its offset in the file.
@@ -91,8 +91,10 @@ pub(super) struct Tables<'a> {
     pub(super) functions: Vec<Part<'a>>,
     pub(super) strings: Vec<&'a [u8]>,
     pub(super) period_type: Option<Part<'a>>,
+    /// Strings of comments, by index.
+    pub(super) comments: Vec<u64>,
     /// Plain fields by number.
-    pub(super) plain: [u64; profile::DEFAULT_SAMPLE_TYPE as usize + 1],
+    pub(super) plain: [u64; profile::DOC_URL as usize + 1],
 }
 
 impl<'a> Tables<'a> {
@@ -117,9 +119,11 @@ impl<'a> Tables<'a> {
                         profile::FUNCTION => tables.functions.push(part),
                         profile::STRING_TABLE => tables.strings.push(bytes),
                         profile::PERIOD_TYPE => tables.period_type = Some(part),
+                        profile::COMMENT => tables.comment(Value::Bytes(bytes), part)?,
                         _ => {}
                     }
                 }
+                Ok((profile::COMMENT, value)) => tables.comment(value, Part { bytes: &[], offset: end })?,
                 Ok((number, Value::Number(value))) => {
                     if let Some(place) = tables.plain.get_mut(number as usize) {
                         *place = value;
@@ -134,6 +138,14 @@ impl<'a> Tables<'a> {
         }
         // A profile without columns says nothing, so it is more likely something else.
         if claimed && !tables.sample_types.is_empty() { Ok(tables) } else { Err(ReadError::NotThisFormat) }
+    }
+
+    fn comment(&mut self, value: Value<'_>, part: Part<'_>) -> Result<(), ReadError> {
+        let taken = numbers(value, |index| {
+            self.comments.push(index);
+            Ok(())
+        });
+        taken.map_err(|fault: Fault| part.broken("comment", fault))
     }
 }
 

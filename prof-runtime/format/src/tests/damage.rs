@@ -88,11 +88,46 @@ fn errors_name_the_place() {
     });
 }
 
+/// Files of every reader: ours, and those with symbols in front or from other writers.
+fn samples() -> Vec<Vec<u8>> {
+    let mut all: Vec<Vec<u8>> = Format::ALL.iter().map(|format| sample(*format)).collect();
+    let dump = read(&all[1]).unwrap();
+    for profile in [0, 1] {
+        let mut file = b"%warn careful\n--- symbol\nbinary=/opt/demo/app\n".to_vec();
+        for frame in &dump.frame_table {
+            file.extend_from_slice(format!("{:#018x} outer(int)--inner<a, b>\n", frame.address).as_bytes());
+        }
+        file.extend_from_slice(b"---\n--- heap\n");
+        file.extend_from_slice(&all[profile]);
+        all.push(file);
+    }
+    all.push(include_bytes!("../../../../fixtures/dumps/gperftools-2.10.heap").to_vec());
+    all.push(
+        b"heap profile: 10: 5120 [10: 5120] @ heap/131072\n10: 5120 [10: 5120] @ 0x1000 0x2000\n--- Memory map:\n\
+          build=/srv/out\n0x1000-0x2000: $build/app\n\
+          0x800600000 0x80061a000 26 0 0xfffff800035a0000 r-x 75 33 0x1004 COW NC vnode /lib/a.so.1 NCH -1\n"
+            .to_vec(),
+    );
+    all
+}
+
+#[test]
+fn every_cut_and_every_flipped_byte_gets_an_answer() {
+    for whole in samples() {
+        let _ = read(&whole).unwrap();
+        for at in 0..whole.len() {
+            let _ = read(&whole[..at]);
+            let mut flipped = whole.clone();
+            flipped[at] ^= 1 << (at % 8);
+            let _ = read(&flipped);
+        }
+    }
+}
+
 #[test]
 fn no_damage_makes_a_reader_panic() {
     let mut random = Random::new(0xdead);
-    for format in Format::ALL {
-        let whole = sample(format);
+    for whole in samples() {
         for _ in 0..3000 {
             let mut bytes = whole.clone();
             for _ in 0..1 + random.below(8) {

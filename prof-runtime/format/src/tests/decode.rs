@@ -7,7 +7,7 @@ use pprof::protos::{self, Message, Profile};
 
 use super::{live_total, written};
 use crate::any::read;
-use crate::dump::Figure;
+use crate::dump::{Figure, Label, LabelValue};
 use crate::gzip::{Gzip, GzipState};
 use crate::snapshot::Snapshot;
 use crate::testing::{Random, VecSnapshot};
@@ -154,7 +154,16 @@ fn a_symbolized_profile_of_another_writer_keeps_its_names() {
     let names: Vec<_> =
         dump.frame_table[0].names.iter().map(|name| (&name.function[..], name.line)).collect();
     assert_eq!(names, [("main.grow", 12), ("main.main", 30)], "innermost first");
+    let first = &dump.frame_table[0].names[0];
+    assert_eq!((&first.linkage[..], &first.file[..], first.start_line), ("main.grow", "/src/main.go", 10));
     assert_eq!(dump.frame_table[1].names, []);
+    let thread = Label { key: "thread".into(), value: LabelValue::Text("io".into()) };
+    assert_eq!(dump.label_sets, [vec![], vec![thread]]);
+    assert_eq!(
+        (dump.stacks[0].labels, &dump.default_sample_type[..]),
+        (1, ""),
+        "an old profile says no default"
+    );
     assert_eq!((dump.stacks[0].thread, &dump.threads[..]), (Some(0), &[(0, "io".into())][..]));
 }
 
@@ -165,6 +174,28 @@ fn a_profile_of_something_else_has_no_live_figures() {
     profile.string_table[3] = "cpu".into();
     let dump = read(&encoded(&profile)).unwrap();
     assert!(!dump.has_live && !dump.has_accum);
+    assert_eq!(dump.warnings, ["values of `samples/count`, `cpu/bytes` are no heap figures and left out"]);
+}
+
+#[test]
+fn labels_of_our_own_profile_come_back() {
+    let mut snapshot = VecSnapshot::empty(1 << 12, false);
+    let parts: [(usize, &[u64], &[u64]); 2] = [(0, &[64; 9], &[]), (1, &[64, 4096], &[])];
+    snapshot.push(&[0x55f5_08ec_a010], &parts);
+    snapshot.push(&[0x55f5_08ec_a020], &parts[..1]);
+    let dump = read(&written(Format::Pprof, &snapshot)).unwrap();
+    let text = |key: &str, text: &str| Label { key: key.into(), value: LabelValue::Text(text.into()) };
+    let number = |key: &str, value, unit: &str| Label {
+        key: key.into(),
+        value: LabelValue::Number { value, unit: unit.into() },
+    };
+    let small = [text("thread", "thread-0"), number("thread_uid", 0, "id"), number("bytes", 64, "bytes")];
+    assert_eq!(dump.label_sets[..2], [vec![], small.to_vec()]);
+    assert_eq!(dump.label_sets[2][..2], [text("thread", "worker-a"), number("thread_uid", 1, "id")]);
+    let rows: Vec<_> = dump.stacks.iter().map(|row| (row.thread, row.labels)).collect();
+    assert_eq!(rows, [(Some(0), 1), (Some(1), 2), (Some(0), 1)]);
+    assert_eq!(dump.default_sample_type, "inuse_space");
+    assert!(dump.comments[0].starts_with("Heap profile of /opt/demo/app, pid 4711"), "{:?}", dump.comments);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::vocab::{Format, Tally};
 mod damage;
 mod decode;
 mod golden;
+mod heading;
 mod round_trip;
 
 fn written(format: Format, snapshot: &VecSnapshot) -> Vec<u8> {

@@ -36,6 +36,8 @@ mod write;
 
 #[cfg(feature = "read")]
 pub use read::read;
+#[cfg(feature = "read")]
+pub(crate) use read::{claims, read_opened};
 pub use write::write;
 pub(crate) use write::{addresses, maps, pairs};
 

@@ -6,7 +6,8 @@ use super::MARK;
 use crate::builder::Builder;
 use crate::digits::{decimal, hex, string};
 use crate::dump::{Dump, Figure, ReadError, StackRow};
-use crate::lines::{self, Cursor, Line, Lines, Pairs};
+use crate::heading::{self, Opened};
+use crate::lines::{self, Cursor, Line, Pairs};
 use crate::unbias::scale;
 use crate::vocab::{BuildId, Format};
 
@@ -18,7 +19,7 @@ enum Sampling {
     /// `heap_v2/R`, `heapz_v2/R`: the formula of [`scale`].
     V2(u64),
     /// `heap/K` with `R = K/2`, or no word and equal pairs: tcmalloc before 2008 sampled every R-th byte.
-    EveryNth(u64),
+    EveryNth(f64),
 }
 
 impl Sampling {
@@ -26,23 +27,23 @@ impl Sampling {
         /// The distance of writers that do not say theirs.
         const DEFAULT: u64 = 128 << 10;
         let has = |part: &[u8]| word.windows(part.len()).any(|window| window == part);
-        let or_default = |period| if period == 0 { DEFAULT } else { period };
-        let number = number.unwrap_or(0);
+        let number = number.filter(|number| *number != 0);
         if word.is_empty() {
-            if pairs.live == pairs.accum { Sampling::EveryNth(DEFAULT) } else { Sampling::Exact }
+            if pairs.live == pairs.accum { Sampling::EveryNth(DEFAULT as f64) } else { Sampling::Exact }
         } else if word == b"heapprofile" || !has(b"heap") {
             Sampling::Exact
         } else if has(b"_v2") {
-            Sampling::V2(or_default(number))
+            Sampling::V2(number.unwrap_or(DEFAULT))
         } else {
-            Sampling::EveryNth(or_default(number / 2))
+            Sampling::EveryNth(number.unwrap_or(2 * DEFAULT) as f64 / 2.0)
         }
     }
 
     fn period(self) -> u64 {
         match self {
             Sampling::Exact => 1,
-            Sampling::V2(period) | Sampling::EveryNth(period) => period,
+            Sampling::V2(period) => period,
+            Sampling::EveryNth(period) => period as u64,
         }
     }
 
@@ -52,7 +53,7 @@ impl Sampling {
             Sampling::Exact => plain,
             Sampling::V2(period) => scale(objs, bytes, period),
             Sampling::EveryNth(period) => {
-                let ratio = plain.bytes / plain.objs / period as f64;
+                let ratio = plain.bytes / plain.objs / period;
                 // Not below 1, and not a number for empty or exact figures: left as they are.
                 if ratio > 0.0 && ratio < 1.0 {
                     Figure { objs: plain.objs / ratio, bytes: plain.bytes / ratio }
@@ -64,20 +65,35 @@ impl Sampling {
     }
 }
 
-/// Reads a gperftools heap profile, from us or from another writer.
+/// What the first line contains.
+const NAME: &[u8] = b"heap profile:";
+
+/// Reads a gperftools heap profile, from us or from another writer, symbolized or not.
 ///
-/// Lines of no known kind are left out with a warning, as jeprof does, but in a file of ours they are an error. Lines of the same stack are added up. Without
-/// the memory map (older writers) only the end of the file in the middle of a line is an error; a file of ours that
-/// does not close with its `# end` is one wherever it was cut.
+/// Lines of no known kind are left out with a warning, as jeprof does, but in a file of ours they are an error. Lines
+/// of the same stack are added up. Without the memory map (older writers) only the end of the file in the middle of a
+/// line is an error; a file of ours that does not close with its `# end` is one wherever it was cut.
 ///
 /// # Errors
-/// [`ReadError::NotThisFormat`] unless the first line contains `heap profile:`.
+/// [`ReadError::NotThisFormat`] unless the first line, or the first after the heading, contains `heap profile:`.
 pub fn read(bytes: &[u8]) -> Result<Dump, ReadError> {
-    const NAME: &[u8] = b"heap profile:";
-    let mut lines = Lines::new(bytes);
-    let first = lines.next().ok_or(ReadError::NotThisFormat)?;
-    let name = first.text.windows(NAME.len()).position(|window| window == NAME);
-    let header = &first.text[name.ok_or(ReadError::NotThisFormat)? + NAME.len()..];
+    read_opened(heading::open(bytes)?)
+}
+
+/// Where the name of this form is in the first line of a profile.
+fn name(first: &Line<'_>) -> Option<usize> {
+    first.text.windows(NAME.len()).position(|window| window == NAME)
+}
+
+/// Whether a profile that starts with this line is of this form.
+pub(crate) fn claims(first: &Line<'_>) -> bool {
+    name(first).is_some()
+}
+
+/// Reads what follows the heading.
+pub(crate) fn read_opened(mut opened: Opened<'_>) -> Result<Dump, ReadError> {
+    let (first, lines, into) = (opened.first, &mut opened.lines, &mut opened.into);
+    let header = &first.text[name(&first).ok_or(ReadError::NotThisFormat)? + NAME.len()..];
     let mut cursor = Cursor(header);
     let pairs = cursor.pairs().ok_or_else(|| {
         first.broken("header", "`heap profile:` is not followed by `objects: bytes [objects: bytes]`")
@@ -85,7 +101,7 @@ pub fn read(bytes: &[u8]) -> Result<Dump, ReadError> {
     let (word, number) = type_word(&mut cursor, &first)?;
     let sampling = Sampling::of(word, number, pairs);
 
-    let mut into = Builder::new(Format::Text);
+    into.dump.format = Format::Text;
     into.dump.period = sampling.period();
     into.dump.has_accum = pairs.accum != (0, 0) && pairs.accum != pairs.live;
     let mut ours = Extras::default();
@@ -97,13 +113,13 @@ pub fn read(bytes: &[u8]) -> Result<Dump, ReadError> {
             break;
         }
         if let Some(comment) = line.text.strip_prefix(b"#") {
-            ours.take(comment.trim_ascii(), &line, &mut into);
+            ours.take(comment.trim_ascii(), &line, into);
         } else if !line.text.is_empty() {
-            sample(&line, sampling, &mut ours, &mut into)?;
+            sample(&line, sampling, &mut ours, into)?;
         }
         last = Some(line);
     }
-    let closed = has_maps && lines::maps(&mut lines, &mut into);
+    let closed = has_maps && lines::maps(lines, into);
     if ours.announced && !closed {
         return Err(lines
             .end()
@@ -117,8 +133,8 @@ pub fn read(bytes: &[u8]) -> Result<Dump, ReadError> {
     if !has_maps {
         into.warn("there is no memory map: addresses cannot be told apart by file".into());
     }
-    ours.finish(&mut into);
-    Ok(into.finish())
+    ours.finish(into);
+    Ok(opened.finish())
 }
 
 /// The word and number of `@ word/number`, both optional.
@@ -156,7 +172,13 @@ fn sample(
     };
     let frames = lines::stack(line, cursor.0, into)?;
     let accum = if into.dump.has_accum { sampling.figure(pairs.accum) } else { Figure::default() };
-    into.add(StackRow { frames: frames.clone(), live: sampling.figure(pairs.live), accum, thread: None });
+    into.add(StackRow {
+        frames: frames.clone(),
+        live: sampling.figure(pairs.live),
+        accum,
+        thread: None,
+        labels: 0,
+    });
     ours.stack = Some(frames);
     Ok(())
 }
@@ -204,7 +226,7 @@ impl Extras {
                 let uid = decimal(name.strip_prefix(b"t")?)?;
                 let (live, accum) = estimates(&mut rest)?;
                 let frames = self.stack.clone()?;
-                into.add_share(StackRow { frames, live, accum, thread: Some(uid) });
+                into.add_share(StackRow { frames, live, accum, thread: Some(uid), labels: 0 });
             }
         }
         Some(())
