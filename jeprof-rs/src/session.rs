@@ -62,7 +62,7 @@ impl Session {
             }
             same_process.extend(earlier.iter().any(|maps| one_process(maps, &dump.maps)).then_some(source));
             dumps.push(taken(source, &dump));
-            profile.add(&dump, Sign::Plus);
+            profile.add(&dump, Sign::Plus)?;
             profile.made_at = profile.made_at.max(source.written_at());
             earlier.push(dump.maps);
         }
@@ -83,7 +83,7 @@ impl Session {
             }
             let dump = read(&source, plan, &progress, &mut warnings)?;
             base.push(taken(&source, &dump));
-            profile.add(&dump, Sign::Minus);
+            profile.add(&dump, Sign::Minus)?;
         }
         let mut outcome = symbolize(&profile, inputs.program.as_deref(), &progress)?;
         warnings.append(&mut outcome.warnings);

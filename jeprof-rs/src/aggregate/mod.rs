@@ -1,4 +1,5 @@
-//! Sums over the stacks of a view: rows of a table, equal stacks.
+//! Sums over the stacks of a view: rows of a table, the tree of call paths.
 
-pub mod stacks;
+pub mod call_tree;
+pub mod keys;
 pub mod table;

@@ -1,9 +1,7 @@
 //! Rows of a table: stacks added up by function, line, file or address.
 
-use std::collections::HashMap;
-
+use super::keys::Keys;
 use crate::plan::choice::{Granularity, Order};
-use crate::symbolize::symbols::{Line, LineId, NameId};
 use crate::transform::View;
 
 /// One row of the table.
@@ -26,49 +24,21 @@ pub struct Table {
     pub rows: Vec<Row>,
 }
 
-/// What tells two rows apart.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Key {
-    Function(NameId),
-    Line(Line),
-    File(NameId),
-    Address(LineId),
-}
-
 /// Adds up by granularity.
 ///
 /// Cost: per frame of a stack one array look-up; the rows' names are made once per row.
 pub fn table(view: &View<'_>, granularity: Granularity, order: Order) -> Table {
-    let symbols = view.symbols();
-    let mut keys: HashMap<Key, u32> = HashMap::new();
-    let mut examples: Vec<LineId> = Vec::new();
-    let row_of_line: Vec<u32> = (0..symbols.lines.len())
-        .map(|index| {
-            let id = LineId::new(index);
-            let line = *symbols.line(id);
-            let key = match granularity {
-                Granularity::Functions => Key::Function(symbols.function(&line).name),
-                Granularity::Lines => Key::Line(line),
-                Granularity::Files => Key::File(line.file),
-                Granularity::Addresses => Key::Address(id),
-            };
-            *keys.entry(key).or_insert_with(|| {
-                examples.push(id);
-                examples.len() as u32 - 1
-            })
-        })
-        .collect();
-
-    let mut flat = vec![0.0; examples.len()];
-    let mut cum = vec![0.0; examples.len()];
+    let keys = Keys::new(view, granularity);
+    let mut flat = vec![0.0; keys.len()];
+    let mut cum = vec![0.0; keys.len()];
     // The stack in which a row was last counted, from 1.
-    let mut counted_in = vec![0_usize; examples.len()];
+    let mut counted_in = vec![0_usize; keys.len()];
     let mut stack_number = 0;
     view.walk(|seen| {
         stack_number += 1;
-        flat[row_of_line[seen.lines[0].index()] as usize] += seen.figure;
+        flat[keys.of(seen.lines[0])] += seen.figure;
         for line in seen.lines {
-            let row = row_of_line[line.index()] as usize;
+            let row = keys.of(*line);
             if counted_in[row] != stack_number {
                 counted_in[row] = stack_number;
                 cum[row] += seen.figure;
@@ -76,30 +46,13 @@ pub fn table(view: &View<'_>, granularity: Granularity, order: Order) -> Table {
         }
     });
 
-    let mut rows: Vec<Row> = examples
-        .iter()
-        .zip(flat.iter().zip(&cum))
-        .filter(|(_, (flat, cum))| **flat != 0.0 || **cum != 0.0)
-        .map(|(&line, (&flat, &cum))| Row { name: row_name(view, granularity, line), flat, cum })
+    let mut rows: Vec<Row> = (0..keys.len())
+        .filter(|&key| flat[key] != 0.0 || cum[key] != 0.0)
+        .map(|key| Row { name: keys.name(view, key), flat: flat[key], cum: cum[key] })
         .collect();
     let figure = |row: &Row| if order == Order::Flat { row.flat } else { row.cum };
     rows.sort_by(|a, b| figure(b).total_cmp(&figure(a)).then_with(|| a.name.cmp(&b.name)));
     Table { shown_total: flat.iter().sum(), rows }
-}
-
-fn row_name(view: &View<'_>, granularity: Granularity, id: LineId) -> String {
-    let symbols = view.symbols();
-    let line = symbols.line(id);
-    let function = symbols.function_name(line);
-    match granularity {
-        Granularity::Functions => function.into(),
-        Granularity::Lines => format!("{function} {}", symbols.location(line)),
-        Granularity::Files if line.file == NameId::EMPTY => "??".into(),
-        Granularity::Files => symbols.names.text(line.file).into(),
-        Granularity::Addresses => {
-            format!("{:016x} {function} {}", view.address_of(id), symbols.location(line))
-        }
-    }
 }
 
 #[cfg(test)]

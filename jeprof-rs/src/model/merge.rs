@@ -1,10 +1,13 @@
 //! Adds dumps to a profile.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 
-use prof_format::dump::{Dump, Figure, MapRow, NamedFrame};
+use hashbrown::{DefaultHashBuilder, HashTable};
+use prof_format::dump::{Dump, MapRow, NamedFrame};
 
 use super::{Figures, Frame, FrameId, Image, ImageId, Place, Profile, Stack, file_name};
+use crate::error::{Error, Result};
 
 /// Whether a dump is added or subtracted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +24,11 @@ pub(super) struct Index {
     images: HashMap<ImageKey, ImageId>,
     /// By place and by the names that came along, as one text: a dump may have names and no addresses.
     frames: HashMap<(Place, String), FrameId>,
-    stacks: HashMap<Box<[FrameId]>, usize>,
+    /// Places in [`Profile::stacks`], found by frames. Holds the first `stacks_known` stacks: a single dump has no
+    /// equal stacks, so it is filled only when a second one comes.
+    stacks: HashTable<u32>,
+    stacks_known: usize,
+    hasher: DefaultHashBuilder,
 }
 
 /// Two mappings are of one file if their build ids are equal, or, without ids, their paths.
@@ -34,8 +41,11 @@ enum ImageKey {
 impl Profile {
     /// Adds (or subtracts) a dump, with its own mappings.
     ///
-    /// Cost: one hash look-up per distinct frame and one per stack.
-    pub fn add(&mut self, dump: &Dump, sign: Sign) {
+    /// Cost: one hash look-up per distinct frame and, from the second dump on, one per stack.
+    ///
+    /// # Errors
+    /// More than 2^32 frames or stacks.
+    pub fn add(&mut self, dump: &Dump, sign: Sign) -> Result<()> {
         let image_of_map: Vec<ImageId> = dump.maps.iter().map(|map| self.image(map)).collect();
         let mut order: Vec<usize> = (0..dump.maps.len()).collect();
         order.sort_by_key(|&map| dump.maps[map].start);
@@ -56,10 +66,22 @@ impl Profile {
             .iter()
             .map(|frame| self.frame(place(frame.address), frame.address, &frame.names))
             .collect();
+        let mut frames: Vec<FrameId> = Vec::new();
+        // The readers have brought equal stacks of one thread together.
+        let distinct = self.stacks.is_empty() && dump.stacks.iter().all(|row| row.thread.is_none());
         for row in &dump.stacks {
-            let frames = dump.stack(row);
-            let frames = frames.iter().filter_map(|&frame| frame_ids.get(frame as usize).copied()).collect();
-            self.stack(frames, row.live, row.accum, sign);
+            frames.clear();
+            frames.extend(dump.stack(row).iter().filter_map(|&frame| frame_ids.get(frame as usize)));
+            let index = if distinct { self.new_stack(&frames)? } else { self.stack(&frames)? };
+            let figures = Figures::new(row.live, row.accum);
+            let stack = &mut self.stacks[index];
+            match sign {
+                Sign::Plus => stack.figures.add(figures, 1.0),
+                Sign::Minus => {
+                    stack.figures.add(figures, -1.0);
+                    stack.base.add(figures, 1.0);
+                }
+            }
         }
         if sign == Sign::Plus {
             self.note_program(dump, &image_of_map);
@@ -70,6 +92,14 @@ impl Profile {
         if !dump.drop_frames.is_empty() && !self.drop_frames.contains(&dump.drop_frames) {
             self.drop_frames.push(dump.drop_frames.clone());
         }
+        Ok(())
+    }
+
+    /// Adds a stack of known frames, for tests of what comes after.
+    #[cfg(test)]
+    pub fn push(&mut self, frames: &[FrameId], figures: Figures) {
+        let index = self.new_stack(frames).expect("tests are small");
+        self.stacks[index].figures = figures;
     }
 
     fn image(&mut self, map: &MapRow) -> ImageId {
@@ -109,22 +139,36 @@ impl Profile {
         })
     }
 
-    fn stack(&mut self, frames: Box<[FrameId]>, live: Figure, accum: Figure, sign: Sign) {
-        let factor = if sign == Sign::Plus { 1.0 } else { -1.0 };
-        let stacks = &mut self.stacks;
-        let index = match self.index.stacks.get(&frames) {
-            Some(&index) => index,
-            None => {
-                stacks.push(Stack { frames: frames.clone(), figures: Figures::default() });
-                self.index.stacks.insert(frames, stacks.len() - 1);
-                stacks.len() - 1
-            }
+    /// The place of the stack with these frames.
+    fn stack(&mut self, frames: &[FrameId]) -> Result<usize> {
+        let Profile { stacks, stack_frames, index, .. } = self;
+        let frames_at = |at: u32| -> &[FrameId] {
+            let stack = &stacks[at as usize];
+            &stack_frames[stack.start as usize..(stack.start + stack.depth) as usize]
         };
-        let figures = &mut stacks[index].figures;
-        figures.live_objs += factor * live.objs;
-        figures.live_bytes += factor * live.bytes;
-        figures.accum_objs += factor * accum.objs;
-        figures.accum_bytes += factor * accum.bytes;
+        let hasher = &index.hasher;
+        for at in index.stacks_known as u32..stacks.len() as u32 {
+            let hash = hasher.hash_one(frames_at(at));
+            index.stacks.insert_unique(hash, at, |&at| hasher.hash_one(frames_at(at)));
+        }
+        index.stacks_known = stacks.len();
+        if let Some(&at) = index.stacks.find(hasher.hash_one(frames), |&at| frames_at(at) == frames) {
+            return Ok(at as usize);
+        }
+        self.new_stack(frames)
+    }
+
+    /// The place of a new stack with these frames.
+    fn new_stack(&mut self, frames: &[FrameId]) -> Result<usize> {
+        let start = u32::try_from(self.stack_frames.len());
+        let end = u32::try_from(self.stack_frames.len() + frames.len());
+        let (Ok(start), Ok(_), Ok(_)) = (start, end, u32::try_from(self.stacks.len())) else {
+            return Err(Error::new("the dumps have more than 4,294,967,295 frames, which is too many"));
+        };
+        self.stack_frames.extend_from_slice(frames);
+        let (figures, base) = (Figures::default(), Figures::default());
+        self.stacks.push(Stack { start, depth: frames.len() as u32, figures, base });
+        Ok(self.stacks.len() - 1)
     }
 
     /// The first dump says which program this is about: by name, or by the first mapping that is not a library.
@@ -147,7 +191,7 @@ impl Profile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use prof_format::dump::StackRow;
+    use prof_format::dump::{Figure, StackRow};
     use prof_format::vocab::{BuildId, Format};
 
     fn map(start: u64, path: &str, id: &[u8]) -> MapRow {
@@ -181,8 +225,12 @@ mod tests {
     #[test]
     fn runs_at_other_addresses_are_the_same_stack() {
         let mut profile = Profile::default();
-        profile.add(&dump(vec![map(0x50_0000, "/bin/x", b"")], &[0x50_0010, 0x50_0020], 10.0), Sign::Plus);
-        profile.add(&dump(vec![map(0x70_0000, "/bin/x", b"")], &[0x70_0010, 0x70_0020], 5.0), Sign::Plus);
+        profile
+            .add(&dump(vec![map(0x50_0000, "/bin/x", b"")], &[0x50_0010, 0x50_0020], 10.0), Sign::Plus)
+            .unwrap();
+        profile
+            .add(&dump(vec![map(0x70_0000, "/bin/x", b"")], &[0x70_0010, 0x70_0020], 5.0), Sign::Plus)
+            .unwrap();
         assert_eq!((profile.stacks.len(), profile.frames.len(), profile.images.len()), (1, 2, 1));
         assert_eq!(profile.stacks[0].figures.live_bytes, 15.0);
         assert_eq!(profile.frames[0].place, Place::Image { image: ImageId(0), offset: 0x2010 });
@@ -192,9 +240,9 @@ mod tests {
     #[test]
     fn a_base_of_another_run_is_subtracted_stack_by_stack() {
         let mut profile = Profile::default();
-        profile.add(&dump(vec![map(0x50_0000, "/bin/x", b"")], &[0x50_0010], 10.0), Sign::Plus);
-        profile.add(&dump(vec![map(0x70_0000, "/bin/x", b"")], &[0x70_0010], 4.0), Sign::Minus);
-        profile.add(&dump(vec![map(0x70_0000, "/bin/x", b"")], &[0x70_0011], 4.0), Sign::Minus);
+        profile.add(&dump(vec![map(0x50_0000, "/bin/x", b"")], &[0x50_0010], 10.0), Sign::Plus).unwrap();
+        profile.add(&dump(vec![map(0x70_0000, "/bin/x", b"")], &[0x70_0010], 4.0), Sign::Minus).unwrap();
+        profile.add(&dump(vec![map(0x70_0000, "/bin/x", b"")], &[0x70_0011], 4.0), Sign::Minus).unwrap();
         let bytes: Vec<f64> = profile.stacks.iter().map(|stack| stack.figures.live_bytes).collect();
         assert_eq!(bytes, [6.0, -4.0]);
     }
@@ -202,9 +250,9 @@ mod tests {
     #[test]
     fn build_ids_tell_files_apart_and_bring_copies_together() {
         let mut profile = Profile::default();
-        profile.add(&dump(vec![map(0x50_0000, "/bin/x", b"one")], &[0x50_0010], 1.0), Sign::Plus);
-        profile.add(&dump(vec![map(0x50_0000, "/bin/x", b"two")], &[0x50_0010], 1.0), Sign::Plus);
-        profile.add(&dump(vec![map(0x60_0000, "/copy/y", b"one")], &[0x60_0010], 1.0), Sign::Plus);
+        profile.add(&dump(vec![map(0x50_0000, "/bin/x", b"one")], &[0x50_0010], 1.0), Sign::Plus).unwrap();
+        profile.add(&dump(vec![map(0x50_0000, "/bin/x", b"two")], &[0x50_0010], 1.0), Sign::Plus).unwrap();
+        profile.add(&dump(vec![map(0x60_0000, "/copy/y", b"one")], &[0x60_0010], 1.0), Sign::Plus).unwrap();
         assert_eq!(profile.images.len(), 2);
         assert_eq!(profile.stacks[0].figures.live_bytes, 2.0);
     }
@@ -213,7 +261,7 @@ mod tests {
     fn an_address_outside_every_mapping_stays_bare() {
         let mut profile = Profile::default();
         let maps = || vec![map(0x50_0000, "/bin/x", b""), map(0x60_0000, "/lib/y.so", b"")];
-        profile.add(&dump(maps(), &[0x50_1000, 0x10, 0x60_0fff], 1.0), Sign::Plus);
+        profile.add(&dump(maps(), &[0x50_1000, 0x10, 0x60_0fff], 1.0), Sign::Plus).unwrap();
         let places: Vec<Place> = profile.frames.iter().map(|frame| frame.place).collect();
         assert_eq!(places[..2], [Place::Unmapped(0x50_1000), Place::Unmapped(0x10)]);
         assert_eq!(places[2], Place::Image { image: ImageId(1), offset: 0x2fff });
@@ -223,12 +271,12 @@ mod tests {
     fn the_program_is_the_one_the_dump_names_or_the_first_that_is_no_library() {
         let maps = || vec![map(0x10_0000, "/lib/libc.so.6", b""), map(0x50_0000, "/bin/x", b"")];
         let mut profile = Profile::default();
-        profile.add(&dump(maps(), &[0x10], 1.0), Sign::Plus);
+        profile.add(&dump(maps(), &[0x10], 1.0), Sign::Plus).unwrap();
         assert_eq!((profile.program, profile.program_path.as_deref()), (Some(ImageId(1)), Some("/bin/x")));
         let mut named = dump(maps(), &[0x10], 1.0);
         named.program = Some("/elsewhere".into());
         let mut profile = Profile::default();
-        profile.add(&named, Sign::Plus);
+        profile.add(&named, Sign::Plus).unwrap();
         assert_eq!((profile.program, profile.program_path.as_deref()), (None, Some("/elsewhere")));
     }
 }

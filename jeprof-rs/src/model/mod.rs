@@ -9,7 +9,7 @@ pub mod testing;
 
 use std::time::SystemTime;
 
-use prof_format::dump::NamedFrame;
+use prof_format::dump::{Figure, NamedFrame};
 use prof_format::vocab::BuildId;
 
 use crate::plan::choice::Metric;
@@ -100,6 +100,24 @@ pub struct Figures {
 }
 
 impl Figures {
+    /// The figures of a row of a dump.
+    pub fn new(live: Figure, accum: Figure) -> Figures {
+        Figures {
+            live_objs: live.objs,
+            live_bytes: live.bytes,
+            accum_objs: accum.objs,
+            accum_bytes: accum.bytes,
+        }
+    }
+
+    /// Adds other figures, multiplied by a factor.
+    pub fn add(&mut self, other: Figures, factor: f64) {
+        self.live_objs += factor * other.live_objs;
+        self.live_bytes += factor * other.live_bytes;
+        self.accum_objs += factor * other.accum_objs;
+        self.accum_bytes += factor * other.accum_bytes;
+    }
+
     /// The one that a report is about.
     pub fn get(&self, metric: Metric) -> f64 {
         match metric {
@@ -111,13 +129,17 @@ impl Figures {
     }
 }
 
-/// One distinct stack.
+/// One distinct stack. [`Profile::frames_of`] gives its frames.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stack {
-    /// Leaf first.
-    pub frames: Box<[FrameId]>,
+    /// Where its frames start in [`Profile::stack_frames`].
+    start: u32,
+    /// How many they are.
+    depth: u32,
     /// Sum over the dumps; those of a base are subtracted.
     pub figures: Figures,
+    /// What was subtracted, as a positive figure. Zero without a base.
+    pub base: Figures,
 }
 
 /// Sum of several dumps.
@@ -129,6 +151,8 @@ pub struct Profile {
     pub frames: Vec<Frame>,
     /// Distinct stacks, in the order in which they were first seen.
     pub stacks: Vec<Stack>,
+    /// Frames of all stacks, one after another, each leaf first.
+    pub stack_frames: Vec<FrameId>,
     /// The main program's image.
     pub program: Option<ImageId>,
     /// The main program's path, which a dump may tell without mapping it.
@@ -146,6 +170,11 @@ impl Profile {
     /// The id of an image by its index.
     pub fn image_id(&self, index: usize) -> ImageId {
         ImageId(index as u32)
+    }
+
+    /// The frames of a stack of this profile, leaf first.
+    pub fn frames_of(&self, stack: &Stack) -> &[FrameId] {
+        &self.stack_frames[stack.start as usize..(stack.start + stack.depth) as usize]
     }
 
     /// Ids of all frames, in order.

@@ -2,7 +2,7 @@
 
 use prof_format::dump::NamedFrame;
 
-use super::{Figures, Frame, FrameId, Place, Profile, Stack};
+use super::{Figures, Frame, FrameId, Place, Profile};
 use crate::progress::Progress;
 use crate::symbolize::symbolize;
 use crate::symbolize::symbols::Symbols;
@@ -22,7 +22,7 @@ pub fn example(stacks: &[(&str, f64)]) -> Example {
     for (path, bytes) in stacks {
         let frames: Vec<FrameId> = path.split(';').rev().map(|text| frame(&mut profile, text)).collect();
         let figures = Figures { live_bytes: *bytes, live_objs: 1.0, ..Figures::default() };
-        profile.stacks.push(Stack { frames: frames.into(), figures });
+        profile.push(&frames, figures);
     }
     let symbols = symbolize(&profile, None, &Progress::start()).unwrap().symbols;
     Example { profile, symbols }

@@ -17,7 +17,9 @@ pub enum Part {
     Output,
     /// Which figure.
     Figure,
-    /// What a row or a node is, and how many there are.
+    /// What a row, a node or a box stands for.
+    Granularity,
+    /// How many rows or nodes there are, and in which order.
     Rows,
     /// Which stacks and frames count.
     Selection,
@@ -37,6 +39,7 @@ impl Part {
         match self {
             Part::Output => "Output",
             Part::Figure => "Figure",
+            Part::Granularity => "What a row stands for",
             Part::Rows => "Rows and nodes",
             Part::Selection => "Which stacks and frames",
             Part::Graph => "Call graph",
@@ -54,6 +57,8 @@ pub struct InputPlan {
     pub words: Vec<String>,
     /// Dumps that are subtracted.
     pub base: Vec<String>,
+    /// Whether the base is what the dumps are compared with, so that shares relate to it (pprof's `-diff_base`).
+    pub base_is_reference: bool,
     /// Most bytes that a compressed dump may unpack to.
     pub unpack_bytes_max: u64,
 }
@@ -91,6 +96,33 @@ pub struct RowPlan {
     pub count: Rows,
 }
 
+/// How a flame graph looks. The names are those of flamegraph.pl's options.
+#[derive(Clone, Debug, Default)]
+pub struct PicturePlan {
+    /// Title instead of the one that says program, figure and total.
+    pub title: Option<String>,
+    /// Second line instead of the one that says where the figures come from.
+    pub subtitle: Option<String>,
+    /// Remark in the file, shown nowhere.
+    pub notes: Option<String>,
+    /// What widths count, instead of `bytes` or `objects`.
+    pub count_name: Option<String>,
+    /// Width in pixels; as wide as the window when not given.
+    pub width: Option<usize>,
+    /// Height of a box in pixels.
+    pub box_height: Option<usize>,
+    /// Boxes narrower than this share of the width, in percent, are left out.
+    pub width_percent_min: Option<f64>,
+    /// Name of a palette.
+    pub colors: Option<&'static str>,
+    /// Whether the root is at the top (an icicle graph).
+    pub inverted: bool,
+    /// Whether the root is the allocating function and its callers lie on it.
+    pub reverse: bool,
+    /// Whether more and less change colours in a differential graph.
+    pub negate: bool,
+}
+
 /// A checked request.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -102,6 +134,8 @@ pub struct Plan {
     pub selection: Selection,
     /// Rows and nodes.
     pub rows: RowPlan,
+    /// The look of flame graphs.
+    pub picture: PicturePlan,
     /// Whose quirks are kept.
     pub compat: Compat,
     /// The value of an output that has one, such as `--list=REGEX`.
@@ -116,7 +150,12 @@ impl Default for Plan {
     /// The request that an empty command line makes.
     fn default() -> Plan {
         Plan {
-            input: InputPlan { words: Vec::new(), base: Vec::new(), unpack_bytes_max: 1 << 30 },
+            input: InputPlan {
+                words: Vec::new(),
+                base: Vec::new(),
+                base_is_reference: false,
+                unpack_bytes_max: 1 << 30,
+            },
             figure: FigurePlan { metric: Metric::InuseSpace, show_bytes: false },
             selection: Selection {
                 focus: None,
@@ -125,6 +164,7 @@ impl Default for Plan {
                 frames: Frames::Program,
             },
             rows: RowPlan { granularity: Granularity::Functions, order: Order::Flat, count: Rows::Fitting },
+            picture: PicturePlan::default(),
             compat: Compat::None,
             argument: None,
             output_file: None,

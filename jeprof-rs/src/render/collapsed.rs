@@ -1,10 +1,9 @@
 //! Collapsed stacks: what flame graph tools read.
 
-use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::io::Write;
 
 use super::{Output, Request};
-use crate::aggregate::stacks::by_names;
+use crate::aggregate::call_tree::{CallTree, Root};
 use crate::error::Result;
 use crate::units::whole;
 
@@ -20,33 +19,94 @@ pub const ROW: Output = Output {
 };
 
 fn render(request: &Request<'_>) -> Result<Vec<u8>> {
-    let stacks = by_names(request.view);
-    if stacks.is_empty() {
+    let tree = CallTree::new(request.view, request.plan.rows.granularity, Root::Callers);
+    if tree.len() == 1 {
         request.warn(request.explain_nothing());
     }
-    Ok(lines(&stacks).into_bytes())
+    Ok(lines(&tree))
 }
 
-/// `root;..;leaf FIGURE` lines, sorted. Figures are whole; those that come to zero are left out, because most
-/// readers refuse or ignore them.
-fn lines(stacks: &BTreeMap<String, f64>) -> String {
-    let mut out = String::new();
-    for (stack, &figure) in stacks {
-        if whole(figure) != 0 {
-            // Writing to a String cannot fail.
-            let _ = writeln!(out, "{stack} {}", whole(figure));
+/// `root;..;leaf FIGURE` lines, in the order of the paths. Figures are whole; those that come to zero are left out,
+/// because most readers refuse or ignore them.
+fn lines(tree: &CallTree) -> Vec<u8> {
+    let names = safe_names(tree);
+    let mut out = Vec::new();
+    let mut path = Path::default();
+    tree.walk(|index, depth| {
+        let node = tree.node(index);
+        path.enter(depth, &names[node.key as usize]);
+        if whole(node.own) != 0 {
+            out.extend_from_slice(path.text.as_bytes());
+            // Writing to a vector cannot fail.
+            let _ = writeln!(out, " {}", whole(node.own));
         }
-    }
+        true
+    });
     out
+}
+
+/// Names by key. A `;` inside a name would start a frame, and a line break a line, so both are replaced.
+pub fn safe_names(tree: &CallTree) -> Vec<String> {
+    let replace = |name: &String| name.replace(';', ":").replace(['\n', '\r'], " ");
+    tree.names.iter().map(replace).collect()
+}
+
+/// The path to the node that a walk is at, as text.
+#[derive(Default)]
+pub struct Path {
+    /// `root;..;node`.
+    pub text: String,
+    /// Length of the text up to each depth.
+    ends: Vec<usize>,
+}
+
+impl Path {
+    /// Goes to the next node of a walk.
+    pub fn enter(&mut self, depth: usize, name: &str) {
+        self.ends.truncate(depth - 1);
+        self.text.truncate(self.ends.last().copied().unwrap_or(0));
+        if depth > 1 {
+            self.text.push(';');
+        }
+        self.text.push_str(name);
+        self.ends.push(self.text.len());
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::testing::example;
+    use crate::plan::Plan;
+    use crate::plan::choice::Granularity;
+    use crate::transform::View;
+
+    fn collapsed(stacks: &[(&str, f64)]) -> String {
+        let example = example(stacks);
+        let plan = Plan::default();
+        let view = View::new(&example.profile, &example.symbols, &plan);
+        let tree = CallTree::new(&view, Granularity::Functions, Root::Callers);
+        String::from_utf8(lines(&tree)).unwrap()
+    }
 
     #[test]
     fn lines_are_sorted_whole_and_never_zero() {
-        let stacks = BTreeMap::from([("b;c".into(), 2.9), ("a".into(), -1.5), ("z".into(), 0.4)]);
-        assert_eq!(lines(&stacks), "a -1\nb;c 2\n");
+        assert_eq!(collapsed(&[("b;c", 2.9), ("a", -1.5), ("z", 0.4)]), "a -1\nb;c 2\n");
+    }
+
+    #[test]
+    fn stacks_are_merged_by_name() {
+        let stacks = [("main;f>g", 4.0), ("main;f;g", 2.0), ("main", 1.0), ("main;a b", 8.0)];
+        assert_eq!(collapsed(&stacks), "main 1\nmain;a b 8\nmain;f;g 6\n");
+    }
+
+    #[test]
+    fn a_name_never_breaks_a_line_or_a_frame() {
+        let example = example(&[("main;f", 1.0)]);
+        let plan = Plan::default();
+        let view = View::new(&example.profile, &example.symbols, &plan);
+        let mut tree = CallTree::new(&view, Granularity::Functions, Root::Callers);
+        tree.names.iter_mut().for_each(|name| name.push_str(";\n\r"));
+        assert_eq!(String::from_utf8(lines(&tree)).unwrap(), "main:  ;f:   1\n");
     }
 }

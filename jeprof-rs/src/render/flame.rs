@@ -1,20 +1,23 @@
 //! The flame graph: one SVG file that searches and zooms by itself.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
-use inferno::flamegraph::color::{BackgroundColor, BasicPalette, Palette};
-use inferno::flamegraph::{Options, TextTruncateDirection, from_lines};
+use inferno::flamegraph::color::{BackgroundColor, BasicPalette, MultiPalette, Palette};
+use inferno::flamegraph::{Direction, Options, TextTruncateDirection, from_lines};
+use regex::{Captures, Regex};
 
+use super::collapsed::{Path, safe_names};
 use super::{Output, Request};
-use crate::aggregate::stacks::by_names;
+use crate::aggregate::call_tree::{CallTree, Root};
 use crate::error::{Error, Result};
-use crate::plan::Part;
 use crate::plan::choice::Metric;
+use crate::plan::{Part, PicturePlan};
 use crate::units::{bytes_for_people, count_for_people, whole};
 
 /// The row of this output.
 pub const ROW: Output = Output {
     name: "flame",
+    flag: false,
     command: true,
     about: "Draw a flame graph of the heap (SVG on stdout)",
     examples: "\
@@ -22,23 +25,64 @@ Examples:
   jeprof-rs flame > heap.svg                    newest dump of this directory
   jeprof-rs flame svc.1234.0.f.heap > heap.svg  this dump; the program is found through it
   jeprof-rs flame --alloc_space -o churn.svg ./svc svc.*.heap
+  jeprof-rs flame --diff_base=before.heap after.heap > change.svg
   curl -s http://host/heap | jeprof-rs flame - > heap.svg",
-    parts: &[Part::Output, Part::Figure, Part::Selection, Part::Input, Part::Naming, Part::Picture],
+    parts: &[
+        Part::Output,
+        Part::Figure,
+        Part::Granularity,
+        Part::Selection,
+        Part::Input,
+        Part::Naming,
+        Part::Picture,
+    ],
     render,
     ..Output::BASE
 };
 
+/// Palettes by flamegraph.pl's names.
+pub const PALETTES: [(&str, Palette); 15] = [
+    ("mem", Palette::Basic(BasicPalette::Mem)),
+    ("hot", Palette::Basic(BasicPalette::Hot)),
+    ("red", Palette::Basic(BasicPalette::Red)),
+    ("green", Palette::Basic(BasicPalette::Green)),
+    ("blue", Palette::Basic(BasicPalette::Blue)),
+    ("aqua", Palette::Basic(BasicPalette::Aqua)),
+    ("yellow", Palette::Basic(BasicPalette::Yellow)),
+    ("purple", Palette::Basic(BasicPalette::Purple)),
+    ("orange", Palette::Basic(BasicPalette::Orange)),
+    ("rust", Palette::Multi(MultiPalette::Rust)),
+    ("java", Palette::Multi(MultiPalette::Java)),
+    ("js", Palette::Multi(MultiPalette::Js)),
+    ("perl", Palette::Multi(MultiPalette::Perl)),
+    ("python", Palette::Multi(MultiPalette::Python)),
+    ("wakeup", Palette::Multi(MultiPalette::Wakeup)),
+];
+
+/// Narrower boxes (in percent of the width) are not drawn: a tenth of a pixel on a large screen.
+const WIDTH_PERCENT_MIN: f64 = 0.01;
+
 fn render(request: &Request<'_>) -> Result<Vec<u8>> {
-    let stacks = by_names(request.view);
-    if stacks.is_empty() {
+    let picture = &request.plan.picture;
+    let root = if picture.reverse { Root::Leaves } else { Root::Callers };
+    let tree = CallTree::new(request.view, request.plan.rows.granularity, root);
+    if tree.len() == 1 {
         return Err(Error::new(request.explain_nothing()));
     }
-    let shrunk: f64 = stacks.values().filter(|figure| **figure < 0.0).sum();
-    if shrunk < 0.0 {
-        let shrunk = people(request.plan.figure.metric, shrunk);
+    let boxes = Boxes::new(&tree, is_differential(request));
+    if boxes.shrunk < 0.0 {
+        let shrunk = people(request.plan.figure.metric, boxes.shrunk);
         request.warn(format!("stacks that shrank ({shrunk}) are not drawn"));
     }
-    draw(&stacks, &caption(request, stacks.values().filter(|figure| **figure > 0.0).sum()))
+    let percent = picture.width_percent_min.unwrap_or(WIDTH_PERCENT_MIN);
+    let lines = boxes.lines(&tree, percent / 100.0);
+    let svg = draw(&lines, picture, &caption(request, boxes.widths[CallTree::ROOT]))?;
+    Ok(if is_differential(request) { recolored(&svg) } else { svg })
+}
+
+/// Whether widths are what is there now, and colours the change.
+fn is_differential(request: &Request<'_>) -> bool {
+    request.plan.input.base_is_reference
 }
 
 fn people(metric: Metric, figure: f64) -> String {
@@ -51,7 +95,7 @@ fn people(metric: Metric, figure: f64) -> String {
 
 fn caption(request: &Request<'_>, total: f64) -> Caption {
     let (session, metric) = (request.session, request.plan.figure.metric);
-    let what = match (session.base.is_empty(), metric.is_accumulated()) {
+    let what = match (session.base.is_empty() || is_differential(request), metric.is_accumulated()) {
         (false, _) => "more than before",
         (true, true) => "allocated",
         (true, false) => "live",
@@ -68,12 +112,82 @@ fn caption(request: &Request<'_>, total: f64) -> Caption {
     };
     let mut subtitle = format!("{}, {sampled}, {dumps}", metric.name());
     if let [base, ..] = session.base.as_slice() {
-        subtitle.push_str(&format!(", minus {}", base.name));
+        let what = if is_differential(request) { "compared with" } else { "minus" };
+        subtitle.push_str(&format!(", {what} {}", base.name));
     }
+    let picture = &request.plan.picture;
+    let title = || format!("{}: {} {what}", session.program_name, people(metric, total));
+    let unit = if metric.is_bytes() { "bytes" } else { "objects" };
     Caption {
-        title: format!("{}: {} {what}", session.program_name, people(metric, total)),
-        subtitle,
-        unit: if metric.is_bytes() { "bytes" } else { "objects" },
+        title: picture.title.clone().unwrap_or_else(title),
+        subtitle: picture.subtitle.clone().unwrap_or(subtitle),
+        unit: picture.count_name.clone().unwrap_or(unit.into()),
+    }
+}
+
+/// Widths of the boxes.
+struct Boxes {
+    /// Per node of the tree its own figure, if it is positive: now, and in the base.
+    own: Vec<(f64, f64)>,
+    /// Per node what it and the nodes above it add up to.
+    widths: Vec<f64>,
+    /// Sum of what is not drawn because it is negative.
+    shrunk: f64,
+    differential: bool,
+}
+
+impl Boxes {
+    fn new(tree: &CallTree, differential: bool) -> Boxes {
+        let mut shrunk = 0.0;
+        let own: Vec<(f64, f64)> = (0..tree.len())
+            .map(|index| {
+                let node = tree.node(index);
+                let now = if differential { node.own + node.own_before } else { node.own };
+                shrunk += now.min(0.0);
+                (now.max(0.0), node.own_before.max(0.0))
+            })
+            .collect();
+        let mut widths: Vec<f64> = own.iter().map(|(now, _)| *now).collect();
+        // A child comes behind its parent in the tree, so one pass from the end adds all up.
+        for index in (0..tree.len()).rev() {
+            if index != CallTree::ROOT {
+                widths[tree.parent(index)] += widths[index];
+            }
+        }
+        Boxes { own, widths, shrunk, differential }
+    }
+
+    /// What the drawing crate reads: `path now`, or `path before now`. Boxes below the share of the total are folded
+    /// into their parents, which keeps the lines few however many stacks there are.
+    fn lines(&self, tree: &CallTree, share_min: f64) -> Vec<String> {
+        let names = safe_names(tree);
+        let least = self.widths[CallTree::ROOT] * share_min;
+        let is_drawn = |index: usize| self.widths[index] >= least && whole(self.widths[index]) > 0;
+        let mut kept = self.own.clone();
+        for index in (0..tree.len()).rev() {
+            if index != CallTree::ROOT && !is_drawn(index) {
+                let (now, before) = kept[index];
+                let parent = &mut kept[tree.parent(index)];
+                *parent = (parent.0 + now, parent.1 + before);
+            }
+        }
+        let (mut path, mut lines) = (Path::default(), Vec::new());
+        tree.walk(|index, depth| {
+            if !is_drawn(index) {
+                return false;
+            }
+            path.enter(depth, &names[tree.node(index).key as usize]);
+            let (now, before) = kept[index];
+            match (self.differential, whole(now), whole(before)) {
+                (false, 1.., _) => lines.push(format!("{} {}", path.text, whole(now))),
+                (true, now, before) if now > 0 || before > 0 => {
+                    lines.push(format!("{} {before} {now}", path.text));
+                }
+                _ => {}
+            }
+            true
+        });
+        lines
     }
 }
 
@@ -85,67 +199,116 @@ struct Caption {
     /// Where it comes from: sampling, number of dumps.
     subtitle: String,
     /// What the widths count: `bytes` or `objects`.
-    unit: &'static str,
+    unit: String,
 }
 
-/// Narrower boxes (in percent of the width) are not drawn: a tenth of a pixel on a large screen.
-const MIN_WIDTH_PERCENT: f64 = 0.01;
-
-/// Draws stacks with a positive figure. The same stacks always give the same bytes.
+/// Draws lines that are in the order of a tree. The same lines always give the same bytes.
 ///
 /// # Errors
 /// There is nothing to draw.
-fn draw(stacks: &BTreeMap<String, f64>, caption: &Caption) -> Result<Vec<u8>> {
-    let lines: Vec<String> = stacks
-        .iter()
-        .filter(|&(_, &figure)| whole(figure) > 0)
-        .map(|(stack, &figure)| format!("{stack} {}", whole(figure)))
-        .collect();
+fn draw(lines: &[String], picture: &PicturePlan, caption: &Caption) -> Result<Vec<u8>> {
     if lines.is_empty() {
         return Err(Error::new("nothing to draw: no stack has a positive figure"));
     }
     let mut options = Options::default();
     options.title = caption.title.clone();
     options.subtitle = Some(caption.subtitle.clone());
-    options.count_name = caption.unit.into();
-    options.colors = Palette::Basic(BasicPalette::Mem);
+    options.notes = picture.notes.clone().unwrap_or_default();
+    options.count_name = caption.unit.clone();
+    let colors = picture.colors.unwrap_or("mem");
+    options.colors = PALETTES.iter().find(|(name, _)| *name == colors).map_or(PALETTES[0].1, |row| row.1);
     options.bgcolors = Some(BackgroundColor::Green);
-    options.min_width = MIN_WIDTH_PERCENT;
+    options.min_width = picture.width_percent_min.unwrap_or(WIDTH_PERCENT_MIN);
+    options.image_width = picture.width;
     options.text_truncate_direction = TextTruncateDirection::Right;
+    options.direction = if picture.inverted { Direction::Inverted } else { Direction::Straight };
+    options.negate_differentials = picture.negate;
     // Colours by name: the same function has the same colour in every picture.
     options.deterministic = true;
     options.font_size = 12;
+    options.frame_height = picture.box_height.unwrap_or(16);
+    options.no_sort = true;
     let mut svg = Vec::new();
     from_lines(&mut options, lines.iter().map(String::as_str), &mut svg)
         .map_err(|error| Error::at("flame graph", error))?;
     Ok(svg)
 }
 
+/// The drawing crate paints differences red and blue, which many people cannot tell apart from green and purple
+/// neighbours, and which are of one grey in print. Orange is lighter than blue for everybody. How strong a colour is
+/// stays as it was.
+fn recolored(svg: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(svg);
+    let red = Regex::new(r"rgb\(255,(\d+),(\d+)\)").expect("the expression is tested");
+    let orange = |found: &Captures<'_>| -> String {
+        let pale: u32 = found[1].parse().unwrap_or(255);
+        if found[1] != found[2] || !(100..=250).contains(&pale) {
+            return found[0].into();
+        }
+        // From 250 (no change) to 100 (the largest one): from white to a full orange.
+        let strength = (250 - pale) * 100 / 150;
+        format!("rgb(255,{},{})", 245 - strength * 85 / 100, 235 - strength * 205 / 100)
+    };
+    match red.replace_all(&text, orange) {
+        Cow::Borrowed(_) => svg.to_vec(),
+        Cow::Owned(text) => text.into_bytes(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::testing::example;
+    use crate::plan::Plan;
+    use crate::plan::choice::Granularity;
+    use crate::transform::View;
 
-    fn caption() -> Caption {
-        Caption { title: "svc <1>".into(), subtitle: "1 dump".into(), unit: "bytes" }
+    fn svg(stacks: &[(&str, f64)], picture: &PicturePlan) -> Result<String> {
+        let example = example(stacks);
+        let plan = Plan::default();
+        let view = View::new(&example.profile, &example.symbols, &plan);
+        let tree = CallTree::new(&view, Granularity::Functions, Root::Callers);
+        let caption = Caption { title: "svc <1>".into(), subtitle: "1 dump".into(), unit: "bytes".into() };
+        let lines = Boxes::new(&tree, false).lines(&tree, 0.01);
+        draw(&lines, picture, &caption).map(|svg| String::from_utf8(svg).unwrap())
     }
 
     #[test]
     fn the_picture_is_titled_counts_bytes_and_is_the_same_each_time() {
-        let stacks =
-            BTreeMap::from([("main;a<b>".into(), 300.0), ("main;c".into(), 100.0), ("main;d".into(), -9.0)]);
-        let svg = draw(&stacks, &caption()).unwrap();
-        assert_eq!(svg, draw(&stacks, &caption()).unwrap());
-        let svg = String::from_utf8(svg).unwrap();
-        for part in ["svc &lt;1&gt;", "1 dump", "a&lt;b&gt; (300 bytes, 75.00%)", "main (400 bytes", "search"]
-        {
-            assert!(svg.contains(part), "{part} is missing");
+        let stacks = [("main;a<b", 300.0), ("main;c", 100.0), ("main;d", -9.0)];
+        let picture = PicturePlan::default();
+        let drawn = svg(&stacks, &picture).unwrap();
+        assert_eq!(drawn, svg(&stacks, &picture).unwrap());
+        for part in ["svc &lt;1&gt;", "1 dump", "a&lt;b (300 bytes, 75.00%)", "main (400 bytes", "search"] {
+            assert!(drawn.contains(part), "{part} is missing");
         }
-        assert!(!svg.contains(">d ("));
+        assert!(!drawn.contains(">d ("));
     }
 
     #[test]
     fn nothing_positive_is_nothing_to_draw() {
-        let stacks = BTreeMap::from([("main".into(), -3.0)]);
-        assert!(draw(&stacks, &caption()).unwrap_err().to_string().contains("nothing to draw"));
+        let error = svg(&[("main", -3.0)], &PicturePlan::default()).unwrap_err();
+        assert!(error.to_string().contains("nothing to draw"));
+    }
+
+    #[test]
+    fn narrow_boxes_are_folded_into_their_parents_and_nothing_is_lost() {
+        let drawn = svg(&[("main;a", 990.0), ("main;b", 5.0), ("main;c;d", 5.0)], &PicturePlan::default());
+        let drawn = drawn.unwrap();
+        assert!(
+            drawn.contains("main (1,000 bytes, 100.00%)")
+                && !drawn.contains(">b (")
+                && !drawn.contains(">c (")
+        );
+    }
+
+    #[test]
+    fn more_is_orange_and_other_colours_stay() {
+        let text = |color: &str| String::from_utf8(recolored(color.as_bytes())).unwrap();
+        assert_eq!(text("rgb(255,100,100)"), "rgb(255,160,30)");
+        assert_eq!(text("rgb(255,250,250)"), "rgb(255,245,235)");
+        for other in ["rgb(100,100,255)", "rgb(250,250,250)", "rgb(255,10,200)", "rgb(255,255,255)"] {
+            assert_eq!(text(other), other);
+        }
     }
 }

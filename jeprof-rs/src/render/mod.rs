@@ -48,11 +48,19 @@ impl Output {
     };
 
     /// Parts that every output looks at.
-    pub const EVERY: &[Part] = &[Part::Output, Part::Figure, Part::Selection, Part::Input, Part::Naming];
+    pub const EVERY: &[Part] =
+        &[Part::Output, Part::Figure, Part::Granularity, Part::Selection, Part::Input, Part::Naming];
 
     /// Parts that a table looks at.
-    pub const TABLE: &[Part] =
-        &[Part::Output, Part::Figure, Part::Rows, Part::Selection, Part::Input, Part::Naming];
+    pub const TABLE: &[Part] = &[
+        Part::Output,
+        Part::Figure,
+        Part::Granularity,
+        Part::Rows,
+        Part::Selection,
+        Part::Input,
+        Part::Naming,
+    ];
 }
 
 /// Every output, in the order of the help.

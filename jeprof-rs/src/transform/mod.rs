@@ -19,8 +19,10 @@ use allocator_frames::AllocatorFrames;
 pub struct Seen<'s> {
     /// What is shown of it, leaf first, inlined functions before the one that they are inlined into.
     pub lines: &'s [LineId],
-    /// The figure that the report is about.
+    /// The figure that the report is about. Zero only for a stack that is the same as in the base.
     pub figure: f64,
+    /// That figure in the base, zero without one.
+    pub before: f64,
     /// The stack itself, with its other figures.
     pub stack: &'s Stack,
 }
@@ -86,17 +88,20 @@ impl<'a> View<'a> {
         self.profile.stacks.iter().map(|stack| self.figure(stack)).sum()
     }
 
-    /// Hands over each stack that the filters leave. Stacks without frames are left out, those whose figure is zero
-    /// too.
+    /// Hands over each stack that the filters leave. Stacks without frames are left out, and those whose figure is
+    /// zero in the dumps and in the base.
     pub fn walk(&self, mut visit: impl FnMut(Seen<'_>)) {
         let mut lines: Vec<LineId> = Vec::new();
         for stack in &self.profile.stacks {
             let figure = self.figure(stack);
-            if figure == 0.0 {
+            let before = stack.base.get(self.plan.figure.metric);
+            if figure == 0.0 && before == 0.0 {
                 continue;
             }
             lines.clear();
-            lines.extend(stack.frames.iter().flat_map(|frame| self.symbols.line_ids(frame.index())));
+            lines.extend(
+                self.profile.frames_of(stack).iter().flat_map(|frame| self.symbols.line_ids(frame.index())),
+            );
             let shown = &lines[self.cut(&lines)..];
             let any = |matches: &[bool]| shown.iter().any(|line| matches[line.index()]);
             if shown.is_empty()
@@ -105,7 +110,7 @@ impl<'a> View<'a> {
             {
                 continue;
             }
-            visit(Seen { lines: shown, figure, stack });
+            visit(Seen { lines: shown, figure, before, stack });
         }
     }
 

@@ -14,6 +14,17 @@ pub const ROWS: &[Flag] = &[
         ..Flag::BASE
     },
     Flag {
+        name: "diff_base",
+        takes: Takes::Many("DUMP", |plan, value| {
+            plan.input.base.push(value.into());
+            plan.input.base_is_reference = true;
+            Ok(())
+        }),
+        help: "As --base, for comparing: shares relate to the base's total, and flame graphs show what is there now, \
+               coloured by the change",
+        ..Flag::BASE
+    },
+    Flag {
         name: "unpack_max",
         takes: Takes::One("MIB", |plan, value| {
             let mebibytes: u64 = value

@@ -2,8 +2,10 @@
 //! the rows.
 
 mod figure;
+mod granularity;
 mod input;
 mod output;
+mod picture;
 mod rows;
 mod selection;
 
@@ -59,8 +61,10 @@ impl Flag {
 pub const PARTS: &[(Part, &[Flag])] = &[
     (Part::Output, output::ROWS),
     (Part::Figure, figure::ROWS),
+    (Part::Granularity, granularity::ROWS),
     (Part::Rows, rows::ROWS),
     (Part::Selection, selection::ROWS),
+    (Part::Picture, picture::ROWS),
     (Part::Input, input::ROWS),
 ];
 

@@ -1,0 +1,227 @@
+//! Equal stacks as one tree, root first: for collapsed stacks, flame graphs and everything else that shows who called
+//! whom by which way.
+
+use hashbrown::HashMap;
+
+use super::keys::Keys;
+use crate::plan::choice::Granularity;
+use crate::transform::View;
+
+/// A node: a call path that begins at the root.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Node {
+    /// What it stands for, a key of [`CallTree::keys`]. Of no meaning in the root.
+    pub key: u32,
+    /// What the path itself allocated.
+    pub own: f64,
+    /// What it and all paths that begin with it allocated.
+    pub total: f64,
+    /// What the path itself had allocated in the base.
+    pub own_before: f64,
+    parent: u32,
+    first_child: u32,
+    next_sibling: u32,
+}
+
+impl Node {
+    fn new(key: u32, parent: u32, next_sibling: u32) -> Node {
+        Node { key, own: 0.0, total: 0.0, own_before: 0.0, parent, first_child: NONE, next_sibling }
+    }
+}
+
+/// Which end of the stacks is the root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Root {
+    /// `main`: children are callees.
+    Callers,
+    /// The allocating function: children are callers.
+    Leaves,
+}
+
+/// All stacks of a view.
+pub struct CallTree {
+    /// What nodes stand for.
+    pub keys: Keys,
+    /// Names by key.
+    pub names: Vec<String>,
+    nodes: Vec<Node>,
+}
+
+const NONE: u32 = u32::MAX;
+
+impl CallTree {
+    /// Builds the tree; children are in the order of their names.
+    ///
+    /// Cost: one hash look-up per frame of every stack, and names made once per key.
+    pub fn new(view: &View<'_>, granularity: Granularity, root: Root) -> CallTree {
+        let keys = Keys::new(view, granularity);
+        let names: Vec<String> = (0..keys.len()).map(|key| keys.name(view, key)).collect();
+        // Ordered by name, so that an order of numbers is one of names. Keys of one name share a rank: overloads and
+        // generic instances that are shown alike are one box.
+        let mut order: Vec<u32> = (0..keys.len() as u32).collect();
+        order.sort_by(|&a, &b| names[a as usize].cmp(&names[b as usize]));
+        let mut rank = vec![0_u32; keys.len()];
+        let mut of_rank: Vec<u32> = Vec::new();
+        for &key in &order {
+            if of_rank.last().is_none_or(|&last| names[last as usize] != names[key as usize]) {
+                of_rank.push(key);
+            }
+            rank[key as usize] = of_rank.len() as u32 - 1;
+        }
+
+        let mut nodes = vec![Node::new(0, 0, NONE)];
+        let mut children: HashMap<(u32, u32), u32> = HashMap::new();
+        view.walk(|seen| {
+            let mut at = 0_u32;
+            nodes[0].total += seen.figure;
+            let mut step = |line| {
+                let key = rank[keys.of(line)];
+                let next = *children.entry((at, key)).or_insert_with(|| {
+                    let next_sibling = nodes[at as usize].first_child;
+                    nodes.push(Node::new(key, at, next_sibling));
+                    nodes[at as usize].first_child = nodes.len() as u32 - 1;
+                    nodes.len() as u32 - 1
+                });
+                nodes[next as usize].total += seen.figure;
+                at = next;
+            };
+            match root {
+                Root::Callers => seen.lines.iter().rev().copied().for_each(&mut step),
+                Root::Leaves => seen.lines.iter().copied().for_each(&mut step),
+            }
+            nodes[at as usize].own += seen.figure;
+            nodes[at as usize].own_before += seen.before;
+        });
+        let mut tree = CallTree { keys, names, nodes };
+        tree.sort_children();
+        for node in &mut tree.nodes {
+            node.key = of_rank.get(node.key as usize).copied().unwrap_or(0);
+        }
+        tree
+    }
+
+    /// Brings the children of every node into the order of their keys.
+    fn sort_children(&mut self) {
+        let mut children: Vec<u32> = Vec::new();
+        for index in 0..self.nodes.len() {
+            children.clear();
+            children.extend(self.chain(self.nodes[index].first_child));
+            if children.len() < 2 {
+                continue;
+            }
+            children.sort_by_key(|&child| self.nodes[child as usize].key);
+            self.nodes[index].first_child = children[0];
+            for pair in children.windows(2) {
+                self.nodes[pair[0] as usize].next_sibling = pair[1];
+            }
+            self.nodes[children[children.len() - 1] as usize].next_sibling = NONE;
+        }
+    }
+
+    fn chain(&self, first: u32) -> impl Iterator<Item = u32> {
+        let mut next = first;
+        std::iter::from_fn(move || {
+            let at = (next != NONE).then_some(next)?;
+            next = self.nodes[at as usize].next_sibling;
+            Some(at)
+        })
+    }
+
+    /// Index of the root, which stands for no frame.
+    pub const ROOT: usize = 0;
+
+    /// A node by its index.
+    pub fn node(&self, index: usize) -> &Node {
+        &self.nodes[index]
+    }
+
+    /// The parent of a node, which has a smaller index; the root is its own.
+    pub fn parent(&self, index: usize) -> usize {
+        self.nodes[index].parent as usize
+    }
+
+    /// Number of nodes with the root.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// The name of a node.
+    pub fn name(&self, index: usize) -> &str {
+        &self.names[self.nodes[index].key as usize]
+    }
+
+    /// The children of a node in the order of their names.
+    pub fn children(&self, index: usize) -> impl Iterator<Item = usize> {
+        self.chain(self.nodes[index].first_child).map(|child| child as usize)
+    }
+
+    /// Visits the nodes below the root, parents before children, siblings by name, with their depth from 1. Children
+    /// of a node for which `visit` answers `false` are left out. Needs no stack of its own size: paths may be long.
+    pub fn walk(&self, mut visit: impl FnMut(usize, usize) -> bool) {
+        let mut pending: Vec<(u32, usize)> = vec![(self.nodes[Self::ROOT].first_child, 1)];
+        while let Some((at, depth)) = pending.pop() {
+            if at == NONE {
+                continue;
+            }
+            let node = self.nodes[at as usize];
+            pending.push((node.next_sibling, depth));
+            if visit(at as usize, depth) {
+                pending.push((node.first_child, depth + 1));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::testing::example;
+    use crate::plan::Plan;
+
+    /// Every path with something of its own.
+    fn paths(stacks: &[(&str, f64)], root: Root) -> Vec<(String, f64, f64)> {
+        let example = example(stacks);
+        let plan = Plan::default();
+        let view = View::new(&example.profile, &example.symbols, &plan);
+        let tree = CallTree::new(&view, Granularity::Functions, root);
+        assert_eq!(tree.node(CallTree::ROOT).total, view.total());
+        let (mut path, mut found) = (Vec::new(), Vec::new());
+        tree.walk(|index, depth| {
+            path.truncate(depth - 1);
+            path.push(tree.name(index));
+            let node = tree.node(index);
+            if node.own != 0.0 {
+                found.push((path.join(";"), node.own, node.total));
+            }
+            true
+        });
+        found
+    }
+
+    #[test]
+    fn equal_paths_are_one_node_and_siblings_are_ordered_by_name() {
+        let stacks = [("main;f>g", 4.0), ("main;f;g", 2.0), ("main", 1.0), ("main;a", 8.0), ("main;f", 3.0)];
+        assert_eq!(
+            paths(&stacks, Root::Callers),
+            [
+                ("main".into(), 1.0, 18.0),
+                ("main;a".into(), 8.0, 8.0),
+                ("main;f".into(), 3.0, 9.0),
+                ("main;f;g".into(), 6.0, 6.0)
+            ]
+        );
+    }
+
+    #[test]
+    fn with_the_leaves_as_root_children_are_callers() {
+        let stacks = [("main;f;g", 4.0), ("main;h;g", 2.0)];
+        let expected = [("g;f;main".to_string(), 4.0, 4.0), ("g;h;main".to_string(), 2.0, 2.0)];
+        assert_eq!(paths(&stacks, Root::Leaves), expected);
+    }
+
+    #[test]
+    fn a_path_of_a_hundred_thousand_frames_is_walked() {
+        let deep = vec!["f"; 100_000].join(";");
+        assert_eq!(paths(&[(&deep, 1.0)], Root::Callers).len(), 1);
+    }
+}
