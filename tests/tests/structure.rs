@@ -147,11 +147,20 @@ fn c_symbols_are_defined_in_the_c_package_alone() {
 
 #[test]
 fn formats_and_viewer_have_no_unsafe_code() {
-    for root in ["prof-runtime/format/src/lib.rs", "jeprof-rs/src/main.rs"] {
-        let text =
-            std::fs::read_to_string(workspace().join(root)).unwrap_or_else(|error| panic!("{root}: {error}"));
-        assert!(text.contains("#![forbid(unsafe_code)]"), "{root}");
-    }
+    let read = |path: &str| {
+        std::fs::read_to_string(workspace().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    };
+    assert!(read("prof-runtime/format/src/lib.rs").contains("#![forbid(unsafe_code)]"));
+    // The viewer maps files: one block, in one file.
+    assert!(read("jeprof-rs/src/main.rs").contains("#![deny(unsafe_code)]"));
+    let allowed: Vec<PathBuf> = sources("jeprof-rs/src", ".rs")
+        .into_iter()
+        .filter(|(_, text)| text.contains("allow(unsafe_code)"))
+        .map(|(path, _)| path)
+        .collect();
+    let mapped = "jeprof-rs/src/symbolize/mapped.rs";
+    assert_eq!(allowed, [Path::new(mapped)]);
+    assert_eq!(read(mapped).matches("unsafe {").count(), 1);
 }
 
 #[test]

@@ -5,8 +5,11 @@
 
 mod binary;
 mod debug_file;
+mod dwarf;
 mod frame_ranges;
+mod general;
 mod locate;
+mod mapped;
 mod mini_debug;
 mod names;
 mod plt;
@@ -57,17 +60,8 @@ struct Located {
     wanted: Vec<(u64, FrameId)>,
 }
 
-/// Addresses of one file that one thread looks up. A file with many addresses is cut into several: sorted
-/// addresses of different pieces lie in different units of the debug information, so little is parsed twice.
-struct Piece<'a> {
-    image: ImageId,
-    binary: &'a Binary,
-    debug: Option<&'a Path>,
-    wanted: &'a [(u64, FrameId)],
-}
-
-/// Below this, opening a file once more costs more than the look-ups.
-const PIECE_ADDRESSES_MIN: usize = 512;
+/// From so many addresses on, a file is worth all threads; smaller ones share them.
+const ADDRESSES_FOR_ALL_THREADS: usize = 256;
 
 /// Names every frame. `program` is the file that the user named.
 ///
@@ -112,19 +106,9 @@ pub fn symbolize(profile: &Profile, program: Option<&Path>, progress: &Progress)
     }
 
     let threads = std::thread::available_parallelism().map_or(1, |count| count.get());
-    let mut pieces = Vec::new();
-    for Located { image, binary, debug, wanted } in &located {
-        let length = wanted.len().div_ceil(threads).max(PIECE_ADDRESSES_MIN);
-        pieces.extend(wanted.chunks(length).map(|wanted| Piece {
-            image: *image,
-            binary,
-            debug: debug.as_deref(),
-            wanted,
-        }));
-    }
     progress.step(format!("naming the code of {} files", located.len()));
-    let answers = resolve_all(&pieces, threads);
-    assemble(profile, &pieces, answers, &mut outcome);
+    let answers = resolve_all(&located, threads);
+    assemble(profile, &located, answers, &mut outcome);
     Ok(outcome)
 }
 
@@ -137,22 +121,29 @@ fn changed_since(profile: &Profile, image: ImageId, binary: &Binary) -> bool {
 
 type Answer = std::result::Result<Symbols, String>;
 
-/// Looks all pieces up, the one with most addresses first, so that it does not start last.
-fn resolve_all(pieces: &[Piece<'_>], threads: usize) -> Vec<Answer> {
-    let mut order: Vec<usize> = (0..pieces.len()).collect();
-    order.sort_by_key(|&piece| std::cmp::Reverse(pieces[piece].wanted.len()));
+/// Looks everything up: files with many addresses one after another with all threads, then the others side by side.
+fn resolve_all(located: &[Located], threads: usize) -> Vec<Answer> {
+    let resolve = |index: usize, threads: usize| {
+        let Located { binary, debug, wanted, .. } = &located[index];
+        let addresses: Vec<u64> = wanted.iter().map(|&(address, _)| address).collect();
+        resolve::resolve(&binary.path, debug.as_deref(), &addresses, threads)
+    };
+    let (large, small): (Vec<usize>, Vec<usize>) = (0..located.len())
+        .partition(|&index| located.len() == 1 || located[index].wanted.len() >= ADDRESSES_FOR_ALL_THREADS);
+    let mut answers: Vec<Option<Answer>> = located.iter().map(|_| None).collect();
+    for index in large {
+        answers[index] = Some(resolve(index, threads));
+    }
     let next = AtomicUsize::new(0);
-    let answers: Mutex<Vec<Option<Answer>>> = Mutex::new(pieces.iter().map(|_| None).collect());
+    let answers = Mutex::new(answers);
     let work = || {
-        while let Some(&index) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let piece = &pieces[index];
-            let addresses: Vec<u64> = piece.wanted.iter().map(|&(address, _)| address).collect();
-            let answer = resolve::resolve(&piece.binary.path, piece.debug, &addresses);
+        while let Some(&index) = small.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let answer = resolve(index, 1);
             answers.lock().expect("no thread panics while it holds the lock")[index] = Some(answer);
         }
     };
     std::thread::scope(|scope| {
-        for _ in 1..threads.min(pieces.len()) {
+        for _ in 1..threads.min(small.len()) {
             scope.spawn(work);
         }
         work();
@@ -188,7 +179,7 @@ impl Renamed {
 }
 
 /// Brings the answers into the order of the profile's frames and fills the gaps.
-fn assemble(profile: &Profile, pieces: &[Piece<'_>], answers: Vec<Answer>, outcome: &mut Outcome) {
+fn assemble(profile: &Profile, located: &[Located], answers: Vec<Answer>, outcome: &mut Outcome) {
     /// Where the lines of a frame are: in which answer, under which entry, and the address that was looked up.
     #[derive(Clone, Copy)]
     struct Found {
@@ -197,8 +188,8 @@ fn assemble(profile: &Profile, pieces: &[Piece<'_>], answers: Vec<Answer>, outco
         address: u64,
     }
     let mut found: Vec<Option<Found>> = vec![None; profile.frames.len()];
-    for (answer, piece) in pieces.iter().enumerate() {
-        for (entry, &(address, frame)) in piece.wanted.iter().enumerate() {
+    for (answer, image) in located.iter().enumerate() {
+        for (entry, &(address, frame)) in image.wanted.iter().enumerate() {
             found[frame.index()] = Some(Found { answer, entry, address });
         }
     }
@@ -210,11 +201,11 @@ fn assemble(profile: &Profile, pieces: &[Piece<'_>], answers: Vec<Answer>, outco
             Err(_) => Renamed::default(),
         })
         .collect();
-    for (piece, answer) in pieces.iter().zip(&answers) {
+    for (Located { image, .. }, answer) in located.iter().zip(&answers) {
         if let Err(reason) = answer
-            && outcome.unnamed.iter().all(|unnamed| unnamed.image != piece.image)
+            && outcome.unnamed.iter().all(|unnamed| unnamed.image != *image)
         {
-            outcome.unnamed.push(Unnamed { image: piece.image, reason: reason.clone(), file_unusable: true });
+            outcome.unnamed.push(Unnamed { image: *image, reason: reason.clone(), file_unusable: true });
         }
     }
     let mut lines: Vec<Line> = Vec::new();

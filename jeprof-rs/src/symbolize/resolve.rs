@@ -7,65 +7,102 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::path::Path;
 
-use addr2line::{Loader, gimli};
-
-use super::names;
+use super::dwarf::{self, NO_FUNCTION, Sections};
 use super::symbol_table::SymbolFiles;
 use super::symbols::{Function, FunctionId, Line, NameId, Symbols};
+use super::{general, names};
 
-/// Names these addresses (of the binary's own address space). An entry without lines is an address that nothing is
-/// known about; a line without function is one whose place is known and whose function is not.
+/// Names these addresses (of the binary's own address space, sorted) with so many threads. An entry without lines is
+/// an address that nothing is known about; a line without function is one whose place is known and whose function is
+/// not.
 ///
-/// `debug` is the separate debug file, if there is one. Addresses should be sorted: neighbours share a unit.
+/// `debug` is the separate debug file, if there is one.
 ///
 /// # Errors
 /// In words: neither file can be used.
 ///
-/// Cost: the debug information is mapped; only units that hold an address are parsed in full.
-pub fn resolve(binary: &Path, debug: Option<&Path>, addresses: &[u64]) -> Result<Symbols, String> {
-    let loader = match debug.map(Loader::new) {
-        Some(Ok(loader)) => loader,
-        _ => Loader::new(binary).map_err(|error| error.to_string())?,
+/// Cost: the debug information is mapped; only units that hold an address are parsed.
+pub fn resolve(
+    binary: &Path,
+    debug: Option<&Path>,
+    addresses: &[u64],
+    threads: usize,
+) -> Result<Symbols, String> {
+    let (path, sections) = match debug.map(|debug| (debug, Sections::open(debug))) {
+        Some((debug, Ok(sections))) => (debug, sections),
+        _ => (binary, Sections::open(binary)?),
     };
+    let dwarf = sections.dwarf();
+    let (own, mut general) = if sections.needs_general_engine {
+        (dwarf::Resolved::default(), (0..addresses.len() as u32).collect())
+    } else {
+        let mut own = dwarf::resolve(&dwarf, sections.code_start, addresses, threads);
+        let unsupported = std::mem::take(&mut own.unsupported);
+        (own, unsupported)
+    };
+    general.sort_unstable();
+    let rest: Vec<u64> = general.iter().map(|&index| addresses[index as usize]).collect();
+    let rest = general::resolve(path, &rest, threads);
+
     let files = SymbolFiles::open(binary, debug);
     let table = OnceCell::new();
-    let mut symbols = Symbols::default();
-    let mut functions: HashMap<String, FunctionId> = HashMap::new();
+    let mut building = Building::default();
+    let paths: Vec<Vec<NameId>> = own.found.iter().map(|found| building.texts(&found.paths)).collect();
+    let functions: Vec<Vec<FunctionId>> = own
+        .found
+        .iter()
+        .zip(&paths)
+        .map(|(found, paths)| {
+            let id = |function: &dwarf::Function<'_>| {
+                let raw = String::from_utf8_lossy(function.raw);
+                building.function(&raw, paths[function.file as usize], function.line)
+            };
+            found.functions.iter().map(id).collect()
+        })
+        .collect();
+    let mut general = general.iter().zip(&rest).peekable();
     let mut lines: Vec<Line> = Vec::new();
-    for &address in addresses {
+    for (index, &address) in addresses.iter().enumerate() {
         lines.clear();
         let mut outermost_is_whole = false;
-        // Broken debug information of one unit must not cost the names of the others.
-        if let Ok(mut frames) = loader.find_frames(address) {
-            while let Ok(Some(frame)) = frames.next() {
-                let raw = frame.function.as_ref().and_then(|function| function.raw_name().ok());
-                let function = match raw.as_deref() {
-                    None | Some("") => symbols.function_id(Function::default()),
-                    Some(raw) => function_id(raw, &mut functions, &mut symbols),
-                };
-                let language = frame.function.as_ref().and_then(|function| function.language);
-                outermost_is_whole = raw.as_deref().is_some_and(|raw| {
-                    names::is_mangled(raw) || is_without_paths(language) && !raw.is_empty()
-                });
-                let location = frame.location.as_ref();
-                let file = location.and_then(|location| location.file).unwrap_or("");
-                lines.push(Line {
-                    function,
-                    file: symbols.names.id(file),
-                    line: location.and_then(|location| location.line).unwrap_or(0),
-                    column: location.and_then(|location| location.column).unwrap_or(0),
-                });
+        if let Some((_, frames)) = general.next_if(|(at, _)| **at as usize == index) {
+            for frame in frames {
+                let function = building.function(&frame.raw, NameId::EMPTY, 0);
+                let file = building.symbols.names.id(&frame.file);
+                lines.push(Line { function, file, line: frame.line, column: frame.column });
             }
+            outermost_is_whole =
+                frames.last().is_some_and(|outermost| is_whole(&outermost.raw, outermost.is_without_paths));
+        } else if let Some((finder, frames, is_without_paths)) = own.frames(index) {
+            let no_function = building.function("", NameId::EMPTY, 0);
+            lines.extend(frames.iter().map(|frame| Line {
+                function: match frame.function {
+                    NO_FUNCTION => no_function,
+                    function => functions[finder][function as usize],
+                },
+                file: paths[finder][frame.file as usize],
+                line: frame.line,
+                column: frame.column,
+            }));
+            outermost_is_whole = match frames.last() {
+                Some(outermost) if outermost.function != NO_FUNCTION => {
+                    let raw = own.found[finder].functions[outermost.function as usize].raw;
+                    is_whole(&String::from_utf8_lossy(raw), is_without_paths)
+                }
+                _ => false,
+            };
         }
         // The outermost function is the one that a symbol can stand for. Debug information with line tables alone
         // names it without its path.
         if !outermost_is_whole {
             let table = table.get_or_init(|| files.table());
             if let Some(name) = table.spanning(address) {
-                let function = function_id(name, &mut functions, &mut symbols);
-                let whole = symbols.names.text(symbols.functions[function.index()].name);
-                let known = lines.last().map_or("", |outermost| symbols.function_name(outermost));
-                let fits = is_path_of(whole, known);
+                let known = lines.last().map(|outermost| *building.symbols.function(outermost));
+                let known = known.unwrap_or_default();
+                let function = building.function(name, known.file, known.start_line);
+                let text = |id| building.symbols.names.text(id);
+                let whole = text(building.symbols.functions[function.index()].name);
+                let fits = is_path_of(whole, text(known.name));
                 match lines.last_mut() {
                     Some(outermost) if fits => outermost.function = function,
                     Some(_) => {}
@@ -73,15 +110,14 @@ pub fn resolve(binary: &Path, debug: Option<&Path>, addresses: &[u64]) -> Result
                 }
             }
         }
-        symbols.push(lines.iter().copied());
+        building.symbols.push(lines.iter().copied());
     }
-    Ok(symbols)
+    Ok(building.symbols)
 }
 
-/// Whether functions of a language have no path: those of C.
-fn is_without_paths(language: Option<gimli::DwLang>) -> bool {
-    use gimli::{DW_LANG_C, DW_LANG_C11, DW_LANG_C17, DW_LANG_C89, DW_LANG_C99};
-    matches!(language, Some(DW_LANG_C | DW_LANG_C89 | DW_LANG_C99 | DW_LANG_C11 | DW_LANG_C17))
+/// Whether a name from the debug information has its path, so that the symbol table can tell nothing more.
+fn is_whole(raw: &str, is_without_paths: bool) -> bool {
+    names::is_mangled(raw) || is_without_paths && !raw.is_empty()
 }
 
 /// Whether `whole` can be the same function as `name`, which may lack its path: nothing is known, or the last part of
@@ -94,16 +130,33 @@ fn is_path_of(whole: &str, name: &str) -> bool {
     })
 }
 
-fn function_id(raw: &str, known: &mut HashMap<String, FunctionId>, symbols: &mut Symbols) -> FunctionId {
-    if let Some(&id) = known.get(raw) {
-        return id;
+/// Symbols in the making.
+#[derive(Default)]
+struct Building {
+    symbols: Symbols,
+    /// Readable name and linkage name by the name as the debug information has it: each is made readable once.
+    known: HashMap<Box<str>, (NameId, NameId)>,
+}
+
+impl Building {
+    fn texts(&mut self, texts: &[String]) -> Vec<NameId> {
+        texts.iter().map(|text| self.symbols.names.id(text)).collect()
     }
-    let readable = names::readable(raw);
-    let linkage = if readable == raw { NameId::EMPTY } else { symbols.names.id(raw) };
-    let name = symbols.names.id(&readable);
-    let id = symbols.function_id(Function { name, linkage, ..Function::default() });
-    known.insert(raw.to_string(), id);
-    id
+
+    fn function(&mut self, raw: &str, file: NameId, start_line: u32) -> FunctionId {
+        let names = &mut self.symbols.names;
+        let (name, linkage) = match self.known.get(raw) {
+            Some(&known) => known,
+            None => {
+                let readable = names::readable(raw);
+                let linkage = if readable == raw { NameId::EMPTY } else { names.id(raw) };
+                let both = (names.id(&readable), linkage);
+                self.known.insert(raw.into(), both);
+                both
+            }
+        };
+        self.symbols.function_id(Function { name, linkage, file, start_line })
+    }
 }
 
 #[cfg(test)]
