@@ -64,7 +64,7 @@ fn print(output: &Output, plan: &Plan) -> Result<()> {
     }
     let session = Session::load(plan)?;
     let report = report::make(&session, output, plan, on_terminal)?;
-    if let Some(note) = &session.note {
+    for note in &session.notes {
         tell(note);
     }
     match &plan.output_file {

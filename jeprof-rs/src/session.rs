@@ -1,5 +1,7 @@
 //! Everything that is done once for any number of reports: reading, adding up, naming.
 
+use std::ops::Range;
+
 use prof_format::dump::{Dump, MapRow};
 
 use crate::error::{Error, Result};
@@ -8,8 +10,9 @@ use crate::load::{self, Source, inputs};
 use crate::model::merge::Sign;
 use crate::model::{Profile, file_name};
 use crate::plan::Plan;
-use crate::plan::choice::{Granularity, Metric};
+use crate::plan::choice::{Granularity, Metric, NamedBy};
 use crate::progress::Progress;
+use crate::symbolize::service::{self, Service};
 use crate::symbolize::{Outcome, symbolize};
 
 /// A dump that went into the profile.
@@ -36,8 +39,8 @@ pub struct Session {
     pub base: Vec<Taken>,
     /// File name of the program, `heap` when unknown.
     pub program_name: String,
-    /// What was chosen without being asked for.
-    pub note: Option<String>,
+    /// What was chosen without being asked for, and what was fetched.
+    pub notes: Vec<String>,
     /// What makes the answers less than they could be.
     pub warnings: Vec<String>,
 }
@@ -49,11 +52,11 @@ impl Session {
     /// See the exit status in the help: everything that makes the answer wrong or empty.
     pub fn load(plan: &Plan) -> Result<Session> {
         let progress = Progress::start();
-        let inputs = inputs::sort(&plan.input.words)?;
+        let inputs = inputs::sort(&plan.input, &progress)?;
         let mut warnings: Vec<String> = Vec::new();
         let mut profile = Profile::default();
         let (mut dumps, mut base) = (Vec::new(), Vec::new());
-        let mut empty = Vec::new();
+        let (mut empty, mut services) = (Vec::new(), Vec::new());
         let (mut earlier, mut same_process): (Vec<Vec<MapRow>>, Vec<_>) = (Vec::new(), Vec::new());
         for source in &inputs.dumps {
             let dump = read(source, plan, &progress, &mut warnings)?;
@@ -62,7 +65,9 @@ impl Session {
             }
             same_process.extend(earlier.iter().any(|maps| one_process(maps, &dump.maps)).then_some(source));
             dumps.push(taken(source, &dump));
+            let known = profile.frames.len();
             profile.add(&dump, Sign::Plus)?;
+            services.extend(service(source, known..profile.frames.len()));
             profile.made_at = profile.made_at.max(source.written_at());
             earlier.push(dump.maps);
         }
@@ -76,20 +81,32 @@ impl Session {
                  live in both is counted twice"
             ));
         }
-        for word in &plan.input.base {
-            let source = Source::File(word.into());
-            if load::kind(word.as_ref())? == load::Kind::Program {
-                return Err(Error::at(source, "--base wants a dump, this is a program"));
-            }
-            let dump = read(&source, plan, &progress, &mut warnings)?;
-            base.push(taken(&source, &dump));
+        for source in &inputs.base {
+            let dump = read(source, plan, &progress, &mut warnings)?;
+            base.push(taken(source, &dump));
+            let known = profile.frames.len();
             profile.add(&dump, Sign::Minus)?;
+            services.extend(service(source, known..profile.frames.len()));
+        }
+        if plan.input.named_by == NamedBy::ServiceFirst {
+            progress.step("asking for names");
+            for service in &services {
+                service::name_all(&mut profile, service)?;
+            }
         }
         let mut outcome = symbolize(&profile, inputs.program.as_deref(), &progress)?;
+        if plan.input.named_by == NamedBy::Both {
+            progress.step("asking for names");
+            for service in &services {
+                // What is left without a name is told anyway, with its share of the total.
+                let outcome = service::name_rest(&profile, service, &mut outcome);
+                warnings.extend(outcome.err().map(|error| error.to_string()));
+            }
+        }
         warnings.append(&mut outcome.warnings);
         let given = inputs.program.as_deref().and_then(|path| path.to_str());
         let program_name = given.or(profile.program_path.as_deref()).map_or("heap", file_name).to_string();
-        Ok(Session { profile, outcome, dumps, base, program_name, note: inputs.note, warnings })
+        Ok(Session { profile, outcome, dumps, base, program_name, notes: inputs.notes, warnings })
     }
 
     /// Whether all dumps have the figure.
@@ -114,6 +131,12 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// The process behind a dump, if it can be asked.
+fn service(source: &Source, frames: Range<usize>) -> Option<Service> {
+    let Source::Service(fetched) = source else { return None };
+    Some(Service { frames, page: fetched.symbols.clone()? })
 }
 
 fn taken(source: &Source, dump: &Dump) -> Taken {
@@ -145,7 +168,8 @@ the program runs shows it live)";
 fn read(source: &Source, plan: &Plan, progress: &Progress, warnings: &mut Vec<String>) -> Result<Dump> {
     progress.step(format!("reading {source}"));
     let bytes = load::read(source, plan.input.unpack_bytes_max)?;
-    let bare = plan.rows.granularity == Granularity::Addresses;
+    // A service may name addresses that its own profile does not map.
+    let bare = plan.rows.granularity == Granularity::Addresses || matches!(source, Source::Service(_));
     let dump = formats::parse(source, &bytes, if bare { Unmapped::Fine } else { Unmapped::Refused })?;
     warnings.extend(dump.warnings.iter().map(|warning| format!("{source}: {warning}")));
     Ok(dump)

@@ -24,7 +24,9 @@ jeprof-rs [OPTIONS] [PROGRAM] DUMP...
 const EXAMPLES: &str = "\
 PROGRAM and DUMPs are told apart by their content. PROGRAM may be left out: it is then found through the dump.
 Several dumps are added up. '-' is the standard input. Without a dump, the newest one of this directory is taken
-(*.heap, *.pb, *.pb.gz), or the profile on stdin when stdin is a pipe or a file.
+(*.heap, *.pb, *.pb.gz), or the profile on stdin when stdin is a pipe or a file. A folder stands for every dump in it,
+HOST:PORT and http://HOST/PATH for the profile of a running service, of which a copy is kept in $JEPROF_TMPDIR
+(~/jeprof without it).
 
 Every option is understood with '-' for '_', with one dash in front, and by each unambiguous beginning.
 
@@ -37,6 +39,7 @@ Examples:
   jeprof-rs --cum --focus=parse svc.1234.0.f.heap    what 'parse' and its callees hold
   jeprof-rs --base=svc.1.i1.heap svc.1.i9.heap       what was added between two dumps
   jeprof-rs --collapsed svc.1.f.heap > heap.folded   for other flame graph tools
+  jeprof-rs localhost:6060                           what a running service holds
   jeprof-rs flame > heap.svg                         flame graph of the newest dump
 
 Exit status: 0, or 2 with a message on stderr.";
@@ -165,7 +168,7 @@ fn with_flags(mut command: Command) -> Command {
     command.arg(
         Arg::new(INPUTS)
             .value_name("FILE")
-            .help("PROGRAM, which may be left out, and DUMPs; gzip is unpacked")
+            .help("PROGRAM, which may be left out, and DUMPs: files, folders, patterns, servers; what is packed is unpacked")
             .num_args(0..),
     )
 }
@@ -182,7 +185,8 @@ fn fill(output: &'static Output, matches: &ArgMatches) -> Result<(&'static Outpu
             plan.argument = Some(pattern(value).map_err(|what| Error::at(output.name, what))?);
         }
     }
-    plan.input.words = matches.get_many::<String>(INPUTS).into_iter().flatten().cloned().collect();
+    // In front of what --add has put there.
+    plan.input.words.splice(..0, matches.get_many::<String>(INPUTS).into_iter().flatten().cloned());
     plan.unused = flags::all()
         .filter(|(part, flag)| {
             !output.parts.contains(part) && matches.value_source(flag.name).is_some_and(given)

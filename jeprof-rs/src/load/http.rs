@@ -37,7 +37,7 @@ pub struct Manner {
 }
 
 /// A client. Clones share their connections.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Client {
     agent: Agent,
     manner: Arc<Manner>,
@@ -172,11 +172,6 @@ pub struct Page {
 }
 
 impl Page {
-    /// Where the page came from in the end.
-    pub fn url(&self) -> &Url {
-        &self.url
-    }
-
     /// An error of reading, in words, with the address in front.
     pub fn explain(&self, error: &std::io::Error) -> Error {
         if error.kind() == std::io::ErrorKind::FileTooLarge {

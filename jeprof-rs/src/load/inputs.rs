@@ -1,64 +1,127 @@
 //! Which of the words is the program, which are dumps, and what is meant when there is none.
 
+use std::collections::VecDeque;
 use std::io::Read;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, SystemTime};
 
+use super::http::{Client, Manner};
+use super::remote::{Fetched, Remote};
+use super::words::{self, Named};
 use super::{Kind, Source, kind};
 use crate::error::{Error, Result, plain};
-
-/// Names that a dump of ours, of jemalloc's and of pprof's tools ends in.
-const DUMP_NAMES: [&str; 4] = [".heap", ".heap.gz", ".pb", ".pb.gz"];
+use crate::plan::InputPlan;
+use crate::progress::Progress;
 
 /// How long a pipe on stdin may stay silent before the newest dump of the directory is taken instead. Long enough
 /// for a program that starts up, short enough for a job whose stdin is an open pipe that nobody writes to.
 const STDIN_PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long a server may be silent, apart from the time in which it was asked to watch its program.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+
 /// The files of a run.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Inputs {
     /// The program, when it was given.
     pub program: Option<PathBuf>,
     /// Dumps to add up, at least one.
     pub dumps: Vec<Source>,
-    /// What was chosen without being asked for, to be told.
-    pub note: Option<String>,
+    /// Dumps to subtract.
+    pub base: Vec<Source>,
+    /// What was chosen without being asked for, and what was fetched, to be told.
+    pub notes: Vec<String>,
 }
 
-/// Sorts the words of the command line.
+/// Sorts the words of the command line, and fetches what is on servers, all at the same time.
 ///
 /// # Errors
-/// A file cannot be read, two programs are given, or there is no dump at all.
-pub fn sort(words: &[String]) -> Result<Inputs> {
+/// A file cannot be read, a server does not answer, two programs are given, or there is no dump at all.
+pub fn sort(plan: &InputPlan, progress: &Progress) -> Result<Inputs> {
+    let mut notes = Vec::new();
     let mut program: Option<PathBuf> = None;
     let mut dumps = Vec::new();
-    for word in words {
-        let path = PathBuf::from(word);
-        if word == "-" {
-            dumps.push(Source::Stdin(read_stdin()?));
-        } else if kind(&path)? == Kind::Other {
-            dumps.push(Source::File(path));
-        } else if let Some(first) = program.replace(path) {
-            return Err(Error::at(word, format!("is a second program beside {}", first.display())));
+    for named in words::expand_all(&plan.words, &mut notes)? {
+        match named {
+            Named::File(path) if kind(&path)? == Kind::Program => {
+                let word = path.display().to_string();
+                if let Some(first) = program.replace(path) {
+                    return Err(Error::at(word, format!("is a second program beside {}", first.display())));
+                }
+            }
+            other => dumps.push(other),
         }
     }
-    if !dumps.is_empty() {
-        return Ok(Inputs { program, dumps, note: None });
+    let base = words::expand_all(&plan.base, &mut notes)?;
+    for named in &base {
+        if let Named::File(path) = named
+            && kind(path)? == Kind::Program
+        {
+            return Err(Error::at(path.display(), "--base wants a dump, this is a program"));
+        }
     }
+    let mut fetched = fetch_all(dumps.iter().chain(&base), plan, progress)?;
+    notes.extend(fetched.iter().map(|fetched| fetched.note.clone()));
+    let mut open = |named| match named {
+        Named::File(path) => Ok(Source::File(path)),
+        Named::Stdin => read_stdin().map(Source::Stdin),
+        Named::Service(_) => {
+            Ok(Source::Service(Box::new(fetched.pop_front().expect("one for each was fetched"))))
+        }
+    };
+    let mut dumps: Vec<Source> = dumps.into_iter().map(&mut open).collect::<Result<_>>()?;
+    let base = base.into_iter().map(&mut open).collect::<Result<_>>()?;
+    if dumps.is_empty() {
+        dumps.push(unasked(&mut notes)?);
+    }
+    Ok(Inputs { program, dumps, base, notes })
+}
+
+/// What is meant when no dump is named: the one on stdin, or the newest here.
+fn unasked(notes: &mut Vec<String>) -> Result<Source> {
     let newest = newest_dump(Path::new("."))?;
     if let Some(bytes) = offered_on_stdin(newest.is_some())? {
-        return Ok(Inputs { program, dumps: vec![Source::Stdin(bytes)], note: None });
+        return Ok(Source::Stdin(bytes));
     }
-    let Some(path) = newest else {
-        return Err(Error::new(
+    let path = newest.ok_or_else(|| {
+        Error::new(
             "no heap profile given, none in this directory (*.heap, *.pb, *.pb.gz) and none on stdin; \
              see jeprof-rs --help",
-        ));
-    };
-    let note = Some(format!("reading {}, the newest dump here", path.display()));
-    Ok(Inputs { program, dumps: vec![Source::File(path)], note })
+        )
+    })?;
+    notes.push(format!("reading {}, the newest dump here", path.display()));
+    Ok(Source::File(path))
+}
+
+/// Asks all servers at once, because each may be asked to watch its program for a while.
+fn fetch_all<'a>(
+    named: impl Iterator<Item = &'a Named>,
+    plan: &InputPlan,
+    progress: &Progress,
+) -> Result<VecDeque<Fetched>> {
+    let services: Vec<&Remote> = named
+        .filter_map(|named| if let Named::Service(remote) = named { Some(remote) } else { None })
+        .collect();
+    match services.as_slice() {
+        [] => return Ok(VecDeque::new()),
+        [service] => progress.step(format!("fetching {service}")),
+        several => progress.step(format!("fetching {} profiles", several.len())),
+    }
+    let client = Client::new(Manner {
+        headers: plan.headers.clone(),
+        silence_max: SILENCE_MAX + Duration::from_secs(plan.seconds.unwrap_or(0).into()),
+        answer_bytes_max: plan.unpack_bytes_max,
+    });
+    std::thread::scope(|scope| {
+        let fetches: Vec<_> =
+            services.iter().map(|service| scope.spawn(|| service.fetch(&client, plan.seconds))).collect();
+        let join = |fetch: std::thread::ScopedJoinHandle<'_, Result<Fetched>>| {
+            fetch.join().unwrap_or_else(|_| Err(Error::new("fetching failed")))
+        };
+        fetches.into_iter().map(join).collect()
+    })
 }
 
 /// The file with a dump's name that was changed last; of equally old ones the last by name.
@@ -68,7 +131,7 @@ fn newest_dump(folder: &Path) -> Result<Option<PathBuf>> {
     for entry in std::fs::read_dir(folder).map_err(complain)? {
         let entry = entry.map_err(complain)?;
         let name = entry.file_name();
-        let is_dump = name.to_str().is_some_and(|name| DUMP_NAMES.iter().any(|end| name.ends_with(end)));
+        let is_dump = name.to_str().is_some_and(words::is_dump_name);
         // A file may vanish between the listing and the look; the rest still counts.
         if let (true, Ok(facts)) = (is_dump, std::fs::metadata(entry.path()))
             && let (true, Ok(changed)) = (facts.is_file() && facts.len() > 0, facts.modified())

@@ -4,8 +4,11 @@
 
 pub mod http;
 pub mod inputs;
+pub mod remote;
+pub mod symbol_page;
 pub mod unpack;
 pub mod url;
+mod words;
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -14,22 +17,25 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::error::{Error, Result, plain};
+use remote::Fetched;
 
 /// Where a dump comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Source {
     /// A file.
     File(PathBuf),
     /// The standard input, already read.
     Stdin(Vec<u8>),
+    /// A running service, already asked.
+    Service(Box<Fetched>),
 }
 
 impl Source {
-    /// When the file was written; unknown for stdin.
+    /// When the file was written; unknown for the rest.
     pub fn written_at(&self) -> Option<SystemTime> {
         match self {
             Source::File(path) => std::fs::metadata(path).ok()?.modified().ok(),
-            Source::Stdin(_) => None,
+            Source::Stdin(_) | Source::Service(_) => None,
         }
     }
 }
@@ -39,6 +45,7 @@ impl std::fmt::Display for Source {
         match self {
             Source::File(path) => path.display().fmt(f),
             Source::Stdin(_) => f.write_str("standard input"),
+            Source::Service(fetched) => fetched.url.fmt(f),
         }
     }
 }
@@ -70,16 +77,17 @@ pub fn kind(path: &Path) -> Result<Kind> {
     Ok(if start == *b"\x7fELF" { Kind::Program } else { Kind::Other })
 }
 
-/// Reads a source and unpacks it when it is gzip.
+/// Reads a source and unpacks it when it is packed.
 ///
 /// # Errors
-/// Unreadable, empty, a broken gzip stream, or one that unpacks to more than `unpack_bytes_max`.
+/// Unreadable, empty, a broken packed stream, or one that unpacks to more than `unpack_bytes_max`.
 pub fn read(source: &Source, unpack_bytes_max: u64) -> Result<Cow<'_, [u8]>> {
     let bytes = match source {
         Source::File(path) => {
             Cow::Owned(std::fs::read(path).map_err(|error| Error::at(source, plain(&error)))?)
         }
         Source::Stdin(bytes) => Cow::Borrowed(bytes.as_slice()),
+        Source::Service(fetched) => Cow::Borrowed(fetched.bytes.as_slice()),
     };
     if bytes.is_empty() {
         return Err(Error::at(source, "is empty, not a heap profile"));

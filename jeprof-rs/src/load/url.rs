@@ -54,6 +54,11 @@ impl Url {
         Url { path: path.into(), query: None, ..self.clone() }
     }
 
+    /// The same place with another path.
+    pub fn at_path(&self, path: impl Into<String>) -> Url {
+        Url { path: path.into(), ..self.clone() }
+    }
+
     /// Adds `name=value` to the query.
     pub fn with_parameter(mut self, name: &str, value: impl fmt::Display) -> Url {
         let before = self.query.take().filter(|query| !query.is_empty());

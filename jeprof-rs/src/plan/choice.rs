@@ -100,3 +100,14 @@ pub enum Compat {
     /// jeprof 5.3.1's, to the byte.
     Jeprof,
 }
+
+/// Who names the code of a running service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamedBy {
+    /// The binaries of this machine, and the service where they have no name.
+    Both,
+    /// Only the binaries of this machine.
+    Binaries,
+    /// The service, and the binaries of this machine where it has no name.
+    ServiceFirst,
+}

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use regex::Regex;
 
 use crate::units::Unit;
-use choice::{Compat, Frames, Granularity, Metric, Negative, Order, Rows};
+use choice::{Compat, Frames, Granularity, Metric, NamedBy, Negative, Order, Rows};
 
 /// Part of a plan. Headings of the help are parts, and each output tells which parts it looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +61,12 @@ pub struct InputPlan {
     pub base_is_reference: bool,
     /// Most bytes that a compressed dump may unpack to.
     pub unpack_bytes_max: u64,
+    /// Headers for servers that are asked for profiles, names and values.
+    pub headers: Vec<(String, String)>,
+    /// How long a server is to watch its program.
+    pub seconds: Option<u32>,
+    /// Who names the code of a running service.
+    pub named_by: NamedBy,
 }
 
 /// Which figure, and in which unit.
@@ -155,6 +161,9 @@ impl Default for Plan {
                 base: Vec::new(),
                 base_is_reference: false,
                 unpack_bytes_max: 1 << 30,
+                headers: Vec::new(),
+                seconds: None,
+                named_by: NamedBy::Both,
             },
             figure: FigurePlan { metric: Metric::InuseSpace, show_bytes: false },
             selection: Selection {

@@ -14,6 +14,7 @@ mod mini_debug;
 mod names;
 mod plt;
 mod resolve;
+pub mod service;
 mod symbol_table;
 pub mod symbols;
 

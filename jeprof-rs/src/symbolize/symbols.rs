@@ -149,6 +149,18 @@ impl Symbols {
         self.ranges.push(start..self.lines.len() as u32);
     }
 
+    /// Gives some entries other lines. Every line keeps its place behind those of the entries before it, so that ids
+    /// change; nobody may hold one.
+    pub fn replace(&mut self, other: &HashMap<usize, Vec<Line>>) {
+        let old_lines = std::mem::take(&mut self.lines);
+        for (entry, old) in std::mem::take(&mut self.ranges).into_iter().enumerate() {
+            match other.get(&entry) {
+                Some(lines) => self.push(lines.iter().copied()),
+                None => self.push(old_lines[old.start as usize..old.end as usize].iter().copied()),
+            }
+        }
+    }
+
     /// The lines of an entry, as ids.
     pub fn line_ids(&self, entry: usize) -> impl DoubleEndedIterator<Item = LineId> + use<> {
         self.ranges[entry].clone().map(LineId)
