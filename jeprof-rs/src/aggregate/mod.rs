@@ -1,5 +1,6 @@
-//! Sums over the stacks of a view: rows of a table, the tree of call paths.
+//! Sums over the stacks of a view: rows of a table, the tree of call paths, the call graph.
 
 pub mod call_tree;
+pub mod graph;
 pub mod keys;
 pub mod table;

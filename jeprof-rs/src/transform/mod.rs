@@ -78,6 +78,11 @@ impl<'a> View<'a> {
         self.frame_of[line.index()]
     }
 
+    /// Whether a line is inlined into the line that calls it, which stands before it in a stack.
+    pub fn is_inlined(&self, line: LineId, caller: LineId) -> bool {
+        line < caller && self.frame_of(line) == self.frame_of(caller)
+    }
+
     /// The look-up address of a line's frame.
     pub fn address_of(&self, line: LineId) -> u64 {
         self.profile.frames[self.frame_of(line).index()].address
