@@ -7,6 +7,7 @@ use prof_format::dump::{Dump, MapRow};
 use crate::error::{Error, Result};
 use crate::formats::{self, Unmapped};
 use crate::load::{self, Source, inputs};
+use crate::model::labels::Labels;
 use crate::model::merge::Sign;
 use crate::model::{Profile, file_name};
 use crate::plan::Plan;
@@ -56,6 +57,7 @@ impl Session {
         let mut warnings: Vec<String> = Vec::new();
         let mut profile = Profile::default();
         let (mut dumps, mut base) = (Vec::new(), Vec::new());
+        let labels = if plan.input.keep_labels { Labels::Keep } else { Labels::Drop };
         let (mut empty, mut services) = (Vec::new(), Vec::new());
         let (mut earlier, mut same_process): (Vec<Vec<MapRow>>, Vec<_>) = (Vec::new(), Vec::new());
         for source in &inputs.dumps {
@@ -66,7 +68,7 @@ impl Session {
             same_process.extend(earlier.iter().any(|maps| one_process(maps, &dump.maps)).then_some(source));
             dumps.push(taken(source, &dump));
             let known = profile.frames.len();
-            profile.add(&dump, Sign::Plus)?;
+            profile.add(&dump, Sign::Plus, labels)?;
             services.extend(service(source, known..profile.frames.len()));
             profile.made_at = profile.made_at.max(source.written_at());
             earlier.push(dump.maps);
@@ -85,7 +87,7 @@ impl Session {
             let dump = read(source, plan, &progress, &mut warnings)?;
             base.push(taken(source, &dump));
             let known = profile.frames.len();
-            profile.add(&dump, Sign::Minus)?;
+            profile.add(&dump, Sign::Minus, labels)?;
             services.extend(service(source, known..profile.frames.len()));
         }
         if plan.input.named_by == NamedBy::ServiceFirst {

@@ -36,7 +36,8 @@ pub fn explain_unnamed(profile: &Profile, outcome: &Outcome, view: &View<'_>) ->
         total += figure;
         stack_number += 1;
         for (depth, line) in seen.lines.iter().enumerate() {
-            let Some(image) = image_of_frame[view.frame_of(*line).index()] else { continue };
+            let frame = view.frame_of(*line);
+            let Some(image) = frame.and_then(|frame| image_of_frame[frame.index()]) else { continue };
             let affected = &mut affected[image];
             if depth == 0 {
                 affected.at_leaf += figure;

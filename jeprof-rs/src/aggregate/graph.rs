@@ -155,16 +155,15 @@ impl Graph {
                     counted_in[index] = stack_number;
                     cum[index] += seen.figure;
                 }
-                if let Some((from, caller_line)) = caller {
-                    // Lines of one frame stand in a row, outermost first: a second one of the same frame is inlined.
-                    let inlined = view.is_inlined(line, caller_line);
+                if let Some(from) = caller {
+                    let inlined = view.is_inlined(line);
                     let call = calls.entry((from, node)).or_insert(Calls { weight: 0.0, inlined: true });
                     call.weight += seen.figure;
                     call.inlined &= inlined;
                 }
-                caller = Some((node, line));
+                caller = Some(node);
             }
-            if let Some((leaf, _)) = caller {
+            if let Some(leaf) = caller {
                 flat[leaf as usize] += seen.figure;
             }
         });

@@ -57,7 +57,14 @@ pub fn spell(args: impl IntoIterator<Item = String>) -> Result<Spelled> {
         let short = flags::all()
             .map(|(_, flag)| flag)
             .find(|flag| dashes == "-" && flag.short.is_some_and(|short| name.starts_with(short)));
-        let takes_value = match long_name(dashes, name)? {
+        let mut long = long_name(dashes, name)?;
+        if let (Some(known), None, None) = (long, value, spelled.command)
+            && let Some(bare) =
+                flags::all().find(|(_, flag)| flag.name == known.name).and_then(|(_, flag)| flag.bare)
+        {
+            long = long_name("--", bare)?;
+        }
+        let takes_value = match long {
             Some(long) if !long.takes_value => {
                 let on = match value {
                     None | Some("true" | "1") => !long.negated,
@@ -191,6 +198,7 @@ mod tests {
                     let answer = spell([format!("{spelling}{value}")]);
                     match whole {
                         Some((_, long)) if long.name != flag.name => {}
+                        Some(_) if flag.bare.is_some() => {}
                         None if start.starts_with("no") && fitting.len() > 1 => {}
                         None if fitting.len() > 1 => {
                             let error = answer.err().unwrap().to_string();
@@ -209,9 +217,16 @@ mod tests {
             ["--noshow_bytes", "-no-show-bytes", "--no_Show_Bytes", "--show_bytes=false", "-show-bytes=0"]
         {
             assert_eq!(options(&format!("--show_bytes {off} --cum")), ["--cum"], "{off}");
-            assert_eq!(options(&format!("{off} --show=true")), ["--show_bytes"], "{off}");
+            assert_eq!(options(&format!("{off} --show_b=true")), ["--show_bytes"], "{off}");
         }
         assert!(spell(["--cum=3".to_string()]).is_err());
+    }
+
+    #[test]
+    fn a_name_that_is_jeprof_s_abbreviation_and_pprof_s_flag_is_told_by_its_value() {
+        assert_eq!(options("--show x"), ["--show_bytes"]);
+        assert_eq!(options("-show=x y"), ["--show=x"]);
+        assert_eq!(options("flame -show x y"), ["--show", "x"]);
     }
 
     #[test]

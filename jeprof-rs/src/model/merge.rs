@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
-use prof_format::dump::{Dump, MapRow, NamedFrame};
+use prof_format::dump::{Dump, MapRow, NamedFrame, StackRow};
 
+use super::labels::{Labels, LabelsId};
 use super::{Figures, Frame, FrameId, Image, ImageId, Place, Profile, Stack, file_name};
 use crate::error::{Error, Result};
 
@@ -45,7 +46,7 @@ impl Profile {
     ///
     /// # Errors
     /// More than 2^32 frames or stacks.
-    pub fn add(&mut self, dump: &Dump, sign: Sign) -> Result<()> {
+    pub fn add(&mut self, dump: &Dump, sign: Sign, labels: Labels) -> Result<()> {
         let image_of_map: Vec<ImageId> = dump.maps.iter().map(|map| self.image(map)).collect();
         let mut order: Vec<usize> = (0..dump.maps.len()).collect();
         order.sort_by_key(|&map| dump.maps[map].start);
@@ -67,12 +68,22 @@ impl Profile {
             .map(|frame| self.frame(place(frame.address), frame.address, &frame.names))
             .collect();
         let mut frames: Vec<FrameId> = Vec::new();
+        let rows = match labels {
+            Labels::Keep if !dump.thread_stacks.is_empty() => &dump.thread_stacks,
+            _ => &dump.stacks,
+        };
         // The readers have brought equal stacks of one thread together.
-        let distinct = self.stacks.is_empty() && dump.stacks.iter().all(|row| row.thread.is_none());
-        for row in &dump.stacks {
+        let is_plain = |row: &StackRow| labels == Labels::Keep || row.thread.is_none() && row.labels == 0;
+        let distinct = self.stacks.is_empty() && rows.iter().all(is_plain);
+        for row in rows {
             frames.clear();
             frames.extend(dump.stack(row).iter().filter_map(|&frame| frame_ids.get(frame as usize)));
-            let index = if distinct { self.new_stack(&frames)? } else { self.stack(&frames)? };
+            let labels = match labels {
+                Labels::Keep => self.labels.of_row(dump, row),
+                Labels::Drop => LabelsId::NONE,
+            };
+            let index =
+                if distinct { self.new_stack(&frames, labels)? } else { self.stack(&frames, labels)? };
             let figures = Figures::new(row.live, row.accum);
             let stack = &mut self.stacks[index];
             match sign {
@@ -97,8 +108,8 @@ impl Profile {
 
     /// Adds a stack of known frames, for tests of what comes after.
     #[cfg(test)]
-    pub fn push(&mut self, frames: &[FrameId], figures: Figures) {
-        let index = self.new_stack(frames).expect("tests are small");
+    pub fn push(&mut self, frames: &[FrameId], labels: LabelsId, figures: Figures) {
+        let index = self.new_stack(frames, labels).expect("tests are small");
         self.stacks[index].figures = figures;
     }
 
@@ -139,12 +150,12 @@ impl Profile {
         })
     }
 
-    /// The place of the stack with these frames.
-    fn stack(&mut self, frames: &[FrameId]) -> Result<usize> {
+    /// The place of the stack with these frames and labels.
+    fn stack(&mut self, frames: &[FrameId], labels: LabelsId) -> Result<usize> {
         let Profile { stacks, stack_frames, index, .. } = self;
-        let frames_at = |at: u32| -> &[FrameId] {
+        let frames_at = |at: u32| -> (&[FrameId], LabelsId) {
             let stack = &stacks[at as usize];
-            &stack_frames[stack.start as usize..(stack.start + stack.depth) as usize]
+            (&stack_frames[stack.start as usize..(stack.start + stack.depth) as usize], stack.labels)
         };
         let hasher = &index.hasher;
         for at in index.stacks_known as u32..stacks.len() as u32 {
@@ -152,14 +163,16 @@ impl Profile {
             index.stacks.insert_unique(hash, at, |&at| hasher.hash_one(frames_at(at)));
         }
         index.stacks_known = stacks.len();
-        if let Some(&at) = index.stacks.find(hasher.hash_one(frames), |&at| frames_at(at) == frames) {
+        if let Some(&at) =
+            index.stacks.find(hasher.hash_one((frames, labels)), |&at| frames_at(at) == (frames, labels))
+        {
             return Ok(at as usize);
         }
-        self.new_stack(frames)
+        self.new_stack(frames, labels)
     }
 
     /// The place of a new stack with these frames.
-    fn new_stack(&mut self, frames: &[FrameId]) -> Result<usize> {
+    fn new_stack(&mut self, frames: &[FrameId], labels: LabelsId) -> Result<usize> {
         let start = u32::try_from(self.stack_frames.len());
         let end = u32::try_from(self.stack_frames.len() + frames.len());
         let (Ok(start), Ok(_), Ok(_)) = (start, end, u32::try_from(self.stacks.len())) else {
@@ -167,7 +180,7 @@ impl Profile {
         };
         self.stack_frames.extend_from_slice(frames);
         let (figures, base) = (Figures::default(), Figures::default());
-        self.stacks.push(Stack { start, depth: frames.len() as u32, figures, base });
+        self.stacks.push(Stack { start, depth: frames.len() as u32, labels, figures, base });
         Ok(self.stacks.len() - 1)
     }
 
@@ -191,7 +204,7 @@ impl Profile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use prof_format::dump::{Figure, StackRow};
+    use prof_format::dump::Figure;
     use prof_format::vocab::{BuildId, Format};
 
     fn map(start: u64, path: &str, id: &[u8]) -> MapRow {
@@ -226,10 +239,18 @@ mod tests {
     fn runs_at_other_addresses_are_the_same_stack() {
         let mut profile = Profile::default();
         profile
-            .add(&dump(vec![map(0x50_0000, "/bin/x", b"")], &[0x50_0010, 0x50_0020], 10.0), Sign::Plus)
+            .add(
+                &dump(vec![map(0x50_0000, "/bin/x", b"")], &[0x50_0010, 0x50_0020], 10.0),
+                Sign::Plus,
+                Labels::Drop,
+            )
             .unwrap();
         profile
-            .add(&dump(vec![map(0x70_0000, "/bin/x", b"")], &[0x70_0010, 0x70_0020], 5.0), Sign::Plus)
+            .add(
+                &dump(vec![map(0x70_0000, "/bin/x", b"")], &[0x70_0010, 0x70_0020], 5.0),
+                Sign::Plus,
+                Labels::Drop,
+            )
             .unwrap();
         assert_eq!((profile.stacks.len(), profile.frames.len(), profile.images.len()), (1, 2, 1));
         assert_eq!(profile.stacks[0].figures.live_bytes, 15.0);
@@ -240,9 +261,15 @@ mod tests {
     #[test]
     fn a_base_of_another_run_is_subtracted_stack_by_stack() {
         let mut profile = Profile::default();
-        profile.add(&dump(vec![map(0x50_0000, "/bin/x", b"")], &[0x50_0010], 10.0), Sign::Plus).unwrap();
-        profile.add(&dump(vec![map(0x70_0000, "/bin/x", b"")], &[0x70_0010], 4.0), Sign::Minus).unwrap();
-        profile.add(&dump(vec![map(0x70_0000, "/bin/x", b"")], &[0x70_0011], 4.0), Sign::Minus).unwrap();
+        profile
+            .add(&dump(vec![map(0x50_0000, "/bin/x", b"")], &[0x50_0010], 10.0), Sign::Plus, Labels::Drop)
+            .unwrap();
+        profile
+            .add(&dump(vec![map(0x70_0000, "/bin/x", b"")], &[0x70_0010], 4.0), Sign::Minus, Labels::Drop)
+            .unwrap();
+        profile
+            .add(&dump(vec![map(0x70_0000, "/bin/x", b"")], &[0x70_0011], 4.0), Sign::Minus, Labels::Drop)
+            .unwrap();
         let bytes: Vec<f64> = profile.stacks.iter().map(|stack| stack.figures.live_bytes).collect();
         assert_eq!(bytes, [6.0, -4.0]);
     }
@@ -250,9 +277,15 @@ mod tests {
     #[test]
     fn build_ids_tell_files_apart_and_bring_copies_together() {
         let mut profile = Profile::default();
-        profile.add(&dump(vec![map(0x50_0000, "/bin/x", b"one")], &[0x50_0010], 1.0), Sign::Plus).unwrap();
-        profile.add(&dump(vec![map(0x50_0000, "/bin/x", b"two")], &[0x50_0010], 1.0), Sign::Plus).unwrap();
-        profile.add(&dump(vec![map(0x60_0000, "/copy/y", b"one")], &[0x60_0010], 1.0), Sign::Plus).unwrap();
+        profile
+            .add(&dump(vec![map(0x50_0000, "/bin/x", b"one")], &[0x50_0010], 1.0), Sign::Plus, Labels::Drop)
+            .unwrap();
+        profile
+            .add(&dump(vec![map(0x50_0000, "/bin/x", b"two")], &[0x50_0010], 1.0), Sign::Plus, Labels::Drop)
+            .unwrap();
+        profile
+            .add(&dump(vec![map(0x60_0000, "/copy/y", b"one")], &[0x60_0010], 1.0), Sign::Plus, Labels::Drop)
+            .unwrap();
         assert_eq!(profile.images.len(), 2);
         assert_eq!(profile.stacks[0].figures.live_bytes, 2.0);
     }
@@ -261,7 +294,7 @@ mod tests {
     fn an_address_outside_every_mapping_stays_bare() {
         let mut profile = Profile::default();
         let maps = || vec![map(0x50_0000, "/bin/x", b""), map(0x60_0000, "/lib/y.so", b"")];
-        profile.add(&dump(maps(), &[0x50_1000, 0x10, 0x60_0fff], 1.0), Sign::Plus).unwrap();
+        profile.add(&dump(maps(), &[0x50_1000, 0x10, 0x60_0fff], 1.0), Sign::Plus, Labels::Drop).unwrap();
         let places: Vec<Place> = profile.frames.iter().map(|frame| frame.place).collect();
         assert_eq!(places[..2], [Place::Unmapped(0x50_1000), Place::Unmapped(0x10)]);
         assert_eq!(places[2], Place::Image { image: ImageId(1), offset: 0x2fff });
@@ -271,12 +304,12 @@ mod tests {
     fn the_program_is_the_one_the_dump_names_or_the_first_that_is_no_library() {
         let maps = || vec![map(0x10_0000, "/lib/libc.so.6", b""), map(0x50_0000, "/bin/x", b"")];
         let mut profile = Profile::default();
-        profile.add(&dump(maps(), &[0x10], 1.0), Sign::Plus).unwrap();
+        profile.add(&dump(maps(), &[0x10], 1.0), Sign::Plus, Labels::Drop).unwrap();
         assert_eq!((profile.program, profile.program_path.as_deref()), (Some(ImageId(1)), Some("/bin/x")));
         let mut named = dump(maps(), &[0x10], 1.0);
         named.program = Some("/elsewhere".into());
         let mut profile = Profile::default();
-        profile.add(&named, Sign::Plus).unwrap();
+        profile.add(&named, Sign::Plus, Labels::Drop).unwrap();
         assert_eq!((profile.program, profile.program_path.as_deref()), (None, Some("/elsewhere")));
     }
 }

@@ -3,6 +3,7 @@
 //! Each dump is normalised with its own mappings to (image, file offset), so that dumps of several runs, shifted by
 //! address space randomisation, add up and subtract frame by frame. Absolute addresses are kept for printing only.
 
+pub mod labels;
 pub mod merge;
 #[cfg(test)]
 pub mod testing;
@@ -13,6 +14,7 @@ use prof_format::dump::{Figure, NamedFrame};
 use prof_format::vocab::BuildId;
 
 use crate::plan::choice::Metric;
+use labels::{LabelSets, LabelsId};
 
 /// Index in [`Profile::images`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -136,6 +138,8 @@ pub struct Stack {
     start: u32,
     /// How many they are.
     depth: u32,
+    /// Its labels.
+    pub labels: LabelsId,
     /// Sum over the dumps; those of a base are subtracted.
     pub figures: Figures,
     /// What was subtracted, as a positive figure. Zero without a base.
@@ -153,6 +157,8 @@ pub struct Profile {
     pub stacks: Vec<Stack>,
     /// Frames of all stacks, one after another, each leaf first.
     pub stack_frames: Vec<FrameId>,
+    /// Labels of the stacks.
+    pub labels: LabelSets,
     /// The main program's image.
     pub program: Option<ImageId>,
     /// The main program's path, which a dump may tell without mapping it.

@@ -2,6 +2,7 @@
 
 use prof_format::dump::NamedFrame;
 
+use super::labels::LabelsId;
 use super::{Figures, Frame, FrameId, Place, Profile};
 use crate::progress::Progress;
 use crate::symbolize::symbolize;
@@ -22,7 +23,7 @@ pub fn example(stacks: &[(&str, f64)]) -> Example {
     for (path, bytes) in stacks {
         let frames: Vec<FrameId> = path.split(';').rev().map(|text| frame(&mut profile, text)).collect();
         let figures = Figures { live_bytes: *bytes, live_objs: 1.0, ..Figures::default() };
-        profile.push(&frames, figures);
+        profile.push(&frames, LabelsId::NONE, figures);
     }
     let symbols = symbolize(&profile, None, &Progress::start()).unwrap().symbols;
     Example { profile, symbols }

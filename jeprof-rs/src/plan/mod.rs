@@ -2,6 +2,7 @@
 //! `cli/flags/<part>.rs`.
 
 pub mod choice;
+pub mod tag_filter;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use regex::Regex;
 
 use crate::units::Unit;
 use choice::{Compat, Frames, Granularity, Metric, NamedBy, Negative, Order, Rows};
+use tag_filter::TagFilter;
 
 /// Part of a plan. Headings of the help are parts, and each output tells which parts it looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +61,8 @@ pub struct InputPlan {
     pub base: Vec<String>,
     /// Whether the base is what the dumps are compared with, so that shares relate to it (pprof's `-diff_base`).
     pub base_is_reference: bool,
+    /// Whether stacks of different threads and other labels are told apart.
+    pub keep_labels: bool,
     /// Most bytes that a compressed dump may unpack to.
     pub unpack_bytes_max: u64,
     /// Headers for servers that are asked for profiles, names and values.
@@ -85,6 +89,24 @@ pub struct Selection {
     pub focus: Option<Regex>,
     /// Only stacks in which no frame matches.
     pub ignore: Option<Regex>,
+    /// Frames that match are left out.
+    pub hide: Option<Regex>,
+    /// Frames that do not match are left out.
+    pub show: Option<Regex>,
+    /// Frames between the root and the first match are left out, and stacks without a match.
+    pub show_from: Option<Regex>,
+    /// Frames between the last match and the leaf are left out.
+    pub prune_from: Option<Regex>,
+    /// Whether inlined frames count for the function that they are inlined into.
+    pub no_inlines: bool,
+    /// Only stacks whose labels match.
+    pub tag_focus: Option<TagFilter>,
+    /// Only stacks whose labels do not match.
+    pub tag_ignore: Option<TagFilter>,
+    /// Labels that become frames at the root.
+    pub tag_root: Vec<String>,
+    /// Labels that become frames at the leaf.
+    pub tag_leaf: Vec<String>,
     /// What becomes of negative differences.
     pub negative: Negative,
     /// Which frames are shown.
@@ -160,6 +182,7 @@ impl Default for Plan {
                 words: Vec::new(),
                 base: Vec::new(),
                 base_is_reference: false,
+                keep_labels: false,
                 unpack_bytes_max: 1 << 30,
                 headers: Vec::new(),
                 seconds: None,
@@ -169,6 +192,15 @@ impl Default for Plan {
             selection: Selection {
                 focus: None,
                 ignore: None,
+                hide: None,
+                show: None,
+                show_from: None,
+                prune_from: None,
+                no_inlines: false,
+                tag_focus: None,
+                tag_ignore: None,
+                tag_root: Vec::new(),
+                tag_leaf: Vec::new(),
                 negative: Negative::Keep,
                 frames: Frames::Program,
             },

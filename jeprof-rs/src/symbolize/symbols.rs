@@ -18,7 +18,7 @@ impl NameId {
 }
 
 /// Distinct texts: function names and file names.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Names {
     texts: Vec<Box<str>>,
     ids: HashMap<Box<str>, NameId>,
@@ -109,7 +109,7 @@ pub struct Line {
 }
 
 /// The names of a list of addresses or frames.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Symbols {
     /// Texts that functions and lines refer to.
     pub names: Names,
@@ -162,7 +162,7 @@ impl Symbols {
     }
 
     /// The lines of an entry, as ids.
-    pub fn line_ids(&self, entry: usize) -> impl DoubleEndedIterator<Item = LineId> + use<> {
+    pub fn line_ids(&self, entry: usize) -> impl DoubleEndedIterator<Item = LineId> + Clone + use<> {
         self.ranges[entry].clone().map(LineId)
     }
 

@@ -1,19 +1,22 @@
 //! Which stacks and frames a report sees: allocator frames cut off, filters applied, negative differences dropped.
 //!
-//! Stacks are handed out one by one in a reused buffer; a profile of a million stacks is never copied.
+//! Stacks are handed out one by one in a reused buffer; a profile of a million stacks is never copied. The order is
+//! that of jeprof and pprof: allocator frames, `--focus` and `--ignore`, `--hide` and `--show`, `--show_from`, labels,
+//! `--prune_from`, inlining, labels as frames.
 
 mod allocator_frames;
+mod per_line;
 mod standard_library;
+pub mod tags;
 
-use std::collections::HashSet;
+use std::borrow::Cow;
+use std::collections::HashMap;
 
-use regex::Regex;
-
-use crate::model::{FrameId, Place, Profile, Stack};
+use crate::model::{FrameId, Profile, Stack};
 use crate::plan::Plan;
 use crate::plan::choice::{Frames, Negative};
-use crate::symbolize::symbols::{LineId, Symbols};
-use allocator_frames::AllocatorFrames;
+use crate::symbolize::symbols::{Function, Line, LineId, NameId, Symbols};
+use per_line::{PerLine, allocator_lines, matching_lines};
 
 /// One stack as a report sees it.
 pub struct Seen<'s> {
@@ -30,18 +33,25 @@ pub struct Seen<'s> {
 /// A profile as a report sees it.
 pub struct View<'a> {
     profile: &'a Profile,
-    symbols: &'a Symbols,
+    /// Those of the session, and with labels as frames some more.
+    symbols: Cow<'a, Symbols>,
     plan: &'a Plan,
-    /// Per line: whether it is the allocator's.
-    allocator: Vec<bool>,
-    /// Per line: whether it is a standard library's and hidden at the leaf end; empty when those are shown.
-    standard: Vec<bool>,
-    /// Per line: whether `--focus` matches; empty without it.
-    focused: Vec<bool>,
-    /// Per line: whether `--ignore` matches; empty without it.
-    ignored: Vec<bool>,
-    /// Per line: its frame.
+    /// The allocator's lines.
+    allocator: PerLine,
+    /// A standard library's, hidden at the leaf end.
+    standard: PerLine,
+    focus: Option<PerLine>,
+    ignore: Option<PerLine>,
+    hide: Option<PerLine>,
+    show: Option<PerLine>,
+    show_from: Option<PerLine>,
+    prune_from: Option<PerLine>,
+    /// Lines of functions that are not inlined into another.
+    physical: PerLine,
+    /// Per line of a frame, its frame.
     frame_of: Vec<FrameId>,
+    /// Lines that stand for labels, by what they say.
+    label_lines: HashMap<String, LineId>,
     /// What the user should know.
     pub warnings: Vec<String>,
 }
@@ -49,43 +59,91 @@ pub struct View<'a> {
 impl<'a> View<'a> {
     /// Prepares the answers for every line once, so that walking is only array look-ups.
     pub fn new(profile: &'a Profile, symbols: &'a Symbols, plan: &'a Plan) -> View<'a> {
+        let selection = &plan.selection;
         let mut frame_of = Vec::with_capacity(symbols.lines.len());
+        let mut physical = vec![false; symbols.lines.len()];
         for id in profile.frame_ids() {
-            frame_of.extend(symbols.line_ids(id.index()).map(|_| id));
+            let lines = symbols.line_ids(id.index());
+            frame_of.extend(lines.clone().map(|_| id));
+            if let Some(outermost) = lines.last() {
+                physical[outermost.index()] = true;
+            }
         }
         let mut warnings = Vec::new();
-        let allocator = match plan.selection.frames {
-            Frames::All => vec![false; symbols.lines.len()],
+        let allocator = match selection.frames {
+            Frames::All => PerLine::none(symbols),
             Frames::Program | Frames::Own => allocator_lines(profile, symbols, &frame_of, &mut warnings),
         };
-        let standard =
-            if plan.selection.frames == Frames::Own { standard_library::lines(symbols) } else { Vec::new() };
-        let matches = |pattern: &Option<Regex>| match pattern {
-            Some(pattern) => matching_lines(profile, symbols, &frame_of, pattern),
-            None => Vec::new(),
+        let standard = match selection.frames {
+            Frames::Own => PerLine::new(standard_library::lines(symbols)),
+            Frames::All | Frames::Program => PerLine::none(symbols),
         };
-        let (focused, ignored) = (matches(&plan.selection.focus), matches(&plan.selection.ignore));
-        View { profile, symbols, plan, allocator, standard, focused, ignored, frame_of, warnings }
+        let matching = |pattern: &Option<regex::Regex>| {
+            pattern.as_ref().map(|pattern| matching_lines(profile, symbols, &frame_of, pattern))
+        };
+        let mut view = View {
+            profile,
+            symbols: Cow::Borrowed(symbols),
+            plan,
+            allocator,
+            standard,
+            focus: matching(&selection.focus),
+            ignore: matching(&selection.ignore),
+            hide: matching(&selection.hide),
+            show: matching(&selection.show),
+            show_from: matching(&selection.show_from),
+            prune_from: matching(&selection.prune_from),
+            physical: PerLine::new(physical),
+            frame_of,
+            label_lines: HashMap::new(),
+            warnings,
+        };
+        view.add_label_lines();
+        view
+    }
+
+    /// Makes a line for every value of the labels that become frames.
+    fn add_label_lines(&mut self) {
+        let selection = &self.plan.selection;
+        for key in selection.tag_root.iter().chain(&selection.tag_leaf) {
+            for stack in &self.profile.stacks {
+                let text = tags::frame_text(&tags::labels_of(self.profile, stack), key);
+                if self.label_lines.contains_key(&text) {
+                    continue;
+                }
+                let symbols = self.symbols.to_mut();
+                let name = symbols.names.id(&text);
+                let function = symbols.function_id(Function { name, ..Function::default() });
+                let line = LineId::new(symbols.lines.len());
+                symbols.push([Line { function, file: NameId::EMPTY, line: 0, column: 0 }]);
+                self.label_lines.insert(text, line);
+            }
+        }
     }
 
     /// The names.
-    pub fn symbols(&self) -> &'a Symbols {
-        self.symbols
+    pub fn symbols(&self) -> &Symbols {
+        &self.symbols
     }
 
-    /// The frame that a line belongs to.
-    pub fn frame_of(&self, line: LineId) -> FrameId {
-        self.frame_of[line.index()]
+    /// The profile.
+    pub fn profile(&self) -> &'a Profile {
+        self.profile
     }
 
-    /// Whether a line is inlined into the line that calls it, which stands before it in a stack.
-    pub fn is_inlined(&self, line: LineId, caller: LineId) -> bool {
-        line < caller && self.frame_of(line) == self.frame_of(caller)
+    /// The frame that a line belongs to; `None` for a label.
+    pub fn frame_of(&self, line: LineId) -> Option<FrameId> {
+        self.frame_of.get(line.index()).copied()
     }
 
-    /// The look-up address of a line's frame.
+    /// Whether a line is of an inlined function.
+    pub fn is_inlined(&self, line: LineId) -> bool {
+        line.index() < self.frame_of.len() && !self.physical.is(line)
+    }
+
+    /// The look-up address of a line's frame; 0 for a label.
     pub fn address_of(&self, line: LineId) -> u64 {
-        self.profile.frames[self.frame_of(line).index()].address
+        self.frame_of(line).map_or(0, |frame| self.profile.frames[frame.index()].address)
     }
 
     /// Sum over all stacks, before filters.
@@ -107,26 +165,76 @@ impl<'a> View<'a> {
             lines.extend(
                 self.profile.frames_of(stack).iter().flat_map(|frame| self.symbols.line_ids(frame.index())),
             );
-            let shown = &lines[self.cut(&lines)..];
-            let any = |matches: &[bool]| shown.iter().any(|line| matches[line.index()]);
-            if shown.is_empty()
-                || (self.plan.selection.focus.is_some() && !any(&self.focused))
-                || (self.plan.selection.ignore.is_some() && any(&self.ignored))
-            {
-                continue;
+            lines.drain(..self.cut(&lines));
+            if self.select(stack, &mut lines) && !lines.is_empty() {
+                visit(Seen { lines: &lines, figure, before, stack });
             }
-            visit(Seen { lines: shown, figure, before, stack });
         }
     }
 
     /// How many lines at the leaf end are left out: all up to the outermost that is the allocator's, and those of the
     /// standard library that follow, if they are hidden. A stack that would vanish keeps its outermost line.
     fn cut(&self, lines: &[LineId]) -> usize {
-        let outermost = lines.iter().rposition(|line| self.allocator[line.index()]);
+        let outermost = lines.iter().rposition(|line| self.allocator.is(*line));
         let allocator = outermost.map_or(0, |outermost| outermost + 1);
-        let hidden = |line: &&LineId| self.standard.get(line.index()).is_some_and(|standard| *standard);
-        let standard = lines[allocator..].iter().take_while(hidden).count();
+        let standard = lines[allocator..].iter().take_while(|line| self.standard.is(**line)).count();
         (allocator + standard).min(lines.len().saturating_sub(1))
+    }
+
+    /// Applies the filters to the lines of a stack, leaf first; answers whether the stack is left.
+    fn select(&self, stack: &Stack, lines: &mut Vec<LineId>) -> bool {
+        let any = |answers: &PerLine, lines: &[LineId]| lines.iter().any(|line| answers.is(*line));
+        if self.focus.as_ref().is_some_and(|focus| !any(focus, lines))
+            || self.ignore.as_ref().is_some_and(|ignore| any(ignore, lines))
+        {
+            return false;
+        }
+        if let Some(hide) = &self.hide {
+            lines.retain(|line| !hide.is(*line));
+        }
+        if let Some(show) = &self.show {
+            lines.retain(|line| show.is(*line));
+        }
+        if let Some(from) = &self.show_from {
+            match lines.iter().rposition(|line| from.is(*line)) {
+                Some(root) => lines.truncate(root + 1),
+                None => return false,
+            }
+        }
+        if !self.fits_labels(stack) {
+            return false;
+        }
+        if let Some(from) = &self.prune_from
+            && let Some(leaf) = lines.iter().position(|line| from.is(*line))
+        {
+            lines.drain(..leaf);
+        }
+        if self.plan.selection.no_inlines {
+            lines.retain(|line| self.physical.is(*line));
+        }
+        if !self.label_lines.is_empty() && !lines.is_empty() {
+            self.frame_labels(stack, lines);
+        }
+        true
+    }
+
+    fn fits_labels(&self, stack: &Stack) -> bool {
+        let selection = &self.plan.selection;
+        if selection.tag_focus.is_none() && selection.tag_ignore.is_none() {
+            return true;
+        }
+        let labels = tags::labels_of(self.profile, stack);
+        selection.tag_focus.as_ref().is_none_or(|filter| filter.fits(&labels))
+            && selection.tag_ignore.as_ref().is_none_or(|filter| !filter.fits(&labels))
+    }
+
+    /// Adds labels as frames: the first of `--tagroot` outermost, the last of `--tagleaf` innermost.
+    fn frame_labels(&self, stack: &Stack, lines: &mut Vec<LineId>) {
+        let labels = tags::labels_of(self.profile, stack);
+        let line = |key: &String| self.label_lines.get(&tags::frame_text(&labels, key)).copied();
+        lines.extend(self.plan.selection.tag_root.iter().rev().filter_map(line));
+        let leaves: Vec<LineId> = self.plan.selection.tag_leaf.iter().rev().filter_map(line).collect();
+        lines.splice(0..0, leaves);
     }
 
     fn figure(&self, stack: &Stack) -> f64 {
@@ -135,57 +243,11 @@ impl<'a> View<'a> {
     }
 }
 
-fn allocator_lines(
-    profile: &Profile,
-    symbols: &Symbols,
-    frame_of: &[FrameId],
-    warnings: &mut Vec<String>,
-) -> Vec<bool> {
-    let (patterns, problems) = AllocatorFrames::new(&profile.drop_frames);
-    warnings.extend(problems);
-    let by_name: Vec<bool> = symbols.names.texts().map(|name| patterns.has_function(name)).collect();
-    let by_image: Vec<bool> =
-        profile.images.iter().map(|image| AllocatorFrames::has_library(image.name())).collect();
-    symbols
-        .lines
-        .iter()
-        .zip(frame_of)
-        .map(|(line, frame)| {
-            let in_library = match profile.frames[frame.index()].place {
-                Place::Image { image, .. } => by_image[image.index()],
-                Place::Unmapped(_) => false,
-            };
-            in_library
-                || by_name[symbols.function(line).name.index()]
-                || AllocatorFrames::has_source(symbols.function_name(line), symbols.names.text(line.file))
-        })
-        .collect()
-}
-
-/// jeprof's rule: the address, the function or `file:line` matches, anywhere.
-fn matching_lines(profile: &Profile, symbols: &Symbols, frame_of: &[FrameId], pattern: &Regex) -> Vec<bool> {
-    let names: Vec<bool> = symbols.names.texts().map(|name| pattern.is_match(name)).collect();
-    let mut addresses: HashSet<FrameId> = HashSet::new();
-    for (frame, id) in profile.frames.iter().zip(profile.frame_ids()) {
-        if pattern.is_match(&format!("{:016x}", frame.address)) {
-            addresses.insert(id);
-        }
-    }
-    symbols
-        .lines
-        .iter()
-        .zip(frame_of)
-        .map(|(line, frame)| {
-            names[symbols.function(line).name.index()]
-                || addresses.contains(frame)
-                || pattern.is_match(&symbols.location(line))
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use regex::Regex;
+
     use crate::model::testing::example;
     use crate::plan::Selection;
 
@@ -205,7 +267,7 @@ mod tests {
         let view = View::new(&example.profile, &example.symbols, plan);
         let mut stacks = Vec::new();
         view.walk(|seen| {
-            let name = |line: &LineId| example.symbols.function_name(example.symbols.line(*line)).to_string();
+            let name = |line: &LineId| view.symbols().function_name(view.symbols().line(*line)).to_string();
             let names: Vec<String> = seen.lines.iter().rev().map(name).collect();
             stacks.push((names.join(";"), seen.figure));
         });
@@ -259,5 +321,36 @@ mod tests {
         let example = example(&stacks);
         assert_eq!(View::new(&example.profile, &example.symbols, &plan()).total(), 2.0);
         assert_eq!(View::new(&example.profile, &example.symbols, &dropped).total(), 5.0);
+    }
+
+    #[test]
+    fn frames_are_hidden_shown_and_cut_at_both_ends() {
+        let stacks = [("main;run;a;b", 1.0), ("main;run>x;c", 2.0), ("init;a;run;b", 4.0)];
+        let regex = |text: &str| Some(Regex::new(text).unwrap());
+        let left = |set: &dyn Fn(&mut Selection)| paths(&stacks, &selecting(set));
+        assert_eq!(left(&|s| s.hide = regex("^(run|x)$")), ["main;a;b", "main;c", "init;a;b"]);
+        assert_eq!(left(&|s| s.show = regex("^(a|b)$")), ["a;b", "a;b"]);
+        assert_eq!(left(&|s| s.show_from = regex("^run$")), ["run;a;b", "run;x;c", "run;b"]);
+        assert_eq!(left(&|s| s.show_from = regex("^(a|x)$")), ["a;b", "x;c", "a;run;b"]);
+        assert_eq!(left(&|s| s.prune_from = regex("^run$")), ["main;run", "main;run", "init;a;run"]);
+        assert_eq!(left(&|s| s.no_inlines = true), ["main;run;a;b", "main;run;c", "init;a;run;b"]);
+    }
+
+    #[test]
+    fn labels_become_frames_and_choose_stacks() {
+        let stacks = [("main;a", 100.0), ("main;b", 5000.0)];
+        let keys = |keys: &str| keys.split(',').map(String::from).collect::<Vec<_>>();
+        let rooted = selecting(|selection| selection.tag_root = keys("thread,size_class"));
+        assert_eq!(
+            paths(&stacks, &rooted),
+            ["(no thread);size class 112 B;main;a", "(no thread);size class 5120 B;main;b"]
+        );
+        let leafed = selecting(|selection| selection.tag_leaf = keys("bytes"));
+        assert_eq!(paths(&stacks, &leafed), ["main;a;100 bytes", "main;b;5000 bytes"]);
+        let filter = |text: &str| Some(crate::plan::tag_filter::TagFilter::parse(text).unwrap());
+        let focused = selecting(|selection| selection.tag_focus = filter("1kb:"));
+        assert_eq!(paths(&stacks, &focused), ["main;b"]);
+        let ignored = selecting(|selection| selection.tag_ignore = filter("bytes=1kb:"));
+        assert_eq!(paths(&stacks, &ignored), ["main;a"]);
     }
 }

@@ -41,6 +41,9 @@ pub struct Flag {
     pub name: &'static str,
     /// Further names, understood and not shown in the help.
     pub aliases: &'static [&'static str],
+    /// The flag that jeprof understands when the name stands without `=VALUE` and without a command: jeprof's users
+    /// shorten, and pprof has flags that are spelled like the beginning of one of jeprof's.
+    pub bare: Option<&'static str>,
     /// One letter form.
     pub short: Option<char>,
     /// Its value.
@@ -53,8 +56,15 @@ pub struct Flag {
 
 impl Flag {
     /// What most rows have: no other name, no letter, no value.
-    pub const BASE: Flag =
-        Flag { name: "", aliases: &[], short: None, takes: Takes::Switch(|_| {}), one_of: None, help: "" };
+    pub const BASE: Flag = Flag {
+        name: "",
+        aliases: &[],
+        bare: None,
+        short: None,
+        takes: Takes::Switch(|_| {}),
+        one_of: None,
+        help: "",
+    };
 }
 
 /// Every flag, part by part in the order of the help.

@@ -2,6 +2,7 @@
 
 use super::{Flag, Takes, pattern};
 use crate::plan::choice::{Frames, Negative};
+use crate::plan::tag_filter::TagFilter;
 
 /// In the order of the help.
 pub const ROWS: &[Flag] = &[
@@ -21,6 +22,89 @@ pub const ROWS: &[Flag] = &[
             Ok(())
         }),
         help: "Only stacks in which no frame's function, file:line or address matches",
+        ..Flag::BASE
+    },
+    Flag {
+        name: "hide",
+        takes: Takes::One("REGEX", |plan, value| {
+            plan.selection.hide = Some(pattern(value)?);
+            Ok(())
+        }),
+        help: "Leave out frames whose function or file:line matches",
+        ..Flag::BASE
+    },
+    Flag {
+        name: "show",
+        bare: Some("show_bytes"),
+        takes: Takes::One("REGEX", |plan, value| {
+            plan.selection.show = Some(pattern(value)?);
+            Ok(())
+        }),
+        help: "Leave out frames whose function or file:line does not match",
+        ..Flag::BASE
+    },
+    Flag {
+        name: "show_from",
+        takes: Takes::One("REGEX", |plan, value| {
+            plan.selection.show_from = Some(pattern(value)?);
+            Ok(())
+        }),
+        help: "Begin each stack with the first frame, from the root, that matches; leave out stacks without one",
+        ..Flag::BASE
+    },
+    Flag {
+        name: "prune_from",
+        takes: Takes::One("REGEX", |plan, value| {
+            plan.selection.prune_from = Some(pattern(value)?);
+            Ok(())
+        }),
+        help: "End each stack with the last frame that matches: what it called counts for it",
+        ..Flag::BASE
+    },
+    Flag {
+        name: "tagfocus",
+        takes: Takes::One("FILTER", |plan, value| {
+            plan.selection.tag_focus = Some(TagFilter::parse(value)?);
+            plan.input.keep_labels = true;
+            Ok(())
+        }),
+        help: "Only stacks with a label that fits: REGEX, KEY=REGEX, or a size such as 1mb:, 4kb:1mb, bytes=64",
+        ..Flag::BASE
+    },
+    Flag {
+        name: "tagignore",
+        takes: Takes::One("FILTER", |plan, value| {
+            plan.selection.tag_ignore = Some(TagFilter::parse(value)?);
+            plan.input.keep_labels = true;
+            Ok(())
+        }),
+        help: "Only stacks without a label that fits",
+        ..Flag::BASE
+    },
+    Flag {
+        name: "tagroot",
+        takes: Takes::One("KEYS", |plan, value| {
+            plan.selection.tag_root = value.split(',').map(String::from).collect();
+            plan.input.keep_labels = true;
+            Ok(())
+        }),
+        help: "Show these labels as frames at the root: thread, bytes, size_class, or what a profile.proto has",
+        ..Flag::BASE
+    },
+    Flag {
+        name: "tagleaf",
+        takes: Takes::One("KEYS", |plan, value| {
+            plan.selection.tag_leaf = value.split(',').map(String::from).collect();
+            plan.input.keep_labels = true;
+            Ok(())
+        }),
+        help: "Show these labels as frames at the leaf: thread, bytes, size_class, or what a profile.proto has",
+        ..Flag::BASE
+    },
+    Flag {
+        name: "noinlines",
+        takes: Takes::Switch(|plan| plan.selection.no_inlines = true),
+        help: "Count inlined functions for the function that they are inlined into",
         ..Flag::BASE
     },
     Flag {

@@ -1,0 +1,82 @@
+//! Labels of stacks: the thread that allocated, and whatever else a profile.proto says.
+
+use std::collections::HashMap;
+
+use prof_format::dump::{Dump, Label, LabelValue, StackRow};
+
+/// The label that names the thread.
+pub const THREAD: &str = "thread";
+
+/// Index in [`LabelSets`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct LabelsId(u32);
+
+impl LabelsId {
+    /// The set without labels.
+    pub const NONE: LabelsId = LabelsId(0);
+}
+
+/// Whether stacks of different labels are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Labels {
+    /// Yes: per thread, where a dump tells.
+    Keep,
+    /// No: they are added up.
+    Drop,
+}
+
+/// Distinct sets of labels; the first is the empty one.
+#[derive(Debug)]
+pub struct LabelSets {
+    sets: Vec<Vec<Label>>,
+    ids: HashMap<Vec<Label>, LabelsId>,
+}
+
+impl Default for LabelSets {
+    fn default() -> LabelSets {
+        LabelSets { sets: vec![Vec::new()], ids: HashMap::from([(Vec::new(), LabelsId::NONE)]) }
+    }
+}
+
+impl LabelSets {
+    /// The id of a set; the same for equal ones.
+    pub fn id(&mut self, set: Vec<Label>) -> LabelsId {
+        let sets = &mut self.sets;
+        *self.ids.entry(set.clone()).or_insert_with(|| {
+            sets.push(set);
+            LabelsId(sets.len() as u32 - 1)
+        })
+    }
+
+    /// The labels of a set.
+    pub fn get(&self, id: LabelsId) -> &[Label] {
+        &self.sets[id.0 as usize]
+    }
+
+    /// Ids of all sets.
+    pub fn ids(&self) -> impl Iterator<Item = LabelsId> + use<> {
+        (0..self.sets.len() as u32).map(LabelsId)
+    }
+
+    /// The set of a row of a dump: its labels, and its thread, by name or else as `t` and its number.
+    pub fn of_row(&mut self, dump: &Dump, row: &StackRow) -> LabelsId {
+        let mut set = dump.label_sets.get(row.labels as usize).cloned().unwrap_or_default();
+        if let Some(thread) = row.thread
+            && set.iter().all(|label| label.key != THREAD)
+        {
+            let named = dump.threads.iter().find(|(uid, name)| *uid == thread && !name.is_empty());
+            let name = named.map_or_else(|| format!("t{thread}"), |(_, name)| name.clone());
+            set.push(Label { key: THREAD.into(), value: LabelValue::Text(name) });
+        }
+        self.id(set)
+    }
+}
+
+/// A label's value as text: `worker-1`, `4096 bytes`.
+pub fn value_text(value: &LabelValue) -> String {
+    match value {
+        LabelValue::Text(text) => text.clone(),
+        LabelValue::Number { value, unit } if unit.is_empty() => value.to_string(),
+        LabelValue::Number { value, unit } => format!("{value} {unit}"),
+    }
+}
