@@ -141,7 +141,7 @@ impl Graph {
         view.walk(|seen| {
             stack_number += 1;
             total += seen.figure;
-            let mut caller: Option<(u32, LineId)> = None;
+            let mut caller: Option<u32> = None;
             for &line in seen.lines.iter().rev() {
                 let name = name_of_key[keys.of(line)];
                 let node = numbers.of(caller.map_or(NO_CALLER, |(number, _)| number), name, line);
