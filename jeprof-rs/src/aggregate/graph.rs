@@ -144,7 +144,7 @@ impl Graph {
             let mut caller: Option<u32> = None;
             for &line in seen.lines.iter().rev() {
                 let name = name_of_key[keys.of(line)];
-                let node = numbers.of(caller.map_or(NO_CALLER, |(number, _)| number), name, line);
+                let node = numbers.of(caller.unwrap_or(NO_CALLER), name, line);
                 let index = node as usize;
                 if index == cum.len() {
                     flat.push(0.0);
