@@ -10,6 +10,7 @@ mod aggregate;
 mod cli;
 mod error;
 mod formats;
+mod images_table;
 mod load;
 mod model;
 mod plan;
@@ -67,6 +68,9 @@ fn print(output: &Output, plan: &Plan) -> Result<()> {
     for note in &session.notes {
         tell(note);
     }
+    for remark in &plan.remarks {
+        tell(remark);
+    }
     match &plan.output_file {
         Some(path) => {
             std::fs::write(path, &report.output).map_err(|e| Error::at(path.display(), plain(&e)))?
@@ -76,6 +80,10 @@ fn print(output: &Output, plan: &Plan) -> Result<()> {
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
             outcome => outcome.map_err(|error| Error::at("standard output", plain(&error)))?,
         },
+    }
+    if plan.finding.show_table {
+        // Nobody is left to tell if stderr is closed.
+        let _ = std::io::stderr().write_all(images_table::render(&session, plan.figure.metric).as_bytes());
     }
     // Behind the table, where a person at a terminal still sees them.
     for warning in session.warnings.iter().chain(&report.warnings) {

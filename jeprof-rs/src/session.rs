@@ -14,7 +14,7 @@ use crate::plan::Plan;
 use crate::plan::choice::{Granularity, Metric, NamedBy};
 use crate::progress::Progress;
 use crate::symbolize::service::{self, Service};
-use crate::symbolize::{Outcome, symbolize};
+use crate::symbolize::{Outcome, Request, symbolize};
 
 /// A dump that went into the profile.
 #[derive(Clone, Debug)]
@@ -96,7 +96,14 @@ impl Session {
                 service::name_all(&mut profile, service)?;
             }
         }
-        let mut outcome = symbolize(&profile, inputs.program.as_deref(), &progress)?;
+        let names: Vec<String> = dumps.iter().map(|taken| taken.name.clone()).collect();
+        let request = Request {
+            profile: &profile,
+            program: inputs.program.as_deref(),
+            dumps: &names,
+            finding: &plan.finding,
+        };
+        let mut outcome = symbolize(&request, &progress)?;
         if plan.input.named_by == NamedBy::Both {
             progress.step("asking for names");
             for service in &services {

@@ -118,7 +118,7 @@ fn git_logs_and_collects_garbage() {
     }
     let dumps = same_and_profiled(|| git(&["log", "--stat", "-p"]), true);
     // Debian's git has no symbol table: its own code shows as places in the program.
-    first_rows_are_its_own(&largest(&dumps), |name| name.starts_with("git+0x"));
+    first_rows_are_its_own(&largest(&dumps), |name| name.starts_with("git!fn@0x"));
     // Packing is deterministic with one thread; the first run does the work, the others find little left to do.
     same_and_profiled(|| git(&["-c", "pack.threads=1", "gc", "--quiet"]), true);
     same_and_profiled(|| git(&["-c", "pack.threads=4", "repack", "-a", "-d", "-f", "-q"]), true);
@@ -152,7 +152,7 @@ fn gcc_compiles_five_thousand_lines() {
     let dumps = same_and_profiled(gcc, true);
     assert!(without == std::fs::read(&output).unwrap(), "other assembly with the profiler");
     // The compiler proper is the process with the largest heap; it exports its symbols for plugins.
-    let own = |name: &str| !name.contains("+0x") || name.starts_with("cc1+0x");
+    let own = |name: &str| !name.contains("!fn@0x") || name.starts_with("cc1!fn@0x");
     first_rows_are_its_own(&largest(&dumps), own);
 }
 
@@ -239,7 +239,7 @@ fn redis_works_and_dumps(folder: &Scratch) -> PathBuf {
     let answer = ask(folder, &["DEBUG", "MALLCTL-STR", "prof.dump", &dump.to_string_lossy()]);
     assert_eq!(answer.stdout.trim(), "OK", "{answer}");
     first_rows_are_its_own(&dump, |name| {
-        ["z", "sds", "dict", "redis-check-rdb+0x", "redis-server+0x"]
+        ["z", "sds", "dict", "redis-check-rdb!fn@0x", "redis-server!fn@0x"]
             .iter()
             .any(|part| name.starts_with(part))
     });

@@ -4,9 +4,10 @@ use prof_format::dump::NamedFrame;
 
 use super::labels::LabelsId;
 use super::{Figures, Frame, FrameId, Place, Profile};
+use crate::plan::finding::Finding;
 use crate::progress::Progress;
-use crate::symbolize::symbolize;
 use crate::symbolize::symbols::Symbols;
+use crate::symbolize::{Request, symbolize};
 
 /// A profile and its names.
 pub struct Example {
@@ -25,7 +26,8 @@ pub fn example(stacks: &[(&str, f64)]) -> Example {
         let figures = Figures { live_bytes: *bytes, live_objs: 1.0, ..Figures::default() };
         profile.push(&frames, LabelsId::NONE, figures);
     }
-    let symbols = symbolize(&profile, None, &Progress::start()).unwrap().symbols;
+    let request = Request { profile: &profile, program: None, dumps: &[], finding: &Finding::default() };
+    let symbols = symbolize(&request, &Progress::start()).unwrap().symbols;
     Example { profile, symbols }
 }
 

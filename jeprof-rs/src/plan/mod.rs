@@ -2,6 +2,7 @@
 //! `cli/flags/<part>.rs`.
 
 pub mod choice;
+pub mod finding;
 pub mod tag_filter;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use regex::Regex;
 
 use crate::units::Unit;
 use choice::{Compat, Frames, Granularity, Metric, NamedBy, Negative, Order, Rows};
+use finding::Finding;
 use tag_filter::TagFilter;
 
 /// Part of a plan. Headings of the help are parts, and each output tells which parts it looks at.
@@ -156,6 +158,8 @@ pub struct PicturePlan {
 pub struct Plan {
     /// How dumps are read.
     pub input: InputPlan,
+    /// Where files with names are looked for.
+    pub finding: Finding,
     /// Which figure.
     pub figure: FigurePlan,
     /// Which stacks and frames.
@@ -172,6 +176,8 @@ pub struct Plan {
     pub output_file: Option<PathBuf>,
     /// Flags that were given and that this output does not look at.
     pub unused: Vec<&'static str>,
+    /// What to tell about flags that are understood for the sake of scripts and change nothing.
+    pub remarks: Vec<&'static str>,
 }
 
 impl Default for Plan {
@@ -188,6 +194,7 @@ impl Default for Plan {
                 seconds: None,
                 named_by: NamedBy::Both,
             },
+            finding: Finding::default(),
             figure: FigurePlan { metric: Metric::InuseSpace, show_bytes: false },
             selection: Selection {
                 focus: None,
@@ -210,6 +217,7 @@ impl Default for Plan {
             argument: None,
             output_file: None,
             unused: Vec::new(),
+            remarks: Vec::new(),
         }
     }
 }

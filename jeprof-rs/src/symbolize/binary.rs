@@ -2,11 +2,13 @@
 //!
 //! Reads only the pieces that it needs, so a large binary costs no more than a small one.
 
+use std::ffi::OsStr;
 use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use object::{Object, ObjectSection, ObjectSegment, ReadCache};
+use object::{Object, ObjectKind, ObjectSection, ObjectSegment, ReadCache, SectionKind};
 use prof_format::vocab::BuildId;
 
 use crate::error::plain;
@@ -20,6 +22,8 @@ pub struct Segment {
     pub size: u64,
     /// Address that symbols and debug information use.
     pub address: u64,
+    /// Bytes in memory.
+    pub memory: u64,
 }
 
 /// Granularity of mappings. Larger pages only make a mapping cover more than we compare with.
@@ -38,8 +42,16 @@ pub struct Binary {
     pub segments: Vec<Segment>,
     /// Whether it has debug information of its own.
     pub has_debug_info: bool,
+    /// Whether it has a symbol table beside that of exported names.
+    pub has_symbols: bool,
+    /// Whether its code was taken out: a debug file. Its segments then do not tell where in the real file they were.
+    pub is_hollow: bool,
+    /// Whether its code lies at its own addresses in every process.
+    pub is_fixed: bool,
     /// Name and checksum of its separate debug file.
     pub debug_link: Option<(String, u32)>,
+    /// Name and build id of the file that holds what it shares with other debug files.
+    pub common_link: Option<(PathBuf, BuildId)>,
 }
 
 impl Binary {
@@ -60,18 +72,31 @@ impl Binary {
             .filter(|segment| segment.permissions().executable())
             .map(|segment| {
                 let (offset, size) = segment.file_range();
-                Segment { offset, size, address: segment.address() }
+                Segment { offset, size, address: segment.address(), memory: segment.size() }
             })
             .collect();
+        let has_content = |name: &str| {
+            object
+                .section_by_name(name)
+                .is_some_and(|section| section.size() > 0 && section.kind() != SectionKind::UninitializedData)
+        };
         let debug_link = object.gnu_debuglink().ok().flatten();
         Ok(Binary {
             path: path.to_path_buf(),
             modified: facts.modified().ok(),
             build_id: object.build_id().ok().flatten().map(BuildId::new).unwrap_or_default(),
             segments,
-            has_debug_info: object.section_by_name(".debug_info").is_some_and(|section| section.size() > 0),
+            has_debug_info: has_content(".debug_info") || has_content(".zdebug_info"),
+            has_symbols: has_content(".symtab"),
+            is_hollow: object.section_by_name(".text").is_some() && !has_content(".text"),
+            is_fixed: object.kind() == ObjectKind::Executable,
             debug_link: debug_link
                 .and_then(|(name, crc)| Some((std::str::from_utf8(name).ok()?.to_string(), crc))),
+            common_link: object
+                .gnu_debugaltlink()
+                .ok()
+                .flatten()
+                .map(|(name, id)| (PathBuf::from(OsStr::from_bytes(name)), BuildId::new(id))),
         })
     }
 
@@ -96,6 +121,42 @@ impl Binary {
     }
 }
 
+/// The segments of a debug file, put where those of the real file were by what was mapped of that: the executable
+/// parts in the order of their offsets are the segments in the order of their addresses. `None` when sizes contradict.
+pub fn unfolded(segments: &[Segment], parts: &[(u64, u64)]) -> Option<Vec<Segment>> {
+    let mut segments = segments.to_vec();
+    segments.sort_by_key(|segment| segment.address);
+    let mut parts = parts.to_vec();
+    parts.sort_unstable();
+    // A segment may have been mapped in pieces.
+    let mut joined: Vec<(u64, u64)> = Vec::new();
+    for (offset, length) in parts {
+        match joined.last_mut() {
+            Some((last, size)) if last.saturating_add(*size) >= offset => {
+                *size = (*size).max(offset.saturating_add(length) - *last);
+            }
+            _ => joined.push((offset, length)),
+        }
+    }
+    if segments.len() != joined.len() {
+        return None;
+    }
+    segments
+        .iter()
+        .zip(joined)
+        .map(|(segment, (offset, length))| {
+            let first = segment.address / PAGE * PAGE;
+            let end = segment.address.checked_add(segment.memory)?.checked_next_multiple_of(PAGE)?;
+            (length <= end - first).then_some(Segment {
+                offset,
+                size: length,
+                address: first,
+                memory: length,
+            })
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,10 +168,14 @@ mod tests {
             build_id: BuildId::default(),
             segments: segments
                 .iter()
-                .map(|&(offset, size, address)| Segment { offset, size, address })
+                .map(|&(offset, size, address)| Segment { offset, size, address, memory: size })
                 .collect(),
             has_debug_info: false,
+            has_symbols: false,
+            is_hollow: false,
+            is_fixed: false,
             debug_link: None,
+            common_link: None,
         }
     }
 
@@ -132,6 +197,21 @@ mod tests {
         assert!(!binary.may_hold((0x1000, 0x2000)));
         assert!(!binary.may_hold((0x2000, 0x1000)));
         assert!(!binary.may_hold((u64::MAX, u64::MAX)));
+    }
+
+    #[test]
+    fn the_segments_of_a_debug_file_are_put_where_code_was_mapped() {
+        let hollow = |address, memory| Segment { offset: 0x1000, size: 0, address, memory };
+        let segments = [hollow(0x40_9000, 0x100), hollow(0x40_2100, 0x1800)];
+        let placed = unfolded(&segments, &[(0x1000, 0x1000), (0x2000, 0x1000), (0x4000, 0x1000)]).unwrap();
+        let shift = |segment: &Segment| (segment.offset, segment.size, segment.address);
+        assert_eq!(
+            placed.iter().map(shift).collect::<Vec<_>>(),
+            [(0x1000, 0x2000, 0x40_2000), (0x4000, 0x1000, 0x40_9000)]
+        );
+        assert_eq!(unfolded(&segments, &[(0x1000, 0x1000)]), None);
+        assert_eq!(unfolded(&segments, &[(0x1000, 0x1000), (0x4000, 0x2000)]), None);
+        assert_eq!(unfolded(&[hollow(u64::MAX, 2)], &[(0, 1)]), None);
     }
 
     #[test]

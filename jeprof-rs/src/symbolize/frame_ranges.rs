@@ -1,7 +1,10 @@
 //! Start and length of functions from `.eh_frame`, which stripping leaves.
 
+use std::fs::File;
+use std::path::Path;
+
 use addr2line::gimli::{BaseAddresses, CieOrFde, EhFrame, RunTimeEndian, UnwindSection};
-use object::{Object, ObjectSection, ReadRef};
+use object::{Object, ObjectSection, ReadCache, ReadRef};
 
 /// All ranges, sorted by start. Empty when the section is missing or broken from the start on.
 ///
@@ -29,6 +32,20 @@ pub fn read<'a, R: ReadRef<'a>>(object: &object::File<'a, R>) -> Vec<(u64, u64)>
     }
     ranges.sort_unstable();
     ranges
+}
+
+/// All ranges of a file; see [`read`].
+pub fn of_file(path: &Path) -> Vec<(u64, u64)> {
+    let Ok(file) = File::open(path) else { return Vec::new() };
+    let file = ReadCache::new(file);
+    object::File::parse(&file).map_or_else(|_| Vec::new(), |object| read(&object))
+}
+
+/// Where the function that holds the address starts.
+pub fn start(ranges: &[(u64, u64)], address: u64) -> Option<u64> {
+    let above = ranges.partition_point(|(start, _)| *start <= address);
+    let (start, length) = *ranges.get(above.checked_sub(1)?)?;
+    (address - start < length).then_some(start)
 }
 
 #[cfg(test)]

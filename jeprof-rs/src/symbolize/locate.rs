@@ -2,7 +2,11 @@
 
 use std::path::Path;
 
-use super::binary::Binary;
+use super::binary::{self, Binary};
+use super::debug_file::fetched;
+use super::debuginfod::Kind;
+use super::search::{Origin, Search};
+use super::trail::Trail;
 use crate::error::{Error, Result};
 use crate::model::{Image, ImageId, Profile, file_name};
 
@@ -23,7 +27,11 @@ pub struct NamedProgram {
 /// # Errors
 /// The file is no program, or not the one that made the dumps.
 pub fn named_program(profile: &Profile, path: &Path) -> Result<NamedProgram> {
-    let binary = Binary::open(path).map_err(|what| Error::at(path.display(), what))?;
+    let mut binary = Binary::open(path).map_err(|what| Error::at(path.display(), what))?;
+    if profile.images.is_empty() && binary.is_fixed {
+        // Its code is at its own addresses, whatever else the dump does not tell.
+        return Ok(NamedProgram { binary, image: None, warning: None });
+    }
     if profile.images.is_empty() {
         let warning = "the dump has no mappings, so the program cannot be matched with it; it is not used";
         return Ok(NamedProgram {
@@ -57,6 +65,7 @@ pub fn named_program(profile: &Profile, path: &Path) -> Result<NamedProgram> {
             format!("is not the program that made the dump ({}): {what}", image.path),
         ));
     }
+    put_in_place(&mut binary, image).map_err(|what| Error::at(path.display(), what))?;
     let warning = likely.is_none().then(|| {
         format!(
             "{}: the dump names the program {}; their code has the same layout, so the names of the former are used",
@@ -67,25 +76,73 @@ pub fn named_program(profile: &Profile, path: &Path) -> Result<NamedProgram> {
     Ok(NamedProgram { image: Some(profile.image_id(index)), binary, warning })
 }
 
-/// The file of an image, by the path in the dump.
+/// Why no file can be used for an image, and where one was looked for beside its own path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// In words.
+    pub reason: String,
+    /// The other places.
+    pub trail: Trail,
+}
+
+/// The file of an image: the first that is there and is the one that was mapped.
 ///
 /// # Errors
-/// In words, why the file cannot be used: missing, replaced, not a file at all.
-pub fn by_dump_path(image: &Image) -> std::result::Result<Binary, String> {
-    if !image.path.starts_with('/') {
-        return Err("is not a file".into());
+/// There is none; for the dump's own path with what is wrong there: missing, replaced, not a file at all.
+pub fn image_file(image: &Image, search: &Search) -> std::result::Result<Binary, Missing> {
+    let mut trail = Trail::default();
+    let is_path = image.path.starts_with('/') && !image.path.starts_with("//");
+    let mut reason = (!is_path).then(|| "is not a file".to_string());
+    if image.path.starts_with('[') || !is_path && image.build_id.is_empty() {
+        return Err(Missing { reason: reason.unwrap_or_default(), trail });
     }
-    let binary = Binary::open(Path::new(&image.path))?;
-    if image.deleted && image.build_id.is_empty() {
-        return Err(
-            "was deleted or replaced while the program ran, and the dump has no build id to check with"
-                .into(),
-        );
+    for (path, origin) in search.binaries(&image.path, &image.build_id) {
+        let answer = if path.is_file() { usable(&path, origin, image) } else { Err("no such file".into()) };
+        match answer {
+            Ok(binary) => return Ok(binary),
+            Err(why) if origin == Origin::Itself => reason = Some(why),
+            Err(_) if !path.exists() => trail.missing(&path),
+            Err(why) => trail.refused(&path, why),
+        }
     }
-    match contradiction(image, &binary) {
-        Some(what) => Err(format!("was replaced since the dump: {what}")),
-        None => Ok(binary),
+    for kind in [Kind::Executable, Kind::Debug] {
+        let fetched = fetched(search, kind, &image.build_id, &mut trail);
+        if let Some(Ok(binary)) = fetched.map(|path| usable(&path, Origin::Copy, image)) {
+            return Ok(binary);
+        }
     }
+    Err(Missing { reason: reason.unwrap_or_else(|| "no file of it was found".into()), trail })
+}
+
+/// Opens a file that is there, if it is the image.
+fn usable(path: &Path, origin: Origin, image: &Image) -> std::result::Result<Binary, String> {
+    let mut binary = Binary::open(path)?;
+    let checked = !image.build_id.is_empty();
+    if let Some(what) = contradiction(image, &binary) {
+        return Err(match origin {
+            Origin::Itself => format!("was replaced since the dump: {what}"),
+            _ => format!("is another build: {what}"),
+        });
+    }
+    match origin {
+        Origin::Itself if image.deleted && !checked => {
+            Err("was deleted or replaced while the program ran, and the dump has no build id to check with"
+                .into())
+        }
+        Origin::OtherRoot if !checked => {
+            Err("is not below --sysroot, and the dump has no build id to check with".into())
+        }
+        _ => put_in_place(&mut binary, image).map(|()| binary),
+    }
+}
+
+/// Gives a debug file, which does not tell where in the real file its code was, the places that were mapped.
+fn put_in_place(binary: &mut Binary, image: &Image) -> std::result::Result<(), String> {
+    if binary.is_hollow {
+        binary.segments = binary::unfolded(&binary.segments, &image.parts)
+            .ok_or("is a debug file, and its segments are not those that were mapped")?;
+    }
+    Ok(())
 }
 
 /// What shows that a file is not the image: another build id, or, when one of them has none, mapped parts that the
@@ -94,6 +151,11 @@ fn contradiction(image: &Image, binary: &Binary) -> Option<String> {
     if !image.build_id.is_empty() && !binary.build_id.is_empty() {
         return (image.build_id != binary.build_id)
             .then(|| format!("build id in the dump {}, in the file {}", image.build_id, binary.build_id));
+    }
+    if binary.is_hollow {
+        return binary::unfolded(&binary.segments, &image.parts)
+            .is_none()
+            .then(|| "it is a debug file, and its segments are not those that were mapped".to_string());
     }
     let stray = image.parts.iter().find(|part| !binary.may_hold(**part))?;
     Some(format!(
@@ -123,7 +185,7 @@ mod tests {
 
     #[test]
     fn the_file_that_was_mapped_is_found() {
-        assert!(by_dump_path(&image_of(&own_binary())).is_ok());
+        assert!(image_file(&image_of(&own_binary()), &Search::default()).is_ok());
     }
 
     #[test]
@@ -151,13 +213,15 @@ mod tests {
         let mut image = image_of(&own_binary());
         image.deleted = true;
         image.build_id = BuildId::default();
-        assert!(by_dump_path(&image).unwrap_err().contains("deleted or replaced"));
+        let missing = image_file(&image, &Search::default()).unwrap_err();
+        assert!(missing.reason.contains("deleted or replaced"), "{missing:?}");
     }
 
     #[test]
     fn what_is_no_path_is_no_file() {
         let image =
             Image { path: "[vdso]".into(), build_id: BuildId::default(), deleted: false, parts: vec![] };
-        assert!(by_dump_path(&image).is_err());
+        let missing = image_file(&image, &Search::default()).unwrap_err();
+        assert_eq!((missing.reason.as_str(), missing.trail), ("is not a file", Trail::default()));
     }
 }

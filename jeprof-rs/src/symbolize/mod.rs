@@ -1,32 +1,42 @@
 //! Names for the frames of a profile.
 //!
-//! `locate` says which file an image is, `resolve` names addresses of one file; here the work is spread over
-//! threads and put together. What cannot be named becomes `module+0xoffset`, never a guess.
+//! `images` finds the files: `search` makes candidates, `locate` and `debug_file` check them. `resolve` names addresses of
+//! one file; here the work is spread over threads and put together. What cannot be named becomes `module+0xoffset`, or
+//! `module!fn@0xstart` where at least the function's bounds are known, never a guess.
 
 mod binary;
 mod debug_file;
+mod debuginfod;
 mod dwarf;
 mod frame_ranges;
 mod general;
+mod images;
 mod locate;
 mod mapped;
 mod mini_debug;
 mod names;
+mod perf_map;
 mod plt;
 mod resolve;
+mod search;
 pub mod service;
 mod symbol_table;
 pub mod symbols;
+mod trail;
+mod vdso;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::Result;
 use crate::model::{FrameId, ImageId, Place, Profile};
+use crate::plan::finding::Finding;
 use crate::progress::Progress;
-use binary::Binary;
+pub use images::ImageFacts;
+use images::{Images, Located};
+use search::Search;
 use symbols::{Function, FunctionId, Line, NameId, Symbols};
 
 /// An image of which some frames have no name.
@@ -49,75 +59,59 @@ pub struct Outcome {
     pub stand_ins: Vec<FrameId>,
     /// Images with such frames.
     pub unnamed: Vec<Unnamed>,
+    /// What was found of each image.
+    pub images: Vec<ImageFacts>,
     /// Anything else that the user should know.
     pub warnings: Vec<String>,
-}
-
-/// An image whose file was found, and what is wanted of it: addresses in the file's own space, sorted.
-struct Located {
-    image: ImageId,
-    binary: Binary,
-    debug: Option<PathBuf>,
-    wanted: Vec<(u64, FrameId)>,
 }
 
 /// From so many addresses on, a file is worth all threads; smaller ones share them.
 const ADDRESSES_FOR_ALL_THREADS: usize = 256;
 
-/// Names every frame. `program` is the file that the user named.
+/// What to name, and with what.
+pub struct Request<'a> {
+    /// The frames.
+    pub profile: &'a Profile,
+    /// The file that the user named.
+    pub program: Option<&'a Path>,
+    /// File names of the dumps.
+    pub dumps: &'a [String],
+    /// Where files are looked for.
+    pub finding: &'a Finding,
+}
+
+/// Names every frame.
 ///
 /// # Errors
-/// Only for a named program that is not the one that made the dumps.
-pub fn symbolize(profile: &Profile, program: Option<&Path>, progress: &Progress) -> Result<Outcome> {
+/// Only for files that the user named: a program that is not the one that made the dumps, a file that cannot be read.
+pub fn symbolize(request: &Request<'_>, progress: &Progress) -> Result<Outcome> {
+    let profile = request.profile;
     let mut outcome = Outcome::default();
-    let named = program.map(|path| locate::named_program(profile, path)).transpose()?;
+    let search = Search::new(request.finding, &|name| std::env::var_os(name));
+    let named = request.program.map(|path| locate::named_program(profile, path)).transpose()?;
     outcome.warnings.extend(named.iter().filter_map(|named| named.warning.clone()));
-
-    let mut offsets: BTreeMap<ImageId, Vec<(u64, FrameId)>> = BTreeMap::new();
-    for (frame, id) in profile.frames.iter().zip(profile.frame_ids()) {
-        if let (Place::Image { image, offset }, true) = (frame.place, frame.names.is_empty()) {
-            offsets.entry(image).or_default().push((offset, id));
-        }
-    }
-    let mut located: Vec<Located> = Vec::new();
-    for (image, offsets) in offsets {
-        let answer = match &named {
-            Some(named) if named.image == Some(image) => Ok(named.binary.clone()),
-            _ => locate::by_dump_path(&profile.images[image.index()]),
-        };
-        match answer {
-            Ok(binary) => {
-                if changed_since(profile, image, &binary) {
-                    outcome.warnings.push(format!(
-                        "{}: was changed after the dump was made, and the dump has no build id to check with: its \
-                         names may be wrong",
-                        binary.path.display()
-                    ));
-                }
-                let mut wanted: Vec<(u64, FrameId)> = offsets
-                    .iter()
-                    .filter_map(|&(offset, id)| Some((binary.address_of_offset(offset)?, id)))
-                    .collect();
-                wanted.sort_unstable();
-                let debug = debug_file::find(&binary);
-                located.push(Located { image, binary, debug, wanted });
-            }
-            Err(reason) => outcome.unnamed.push(Unnamed { image, reason, file_unusable: true }),
-        }
+    let mut found = images::find(profile, named.as_ref(), request.dumps, request.finding, &search)?;
+    outcome.warnings.append(&mut found.warnings);
+    for facts in found.facts.iter().filter(|facts| facts.file.is_none()) {
+        let Some(problem) = &facts.problem else { continue };
+        let reason = with_places(problem, facts);
+        outcome.unnamed.push(Unnamed { image: facts.image, reason, file_unusable: true });
     }
 
     let threads = std::thread::available_parallelism().map_or(1, |count| count.get());
-    progress.step(format!("naming the code of {} files", located.len()));
-    let answers = resolve_all(&located, threads);
-    assemble(profile, &located, answers, &mut outcome);
+    progress.step(format!("naming the code of {} files", found.located.len()));
+    let answers = resolve_all(&found.located, threads);
+    assemble(profile, &found, answers, &mut outcome);
+    outcome.images = found.facts;
     Ok(outcome)
 }
 
-/// Whether a file may be another build than the one that ran, which neither a build id nor its layout rules out.
-fn changed_since(profile: &Profile, image: ImageId, binary: &Binary) -> bool {
-    let unchecked = profile.images[image.index()].build_id.is_empty();
-    unchecked
-        && profile.made_at.is_some_and(|made_at| binary.modified.is_some_and(|modified| modified > made_at))
+/// A reason, with the places where the file, or its debug file, was looked for in vain.
+fn with_places(reason: &str, facts: &ImageFacts) -> String {
+    match facts.trail.summary() {
+        places if places.is_empty() => reason.into(),
+        places => format!("{reason} ({places})"),
+    }
 }
 
 type Answer = std::result::Result<Symbols, String>;
@@ -125,9 +119,9 @@ type Answer = std::result::Result<Symbols, String>;
 /// Looks everything up: files with many addresses one after another with all threads, then the others side by side.
 fn resolve_all(located: &[Located], threads: usize) -> Vec<Answer> {
     let resolve = |index: usize, threads: usize| {
-        let Located { binary, debug, wanted, .. } = &located[index];
+        let Located { binary, beside, wanted, .. } = &located[index];
         let addresses: Vec<u64> = wanted.iter().map(|&(address, _)| address).collect();
-        resolve::resolve(&binary.path, debug.as_deref(), &addresses, threads)
+        resolve::resolve(&binary.path, beside, &addresses, threads)
     };
     let (large, small): (Vec<usize>, Vec<usize>) = (0..located.len())
         .partition(|&index| located.len() == 1 || located[index].wanted.len() >= ADDRESSES_FOR_ALL_THREADS);
@@ -180,7 +174,7 @@ impl Renamed {
 }
 
 /// Brings the answers into the order of the profile's frames and fills the gaps.
-fn assemble(profile: &Profile, located: &[Located], answers: Vec<Answer>, outcome: &mut Outcome) {
+fn assemble(profile: &Profile, images: &Images, answers: Vec<Answer>, outcome: &mut Outcome) {
     /// Where the lines of a frame are: in which answer, under which entry, and the address that was looked up.
     #[derive(Clone, Copy)]
     struct Found {
@@ -189,7 +183,7 @@ fn assemble(profile: &Profile, located: &[Located], answers: Vec<Answer>, outcom
         address: u64,
     }
     let mut found: Vec<Option<Found>> = vec![None; profile.frames.len()];
-    for (answer, image) in located.iter().enumerate() {
+    for (answer, image) in images.located.iter().enumerate() {
         for (entry, &(address, frame)) in image.wanted.iter().enumerate() {
             found[frame.index()] = Some(Found { answer, entry, address });
         }
@@ -202,13 +196,17 @@ fn assemble(profile: &Profile, located: &[Located], answers: Vec<Answer>, outcom
             Err(_) => Renamed::default(),
         })
         .collect();
-    for (Located { image, .. }, answer) in located.iter().zip(&answers) {
+    for (Located { image, .. }, answer) in images.located.iter().zip(&answers) {
         if let Err(reason) = answer
-            && outcome.unnamed.iter().all(|unnamed| unnamed.image != *image)
+            && let Some(image) = *image
+            && outcome.unnamed.iter().all(|unnamed| unnamed.image != image)
         {
-            outcome.unnamed.push(Unnamed { image: *image, reason: reason.clone(), file_unusable: true });
+            outcome.unnamed.push(Unnamed { image, reason: reason.clone(), file_unusable: true });
         }
     }
+    let in_no_file: HashMap<FrameId, &str> =
+        images.names.iter().map(|(id, name)| (*id, name.as_str())).collect();
+    let mut starts: HashMap<usize, Vec<(u64, u64)>> = HashMap::new();
     let mut lines: Vec<Line> = Vec::new();
     for ((frame, id), found) in profile.frames.iter().zip(profile.frame_ids()).zip(&found) {
         lines.clear();
@@ -232,13 +230,25 @@ fn assemble(profile: &Profile, located: &[Located], answers: Vec<Answer>, outcom
                 ..*line
             }));
         }
+        if lines.is_empty()
+            && let Some(raw) = in_no_file.get(&id)
+        {
+            let name = symbols.names.id(&names::readable(raw));
+            let function = symbols.function_id(Function { name, ..Function::default() });
+            lines.push(Line { function, file: NameId::EMPTY, line: 0, column: 0 });
+        }
         if lines.is_empty() {
             let function = symbols.function_id(Function::default());
             lines.push(Line { function, file: NameId::EMPTY, line: 0, column: 0 });
         }
         if lines.iter().any(|line| symbols.function(line).name == NameId::EMPTY) {
-            let stand_in =
-                symbols.names.id(&stand_in(profile, frame.place, found.map(|found| found.address)));
+            let start = found.and_then(|Found { answer, address, .. }| {
+                let path = &images.located[answer].binary.path;
+                let ranges = starts.entry(answer).or_insert_with(|| frame_ranges::of_file(path));
+                frame_ranges::start(ranges, address)
+            });
+            let address = found.map(|found| found.address);
+            let stand_in = symbols.names.id(&stand_in(profile, frame.place, address, start));
             for line in &mut lines {
                 let function = *symbols.function(line);
                 if function.name == NameId::EMPTY {
@@ -249,7 +259,9 @@ fn assemble(profile: &Profile, located: &[Located], answers: Vec<Answer>, outcom
             if let Place::Image { image, .. } = frame.place
                 && outcome.unnamed.iter().all(|unnamed| unnamed.image != image)
             {
-                let reason = "has no symbol for some of its code (stripped?)".to_string();
+                let facts = images.facts.iter().find(|facts| facts.image == image);
+                let reason = "has no symbol for some of its code (stripped?)";
+                let reason = facts.map_or_else(|| reason.into(), |facts| with_places(reason, facts));
                 outcome.unnamed.push(Unnamed { image, reason, file_unusable: false });
             }
         }
@@ -257,13 +269,16 @@ fn assemble(profile: &Profile, located: &[Located], answers: Vec<Answer>, outcom
     }
 }
 
-/// What a frame without a name is called: the file and the address that `nm` and `objdump` would show for it, or,
-/// when the file could not be looked into, the offset in the file.
-fn stand_in(profile: &Profile, place: Place, address: Option<u64>) -> String {
-    match place {
-        Place::Image { image, offset } => {
+/// What a frame without a name is called: the file and where the function starts, else the address that `nm` and
+/// `objdump` would show for it, or, when the file could not be looked into, the offset in the file.
+fn stand_in(profile: &Profile, place: Place, address: Option<u64>, start: Option<u64>) -> String {
+    match (place, start) {
+        (Place::Image { image, .. }, Some(start)) => {
+            format!("{}!fn@{start:#x}", profile.images[image.index()].name())
+        }
+        (Place::Image { image, offset }, None) => {
             format!("{}+{:#x}", profile.images[image.index()].name(), address.unwrap_or(offset))
         }
-        Place::Unmapped(address) => format!("{address:#018x}"),
+        (Place::Unmapped(address), _) => format!("{address:#018x}"),
     }
 }

@@ -7,6 +7,7 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::path::Path;
 
+use super::debug_file::Companions;
 use super::dwarf::{self, NO_FUNCTION, Sections};
 use super::symbol_table::SymbolFiles;
 use super::symbols::{Function, FunctionId, Line, NameId, Symbols};
@@ -16,7 +17,7 @@ use super::{general, names};
 /// an address that nothing is known about; a line without function is one whose place is known and whose function is
 /// not.
 ///
-/// `debug` is the separate debug file, if there is one.
+/// `beside` tells the files that belong to the binary.
 ///
 /// # Errors
 /// In words: neither file can be used.
@@ -24,10 +25,11 @@ use super::{general, names};
 /// Cost: the debug information is mapped; only units that hold an address are parsed.
 pub fn resolve(
     binary: &Path,
-    debug: Option<&Path>,
+    beside: &Companions,
     addresses: &[u64],
     threads: usize,
 ) -> Result<Symbols, String> {
+    let debug = beside.debug.as_deref();
     let (path, sections) = match debug.map(|debug| (debug, Sections::open(debug))) {
         Some((debug, Ok(sections))) => (debug, sections),
         _ => (binary, Sections::open(binary)?),
@@ -42,7 +44,7 @@ pub fn resolve(
     };
     general.sort_unstable();
     let rest: Vec<u64> = general.iter().map(|&index| addresses[index as usize]).collect();
-    let rest = general::resolve(path, &rest, threads);
+    let rest = general::resolve(path, beside, &rest, threads);
 
     let files = SymbolFiles::open(binary, debug);
     let table = OnceCell::new();

@@ -93,6 +93,15 @@ pub struct SymbolTable<'a> {
 }
 
 impl<'a> SymbolTable<'a> {
+    /// The functions of one file's own tables.
+    pub fn of<R: ReadRef<'a>>(object: &object::File<'a, R>) -> SymbolTable<'a> {
+        let mut table = SymbolTable::default();
+        table.add(object);
+        table.ranges = frame_ranges::read(object);
+        table.symbols.sort_unstable();
+        table
+    }
+
     fn add<R: ReadRef<'a>>(&mut self, object: &object::File<'a, R>) {
         for symbol in object.symbols().chain(object.dynamic_symbols()) {
             let is_function =
@@ -132,11 +141,8 @@ impl<'a> SymbolTable<'a> {
         })
     }
 
-    /// Where the function that holds the address starts, for one that has no name.
-    pub fn function_start(&self, address: u64) -> Option<u64> {
-        let above = self.ranges.partition_point(|(start, _)| *start <= address);
-        let (start, length) = *self.ranges.get(above.checked_sub(1)?)?;
-        (address - start < length).then_some(start)
+    fn function_start(&self, address: u64) -> Option<u64> {
+        frame_ranges::start(&self.ranges, address)
     }
 }
 

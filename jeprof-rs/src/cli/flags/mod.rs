@@ -8,6 +8,7 @@ mod output;
 mod picture;
 mod rows;
 mod selection;
+mod symbols;
 
 use regex::Regex;
 
@@ -76,6 +77,7 @@ pub const PARTS: &[(Part, &[Flag])] = &[
     (Part::Selection, selection::ROWS),
     (Part::Picture, picture::ROWS),
     (Part::Input, input::ROWS),
+    (Part::Naming, symbols::ROWS),
 ];
 
 /// Every flag with its part.
