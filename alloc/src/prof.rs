@@ -7,6 +7,8 @@ use prof_runtime::{DumpError, Settings};
 use crate::entry;
 use crate::report;
 use crate::sampling::PROFILER;
+use crate::stats;
+use crate::sync::Patience;
 use crate::tables::option;
 use crate::tables::value::CtlError;
 use crate::thread::block::Block;
@@ -29,12 +31,29 @@ pub fn boot() {
         format,
         own_text: entry::text(),
         message: report::write,
+        totals,
         ..Settings::default()
     };
     if PROFILER.boot(&settings).is_err() {
         report::message(format_args!("No memory for the profiler's tables; profiling is off"));
         option::PROF.resolve(0);
     }
+}
+
+/// Our sums, for a dump. What `stats.*` shows stays as it is. Nothing when a lock is not to be had in time: a signal
+/// handler that dumps may have interrupted its holder.
+fn totals(into: &mut prof_runtime::Totals) {
+    let Some(sums) = stats::gather(Patience::Short) else { return };
+    let known = |bytes: usize| Some(bytes as u64);
+    into.allocated = known(sums.allocated);
+    into.active = known(sums.active);
+    into.metadata = known(sums.metadata);
+    into.resident = known(sums.resident);
+    into.mapped = known(sums.mapped);
+    into.retained = known(sums.retained);
+    into.tcache_bytes = known(sums.tcache_bytes);
+    into.dirty = known(sums.dirty);
+    into.muzzy = known(sums.muzzy);
 }
 
 /// `prof.active` and the like: refused while the profiler is not there.

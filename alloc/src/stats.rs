@@ -8,7 +8,7 @@ use crate::os::clock;
 use crate::report::Line;
 pub use crate::report::write;
 use crate::size_class::{NBINS, NCACHED, NSIZES, QUANTUM, TCACHE_MAX, class_size};
-use crate::sync::Mutex;
+use crate::sync::{Mutex, Patience};
 pub use crate::tables::metric::Totals;
 use crate::tables::{metric, option};
 use crate::thread::lifecycle;
@@ -19,22 +19,31 @@ struct Snapshot {
     totals: Totals,
 }
 
-static SNAPSHOT: Mutex<Snapshot> = Mutex::new(Snapshot {
-    epoch: 0,
-    totals: Totals { allocated: 0, active: 0, metadata: 0, resident: 0, mapped: 0, retained: 0 },
-});
+static SNAPSHOT: Mutex<Snapshot> = Mutex::new(Snapshot { epoch: 0, totals: Totals::ZERO });
 
-/// Usable bytes of the objects of an arena that its slabs and large extents count as taken.
-pub fn allocated(arena: &Arena) -> usize {
+/// Usable bytes of the objects of an arena that its slabs and large extents count as taken; `None` when a lock was not
+/// to be had in time.
+pub fn allocated(arena: &Arena, patience: Patience) -> Option<usize> {
     let small = arena.all_bins().map(|(class, bin)| {
-        let counts = bin.counts();
-        (counts.nmalloc - counts.ndalloc) as usize * class_size(class.idx())
+        let counts = bin.counts_within(patience)?;
+        Some((counts.nmalloc - counts.ndalloc) as usize * class_size(class.idx()))
     });
-    small.sum::<usize>() + arena.large.bytes.load(core::sync::atomic::Ordering::Relaxed)
+    let small = small.sum::<Option<usize>>()?;
+    Some(small + arena.large.bytes.load(core::sync::atomic::Ordering::Relaxed))
 }
 
-/// Adds up all arenas now. Cost: every bin lock of every arena, once.
-pub fn gather() -> Totals {
+/// Usable bytes of the objects of an arena that lie in thread caches and depots; `None` when a lock was not to be had
+/// in time.
+pub fn cached(arena: &Arena, patience: Patience) -> Option<usize> {
+    let depots = arena.depots().map(|(class, depot)| {
+        depot.objects(class, patience).map(|objects| objects * class_size(class.idx()))
+    });
+    Some(lifecycle::cached_bytes(arena, patience)? + depots.sum::<Option<usize>>()?)
+}
+
+/// Adds up all arenas now; `None` when a lock was not to be had in time. Changes no snapshot.
+/// Cost: every bin lock of every arena, once.
+pub fn gather(patience: Patience) -> Option<Totals> {
     let mut totals = Totals {
         metadata: table::BASE.allocated(),
         resident: table::BASE.resident(),
@@ -42,25 +51,28 @@ pub fn gather() -> Totals {
         ..Totals::default()
     };
     for arena in table::all() {
-        let pages = arena.pages.counts();
+        let pages = arena.pages.counts_within(patience)?;
         // By what is reserved, not by what is used: a bound that purging does not change.
         let reserved = pages.active + pages.dirty + pages.muzzy + pages.retained;
         let described = map::bytes_for(reserved).next_multiple_of(PAGE);
-        totals.allocated += allocated(arena);
+        totals.allocated += allocated(arena, patience)?;
         totals.active += pages.active * PAGE;
         totals.metadata += arena.base.allocated() + described;
         totals.resident += arena.base.resident() + described + (pages.active + pages.dirty) * PAGE;
         totals.mapped += arena.base.mapped() + described + (pages.active + pages.dirty + pages.muzzy) * PAGE;
         totals.retained += pages.retained * PAGE;
+        totals.dirty += pages.dirty * PAGE;
+        totals.muzzy += pages.muzzy * PAGE;
+        totals.tcache_bytes += cached(arena, patience)?;
     }
-    totals
+    Some(totals)
 }
 
 /// Takes a new snapshot and answers its number.
 pub fn advance() -> u64 {
-    let totals = gather();
+    let totals = gather(Patience::Endless);
     let mut snapshot = SNAPSHOT.lock();
-    snapshot.totals = totals;
+    snapshot.totals = totals.unwrap_or(snapshot.totals);
     snapshot.epoch += 1;
     snapshot.epoch
 }
@@ -186,16 +198,12 @@ fn report_arena(arena: &'static Arena, omit: Omit, out: &mut dyn FnMut(&[u8])) {
         let (sweeps, calls, purged) = (load(&counts.npurge), load(&counts.nmadvise), load(&counts.purged));
         line!(out, "   {name}: {ms:>5} {npages:>12} {sweeps:>12} {calls:>12} {purged:>12}");
     }
-    let mut cached = 0;
-    lifecycle::cached(arena, |class, objects| cached += objects * class_size(class.idx()));
-    let depots: usize =
-        arena.depots().map(|(class, depot)| depot.objects(class) * class_size(class.idx())).sum();
-    line!(out, "allocated: {:>12}", allocated(arena));
+    line!(out, "allocated: {:>12}", allocated(arena, Patience::Endless).unwrap_or(0));
     line!(out, "active: {:>12}", pages.active * PAGE);
     line!(out, "mapped: {:>12}", (pages.active + pages.dirty + pages.muzzy) * PAGE + arena.base.mapped());
     line!(out, "retained: {:>12}", pages.retained * PAGE);
     line!(out, "base: {:>12}", arena.base.allocated());
-    line!(out, "tcache_bytes: {:>12}", cached + depots);
+    line!(out, "tcache_bytes: {:>12}", cached(arena, Patience::Endless).unwrap_or(0));
     if !omit.bins {
         report_bins(arena, out);
     }

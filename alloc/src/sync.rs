@@ -15,6 +15,20 @@ const CONTENDED: u32 = 2;
 /// Tries before a waiter sleeps: about the length of the longest common critical section, a batch of 64 objects.
 const SPINS: u32 = 100;
 
+/// How often, and how long each time, [`Patience::Short`] waits: 10 ms in all, longer than any of our critical sections
+/// and than most waits for a processor.
+const NAPS: u32 = 10;
+const NAP: futex::Timespec = futex::Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+
+/// How long to wait for a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// Until it is free.
+    Endless,
+    /// A few milliseconds.
+    Short,
+}
+
 /// Mutual exclusion over a `T`. All-zero memory is an unlocked mutex over an all-zero `T`.
 #[repr(C)]
 pub struct Mutex<T> {
@@ -50,6 +64,25 @@ impl<T> Mutex<T> {
             self.wait();
         }
         Guard { mutex: self }
+    }
+
+    /// As [`Mutex::lock`], or gives up: the holder may be the caller itself, interrupted by a signal, or a thread that
+    /// a debugger has stopped.
+    pub fn lock_within(&self, patience: Patience) -> Option<Guard<'_, T>> {
+        if patience == Patience::Endless {
+            return Some(self.lock());
+        }
+        if let Some(guard) = self.try_lock() {
+            return Some(guard);
+        }
+        for _ in 0..NAPS {
+            // As in `wait`; each wake-up that was meant for another leads to a swap, so that it is passed on.
+            if self.word.swap(CONTENDED, Acquire) == FREE {
+                return Some(Guard { mutex: self });
+            }
+            let _ = futex::wait(&self.word, futex::Flags::PRIVATE, CONTENDED, Some(&NAP));
+        }
+        (self.word.swap(CONTENDED, Acquire) == FREE).then_some(Guard { mutex: self })
     }
 
     /// Takes the lock if it is free.
@@ -135,7 +168,32 @@ mod tests {
         let m = Mutex::new(1);
         let g = m.lock();
         assert!(m.try_lock().is_none());
+        assert!(m.lock_within(Patience::Short).is_none(), "its holder cannot wait for itself");
         drop(g);
         assert!(m.try_lock().is_some());
+        assert!(m.lock_within(Patience::Short).is_some() && m.lock_within(Patience::Endless).is_some());
+    }
+
+    #[test]
+    fn impatient_lockers_lose_no_wake_up_of_others() {
+        static SUM: Mutex<u64> = Mutex::new(0);
+        std::thread::scope(|s| {
+            for patience in [Patience::Short, Patience::Endless, Patience::Short, Patience::Endless] {
+                s.spawn(move || {
+                    for round in 0..2000 {
+                        let mut guard = loop {
+                            if let Some(guard) = SUM.lock_within(patience) {
+                                break guard;
+                            }
+                        };
+                        *guard += 1;
+                        if round % 64 == 0 {
+                            std::thread::yield_now();
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(*SUM.lock(), 8000);
     }
 }

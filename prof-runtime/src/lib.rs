@@ -31,7 +31,7 @@ mod thread;
 mod unwind;
 
 pub use dump::DumpError;
-pub use prof_format::vocab::Format;
+pub use prof_format::{totals::Totals, vocab::Format};
 pub use profiler::{OutOfMemory, Profiler, SampleRef};
 pub use settings::Settings;
 pub use thread::{BadName, ThreadProf};

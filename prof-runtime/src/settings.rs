@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use prof_format::vocab::Format;
+use prof_format::{totals::Totals, vocab::Format};
 
 use crate::{
     dump::names::PATH_MAX,
@@ -38,6 +38,10 @@ pub struct Settings<'a> {
     pub own_text: Range<usize>,
     /// Hands one whole line, newline included, to the user.
     pub message: fn(&[u8]),
+    /// Adds the host's sums to those that a dump tells; the kernel's are there already. Called once per dump, by the
+    /// thread that writes it, which may be any and holds no lock of the host's unless a signal interrupted it. Must
+    /// neither allocate nor wait for long.
+    pub totals: fn(&mut Totals),
 }
 
 impl Default for Settings<'_> {
@@ -58,6 +62,7 @@ impl Default for Settings<'_> {
             thread_active_init: true,
             own_text: 0..0,
             message: |_| (),
+            totals: |_| (),
         }
     }
 }
@@ -71,6 +76,7 @@ pub struct Kept {
     pub format: Format,
     pub limits: Limits,
     pub message: fn(&[u8]),
+    pub totals: fn(&mut Totals),
     prefix: [u8; PATH_MAX],
     prefix_bytes: usize,
 }
@@ -86,6 +92,7 @@ impl Kept {
             format: Format::Text,
             limits: Limits { frames: 0, own_text: 0..0 },
             message: |_| (),
+            totals: |_| (),
             prefix: [0; PATH_MAX],
             prefix_bytes: 0,
         }
@@ -103,6 +110,7 @@ impl Kept {
             own_text: settings.own_text.clone(),
         };
         self.message = settings.message;
+        self.totals = settings.totals;
         let bytes = settings.prefix.len().min(PATH_MAX - 1);
         self.prefix[..bytes].copy_from_slice(&settings.prefix[..bytes]);
         self.prefix_bytes = bytes;

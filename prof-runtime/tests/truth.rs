@@ -247,7 +247,7 @@ fn a_stack_holds_the_frames_of_the_program_and_none_of_the_allocator() {
         profiler.dump(Some(&host.thread), Some(path.as_bytes())).unwrap();
         host.free(object);
         let dump = read(&path);
-        let frames = &dump.frames[dump.stacks[0].frames.clone()];
+        let frames = dump.stack(&dump.stacks[0]);
         frames.iter().map(|frame| dump.frame_table[*frame as usize].address as usize).collect::<Vec<_>>()
     };
     // With nothing declared as its own, the host's function is the leaf; the profiler's are never there.

@@ -83,6 +83,44 @@ fn a_named_dump_is_heap_v2_or_what_its_name_ends_in() {
 }
 
 #[test]
+fn a_dump_tells_the_sums_that_mallctl_tells_and_changes_none_of_them() {
+    for name in ["a.heap", "a.pb.gz"] {
+        let folder = Scratch::new("totals");
+        let path = folder.file(name);
+        let dump = format!("dump={}", path.display());
+        // Blocks that were freed leave something in caches and on dirty pages.
+        let actions = ["keep=20000", "free", "big=9", "keep=5000", "stats=1", &dump, "stats=0"];
+        let outcome = dumps(&folder, "lg_prof_sample:16", &actions).ok();
+        let lines: Vec<&str> = outcome.stdout.lines().collect();
+        let (before, after) = lines.split_at(lines.len() / 2);
+        assert_eq!(before, after, "neither the epoch nor a sum moved");
+        let stats = |name: &str| -> u64 {
+            let value = before.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+            value.unwrap_or_else(|| panic!("{name} in {before:?}")).parse().unwrap()
+        };
+        let totals = heap::read(&path).totals.unwrap();
+        let told: Vec<(&str, u64)> = totals.known().collect();
+        let total = |name: &str| {
+            let found = told.iter().find(|(known, _)| *known == name);
+            found.unwrap_or_else(|| panic!("{name} in {told:?}")).1
+        };
+        // Between snapshot and dump the program printed; a slab or two may have been made for that.
+        for name in ["allocated", "active", "metadata", "resident", "mapped", "retained"] {
+            let (told, expected) = (total(name), stats(name));
+            assert!(told.abs_diff(expected) <= 1 << 20, "{name}: {told} in the dump, {expected} before");
+        }
+        assert!(total("allocated") >= (9 << 20) + 5000 * 1000 && total("allocated") <= total("active"));
+        assert!(total("tcache_bytes") > 0 && total("tcache_bytes") < total("allocated"));
+        assert!(total("active") + total("dirty") <= total("resident"), "{told:?}");
+        assert!(total("resident") <= total("mapped"), "{told:?}");
+        // What is kept was written to, so it is in memory; and there is little else in this program.
+        assert!(total("rss_anon") >= (9 << 20) + 5000 * 1000, "{told:?}");
+        assert!(total("rss") >= total("rss_anon"), "{told:?}");
+        assert!(total("rss") <= total("resident") + total("muzzy") + (64 << 20), "{told:?}");
+    }
+}
+
+#[test]
 fn dumps_without_a_name_are_numbered() {
     let folder = Scratch::new("manual");
     dumps(&folder, "lg_prof_sample:0,prof_final:true", &["dump", "keep=1", "dump"]).ok();

@@ -11,7 +11,7 @@ use crate::extent::{ByOwner, Extent, Kind, SampleRecord, map};
 use crate::relaxed::{Link, List, Relaxed};
 use crate::report;
 use crate::size_class::{SLAB_REGIONS_MAX, SLABS};
-use crate::sync::{Guard, Mutex};
+use crate::sync::{Guard, Mutex, Patience};
 use crate::units::SzInd;
 
 const EMPTY_MAX: u32 = 2;
@@ -66,6 +66,11 @@ impl Bin {
     /// Counters.
     pub fn counts(&self) -> BinCounts {
         self.lock().counts
+    }
+
+    /// Counters, if the lock is to be had in time.
+    pub fn counts_within(&self, patience: Patience) -> Option<BinCounts> {
+        Some(self.state.lock_within(patience)?.counts)
     }
 
     /// Fills `out` with free regions for a thread cache and answers how many; fewer when memory ran out.

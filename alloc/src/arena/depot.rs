@@ -8,7 +8,7 @@ use super::release::release;
 use crate::base::Base;
 use crate::relaxed::Relaxed;
 use crate::size_class::class_size;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, Patience};
 use crate::units::SzInd;
 use core::sync::atomic::AtomicPtr;
 
@@ -105,9 +105,9 @@ impl Depot {
         }
     }
 
-    /// Objects that lie here.
-    pub fn objects(&self, class: SzInd) -> usize {
-        self.state.lock().nbatches * batch(class)
+    /// Objects that lie here, if the lock is to be had in time.
+    pub fn objects(&self, class: SzInd, patience: Patience) -> Option<usize> {
+        Some(self.state.lock_within(patience)?.nbatches * batch(class))
     }
 
     /// Locks for a fork.

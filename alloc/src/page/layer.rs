@@ -8,7 +8,7 @@ use super::supply::{PageCounts, Run, Supply};
 use crate::base::{Base, Zeroable};
 use crate::os::clock;
 use crate::relaxed::Relaxed;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, Patience};
 use crate::units::Ns;
 
 /// Pages that may become unused between two looks at the clock: 1 MiB.
@@ -76,6 +76,11 @@ impl PageLayer {
     /// Pages by state.
     pub fn counts(&self) -> PageCounts {
         self.supply.lock().counts()
+    }
+
+    /// Pages by state, if the lock is to be had in time.
+    pub fn counts_within(&self, patience: Patience) -> Option<PageCounts> {
+        Some(self.supply.lock_within(patience)?.counts())
     }
 
     /// Takes pages; see [`Supply::take`].

@@ -15,6 +15,27 @@ pub struct Totals {
     pub mapped: usize,
     /// Address space kept for reuse.
     pub retained: usize,
+    /// Unused pages that were not given back.
+    pub dirty: usize,
+    /// Unused pages that the kernel may take.
+    pub muzzy: usize,
+    /// Usable bytes of objects in thread caches and depots.
+    pub tcache_bytes: usize,
+}
+
+impl Totals {
+    /// Nothing.
+    pub const ZERO: Totals = Totals {
+        allocated: 0,
+        active: 0,
+        metadata: 0,
+        resident: 0,
+        mapped: 0,
+        retained: 0,
+        dirty: 0,
+        muzzy: 0,
+        tcache_bytes: 0,
+    };
 }
 
 /// A metric of the whole process, in bytes.

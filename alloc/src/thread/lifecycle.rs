@@ -12,10 +12,9 @@ use crate::arena::table;
 use crate::os::tls::{self, Phase};
 use crate::relaxed::{List, Relaxed};
 use crate::sampling;
-use crate::size_class::{NBINS, cached_classes};
-use crate::sync::Mutex;
+use crate::size_class::{NBINS, cached_classes, class_size};
+use crate::sync::{Mutex, Patience};
 use crate::thread::exchange::return_oldest;
-use crate::units::SzInd;
 
 /// Blocks of threads that have ended.
 static FREE: Mutex<List<Block, ByState>> = Mutex::new(List::new());
@@ -111,14 +110,15 @@ fn tell_requests(thread: &Block) {
     }
 }
 
-/// Objects that live threads bound to an arena cache, by class: `each(class, objects)`. A racy reading.
-pub fn cached(arena: &crate::arena::Arena, mut each: impl FnMut(SzInd, usize)) {
-    let live = LIVE.lock();
-    for block in live.iter().filter(|block| core::ptr::eq(block.arena(), arena)) {
-        for class in cached_classes() {
-            each(class, block.bin(class).depth());
-        }
-    }
+/// Usable bytes of the objects that live threads bound to an arena cache, if the lock is to be had in time. A racy
+/// reading.
+pub fn cached_bytes(arena: &crate::arena::Arena, patience: Patience) -> Option<usize> {
+    let live = LIVE.lock_within(patience)?;
+    let blocks = live.iter().filter(|block| core::ptr::eq(block.arena(), arena));
+    let of = |block: &Block| {
+        cached_classes().map(|class| block.bin(class).depth() * class_size(class.idx())).sum::<usize>()
+    };
+    Some(blocks.map(of).sum())
 }
 
 /// Locks for a fork.

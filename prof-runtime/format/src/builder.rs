@@ -120,6 +120,14 @@ impl Builder {
         }
     }
 
+    /// Takes a total; one of no known name is from a newer writer and left out.
+    pub(crate) fn total(&mut self, name: &[u8], bytes: u64) {
+        let mut totals = self.dump.totals.unwrap_or_default();
+        if totals.set(name, bytes).is_some() {
+            self.dump.totals = Some(totals);
+        }
+    }
+
     pub(crate) fn warn(&mut self, warning: String) {
         if self.dump.warnings.len() < WARNINGS_MAX {
             self.dump.warnings.push(warning);

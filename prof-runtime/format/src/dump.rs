@@ -2,6 +2,7 @@
 
 use alloc::{string::String, vec::Vec};
 
+use crate::totals::Totals;
 pub use crate::vocab::Figure;
 use crate::vocab::{BuildId, Format};
 
@@ -140,6 +141,8 @@ pub struct Dump {
     pub time_nanos: u64,
     /// Nanoseconds covered, 0 when unknown.
     pub duration_nanos: u64,
+    /// Sums over the whole process, when the dump tells some.
+    pub totals: Option<Totals>,
     /// Regular expression of functions whose frames are to be dropped leafward (pprof), may be empty.
     pub drop_frames: String,
     /// Regular expression of functions that are kept although they match `drop_frames` (pprof), may be empty.
@@ -176,6 +179,7 @@ impl Dump {
             program: None,
             time_nanos: 0,
             duration_nanos: 0,
+            totals: None,
             drop_frames: String::new(),
             keep_frames: String::new(),
             comments: Vec::new(),

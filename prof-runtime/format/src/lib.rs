@@ -17,6 +17,7 @@ extern crate std;
 #[cfg(feature = "read")]
 pub mod dump;
 pub mod snapshot;
+pub mod totals;
 pub mod unbias;
 pub mod vocab;
 

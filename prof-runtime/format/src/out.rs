@@ -1,6 +1,7 @@
 //! Numbers and bytes into a [`Sink`], without allocation and without the formatting machinery.
 
 use crate::snapshot::Sink;
+use crate::totals::{self, Totals};
 use crate::vocab::BuildId;
 
 /// A sink with the few verbs that the text writers need.
@@ -28,6 +29,17 @@ impl<S: Sink> Out<'_, S> {
         let start = digits_into(&mut digits, address, 16) - 2;
         digits[start..start + 2].copy_from_slice(b"0x");
         self.0.write(&digits[start..])
+    }
+
+    /// One line for each total that is known.
+    pub(crate) fn totals(&mut self, totals: &Totals) -> Result<(), S::Error> {
+        totals.known().try_for_each(|(name, bytes)| {
+            self.text(totals::PREFIX)?;
+            self.text(name)?;
+            self.text(" ")?;
+            self.number(bytes)?;
+            self.text("\n")
+        })
     }
 
     /// Lower-case hex of an id.

@@ -2,6 +2,7 @@
 //!
 //! The runtime implements [`Snapshot`] over its own tables; tests implement it over vectors.
 
+use crate::totals::Totals;
 use crate::vocab::{BuildId, Tally};
 
 /// Where the bytes of a dump go. Called with pieces of any length; the implementor buffers.
@@ -45,6 +46,8 @@ pub struct Facts<'a> {
     pub pid: u32,
     /// The program's path, empty when unknown.
     pub program: &'a [u8],
+    /// Sums over the whole process.
+    pub totals: Totals,
 }
 
 /// One thread that ever sampled.

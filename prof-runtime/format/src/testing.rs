@@ -3,6 +3,7 @@
 use alloc::{format, vec, vec::Vec};
 
 use crate::snapshot::{Facts, Module, Part, Snapshot, Stack, Thread};
+use crate::totals::Totals;
 use crate::unbias::weight;
 use crate::vocab::{BuildId, Counts, Tally};
 
@@ -126,6 +127,7 @@ impl VecSnapshot {
                 duration_nanos: 12_000_000_345,
                 pid: 4711,
                 program: b"",
+                totals: Totals::default(),
             },
             program: b"/opt/demo/app".to_vec(),
             addresses: Vec::new(),
@@ -169,6 +171,10 @@ impl VecSnapshot {
     /// `stacks` random stacks of random sizes over random threads.
     pub fn random(random: &mut Random, period: u64, accum: bool, stacks: usize) -> VecSnapshot {
         let mut snapshot = VecSnapshot::empty(period, accum);
+        for row in Totals::ROWS {
+            *(row.place)(&mut snapshot.facts.totals) =
+                random.below(4).gt(&0).then(|| random.next() >> random.below(64));
+        }
         snapshot.threads.push((7, b"name with blanks: 1 [2]".to_vec()));
         while snapshot.stacks.len() < stacks {
             let depth = 1 + random.below(20);

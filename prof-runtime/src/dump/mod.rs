@@ -7,12 +7,13 @@
 pub mod file;
 pub mod frozen;
 pub mod image;
+mod kernel;
 pub mod names;
 mod quiet;
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use prof_format::snapshot::Facts;
+use prof_format::{snapshot::Facts, totals::Totals};
 
 use crate::{
     clock::{Clock, nanos},
@@ -76,6 +77,10 @@ pub struct Job<'a> {
 impl Job<'_> {
     /// Copies the tables and hands the copy to `then`.
     fn freeze<R>(&self, then: impl FnOnce(&Frozen) -> R) -> Option<R> {
+        // First of all, before the copy itself takes memory.
+        let mut totals = Totals::default();
+        kernel::add_to(&mut totals);
+        (self.kept.totals)(&mut totals);
         let image = ProcessImage::take()?;
         let facts = Facts {
             period: self.period,
@@ -84,6 +89,7 @@ impl Job<'_> {
             duration_nanos: nanos(Clock::Monotonic).wrapping_sub(self.since_nanos),
             pid: pid(),
             program: image.program(),
+            totals,
         };
         Frozen::take(&self.tables, facts, &image).map(|frozen| then(&frozen))
     }

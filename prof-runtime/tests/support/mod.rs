@@ -109,8 +109,7 @@ fn site_of(address: u64) -> Option<usize> {
 pub fn by_site(dump: &Dump, rows: &[StackRow]) -> HashMap<usize, (Figure, Figure)> {
     let mut sums: HashMap<usize, (Figure, Figure)> = HashMap::new();
     for row in rows {
-        let frames =
-            dump.frames[row.frames.clone()].iter().map(|frame| dump.frame_table[*frame as usize].address);
+        let frames = dump.stack(row).iter().map(|frame| dump.frame_table[*frame as usize].address);
         if let Some(site) = frames.into_iter().find_map(site_of) {
             let sum = sums.entry(site).or_default();
             for (sum, figure) in [(&mut sum.0, row.live), (&mut sum.1, row.accum)] {

@@ -4,6 +4,7 @@
 //! heap_v2/65536
 //!   t*: 144: 49780 [621: 723707]              totals of all threads
 //!   t1: 88: 21641 [325: 256148] worker-a      one per thread: uid, figures, name
+//! # total rss 60948480                       ours only: sums over the whole process, one line each
 //! @ 0x55f508eca20a 0x55f508eca34d ...         a stack, leaf first
 //!   t*: 7: 784 [7: 784]                       live objects: bytes [accumulated objects: bytes], to be scaled
 //!   t0: 7: 784 [7: 784]                       the same per thread

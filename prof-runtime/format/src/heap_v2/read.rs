@@ -8,6 +8,7 @@ use crate::digits::{decimal, string};
 use crate::dump::{Dump, Figure, ReadError, StackRow};
 use crate::heading::{self, Opened};
 use crate::lines::{self, Cursor, Line, Pairs};
+use crate::totals;
 use crate::unbias::scale;
 use crate::vocab::Format;
 
@@ -67,6 +68,8 @@ pub(crate) fn read_opened(mut opened: Opened<'_>) -> Result<Dump, ReadError> {
                 (None, Some(uid)) => into.thread(uid, &string(rest)),
             }
             into.dump.has_accum |= pairs.accum != (0, 0);
+        } else if let Some((name, bytes)) = totals::parse(line.text) {
+            into.total(name, bytes);
         } else if !line.text.is_empty() && line.ended {
             into.skip(line.number);
         }

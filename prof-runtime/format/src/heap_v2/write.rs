@@ -41,7 +41,7 @@ fn header<N: Snapshot, S: Sink>(snapshot: &N, out: &mut Out<'_, S>) -> Result<()
             line(out, Some(thread.uid), live, accum, thread.name)?;
         }
     }
-    Ok(())
+    out.totals(&facts.totals)
 }
 
 /// Live and accumulated pairs, zipped: at most two lines, of which the second may be empty.

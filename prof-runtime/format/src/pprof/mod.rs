@@ -6,6 +6,7 @@
 //!   `thread_uid` and `bytes` (mean object size).
 //! * Mappings carry real bounds, offsets and build ids, the program first, so that every viewer can symbolize.
 //!   Location ids are address indices plus one, mapping ids module indices plus one; addresses are lowered by one.
+//! * Totals of the process are comments `# total NAME BYTES`, which viewers do not show.
 //! * The string table comes last and its last string is referred to, so a file that was cut off has an index out of
 //!   range.
 //!

@@ -10,6 +10,7 @@ use super::wire_read::{Value, numbers};
 use crate::builder::{Builder, TooMany};
 use crate::digits::string;
 use crate::dump::{Carried, Dump, Figure, Frame, Label, LabelValue, MapRow, NamedFrame, ReadError, StackRow};
+use crate::totals;
 use crate::vocab::{BuildId, Format};
 
 /// Bytes of function and file names that all frames together may hold, beyond 16 for each byte of the file. Names
@@ -110,7 +111,7 @@ impl<'t, 'a> Reader<'t, 'a> {
     }
 
     fn text(&self, index: u64) -> Result<String, Fault> {
-        self.string(index).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+        self.string(index).map(string)
     }
 
     fn columns(&mut self) -> Result<(), ReadError> {
@@ -155,10 +156,14 @@ impl<'t, 'a> Reader<'t, 'a> {
         let default = text(plain[profile::DEFAULT_SAMPLE_TYPE as usize], "default_sample_type")?;
         let doc_url = text(plain[profile::DOC_URL as usize], "doc_url")?;
         for &comment in &self.tables.comments {
-            let size = self.string(comment).map_err(|fault| whole.broken("comment", fault))?.len();
-            self.pay_for_names(size + size_of::<String>()).map_err(|fault| whole.broken("comment", fault))?;
-            let comment = self.text(comment).map_err(|fault| whole.broken("comment", fault))?;
-            self.into.dump.comments.push(comment);
+            let text = self.string(comment).map_err(|fault| whole.broken("comment", fault))?;
+            if let Some((name, bytes)) = totals::parse(text) {
+                self.into.total(name, bytes);
+                continue;
+            }
+            let size = text.len() + size_of::<String>();
+            self.pay_for_names(size).map_err(|fault| whole.broken("comment", fault))?;
+            self.into.dump.comments.push(string(text));
         }
         self.into.dump.drop_frames = drop_frames;
         self.into.dump.keep_frames = keep_frames;

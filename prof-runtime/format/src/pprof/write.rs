@@ -5,6 +5,7 @@ use super::fields::{label, location, mapping, profile, sample, value_type};
 use super::wire_write::Message;
 use crate::out::hex_of;
 use crate::snapshot::{Sink, Snapshot};
+use crate::totals;
 use crate::vocab::Tally;
 
 /// Strings that every profile has, by [`Str`].
@@ -47,10 +48,12 @@ const SAMPLE_TYPES: [(Str, Str); 4] = [
     (Str::InuseSpace, Str::Bytes),
 ];
 
-/// Index in the string table of what a snapshot names: fixed strings, threads, modules (path, build id), comment.
+/// Index in the string table of what a snapshot names: fixed strings, threads, modules (path, build id), totals,
+/// comment.
 struct Strings {
     threads: usize,
     modules: usize,
+    totals: usize,
 }
 
 impl Strings {
@@ -66,8 +69,12 @@ impl Strings {
         self.path(module) + 1
     }
 
+    fn total(&self, index: usize) -> u64 {
+        self.path(self.modules) + index as u64
+    }
+
     fn comment(&self) -> u64 {
-        self.path(self.modules)
+        self.total(self.totals)
     }
 }
 
@@ -79,9 +86,10 @@ impl Strings {
 /// # Errors
 /// The first one of `sink`.
 pub fn write<N: Snapshot, S: Sink>(snapshot: &N, sink: &mut S) -> Result<(), S::Error> {
-    let strings = Strings { threads: snapshot.threads(), modules: snapshot.modules() };
-    let mut out = Message(sink);
     let facts = snapshot.facts();
+    let strings =
+        Strings { threads: snapshot.threads(), modules: snapshot.modules(), totals: facts.totals.count() };
+    let mut out = Message(sink);
     let columns = if facts.accum { &SAMPLE_TYPES[..] } else { &SAMPLE_TYPES[2..] };
     for (name, unit) in columns {
         value_type(&mut out, profile::SAMPLE_TYPE, *name, *unit)?;
@@ -96,6 +104,7 @@ pub fn write<N: Snapshot, S: Sink>(snapshot: &N, sink: &mut S) -> Result<(), S::
     out.number(profile::PERIOD, facts.period.max(1))?;
     out.number(profile::DEFAULT_SAMPLE_TYPE, Str::InuseSpace as u64)?;
     out.number(profile::COMMENT, strings.comment())?;
+    (0..strings.totals).try_for_each(|index| out.number(profile::COMMENT, strings.total(index)))?;
     string_table(snapshot, &mut out)
 }
 
@@ -225,6 +234,14 @@ fn string_table<N: Snapshot, E>(snapshot: &N, out: &mut Message<'_, E>) -> Resul
         out.bytes(profile::STRING_TABLE, hex_of(&module.build_id, &mut hex))?;
     }
     let facts = snapshot.facts();
+    facts.totals.known().try_for_each(|(name, bytes)| {
+        out.message(profile::STRING_TABLE, |message| {
+            message.raw(totals::PREFIX.as_bytes())?;
+            message.raw(name.as_bytes())?;
+            message.raw(b" ")?;
+            message.decimal(bytes)
+        })
+    })?;
     out.message(profile::STRING_TABLE, |message| {
         message.raw(b"Heap profile of ")?;
         message.utf8(if facts.program.is_empty() { b"an unknown program" } else { facts.program })?;

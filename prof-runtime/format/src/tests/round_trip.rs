@@ -109,6 +109,18 @@ fn maps_ids_times_and_the_program_come_back() {
 }
 
 #[test]
+fn totals_of_the_process_come_back() {
+    each(|_, snapshot, dump, what| {
+        assert!(snapshot.facts.totals.count() > 0, "the generator knows some");
+        assert_eq!(dump.totals, Some(snapshot.facts.totals), "{what}");
+        assert!(dump.comments.iter().all(|comment| !comment.starts_with('#')), "{what}: {:?}", dump.comments);
+    });
+    for format in Format::ALL {
+        assert_eq!(read(&written(format, &VecSnapshot::empty(1 << 19, true))).unwrap().totals, None);
+    }
+}
+
+#[test]
 fn a_dump_without_samples_is_whole_and_empty() {
     for format in Format::ALL {
         let dump = read(&written(format, &VecSnapshot::empty(1 << 19, true))).unwrap();

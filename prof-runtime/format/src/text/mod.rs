@@ -9,6 +9,7 @@
 //! # duration_nanos 12000000345
 //! # accum 1
 //! # sampled 50 6379424 [517 8292822]          raw sampled objects and bytes
+//! # total rss 60948480                       sums over the whole process, one line each
 //! # thread 1 25003 9170000 [29003 25170000] worker-a     estimates: objects, bytes, live [accumulated]; name
 //! # build-id 5f1c... 55f508eca000 /opt/demo/app
 //! 7: 784 [7: 784] @ 0x55f508eca20a 0x55f508eca34d 0x7f7a957a324a

@@ -212,6 +212,10 @@ impl Extras {
             b"accum" => into.dump.has_accum = rest.number()? != 0,
             // Of use to a person only.
             b"pid" | b"sampled" => {}
+            b"total" => {
+                let name = rest.word();
+                into.total(name, rest.number()?);
+            }
             b"thread" => {
                 let uid = rest.number()?;
                 estimates(&mut rest)?;

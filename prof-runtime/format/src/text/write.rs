@@ -75,7 +75,8 @@ fn first_line<N: Snapshot, S: Sink>(snapshot: &N, out: &mut Out<'_, S>) -> Resul
     }
     out.text("# sampled ")?;
     plain(out, live.sampled, if facts.accum { accum.sampled } else { Counts::default() })?;
-    out.text("\n")
+    out.text("\n")?;
+    out.totals(&facts.totals)
 }
 
 /// Threads and build ids.
