@@ -1,7 +1,7 @@
 //! Figures as text: bytes, megabytes and object counts, percentages, sizes for people.
 
 /// How figures of a report are printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Unit {
     /// Whole bytes, cut towards zero.
     Bytes,
@@ -9,6 +9,102 @@ pub enum Unit {
     Megabytes,
     /// Whole objects, cut towards zero.
     Objects,
+    /// The unit that was asked for, with one decimal unless it is the byte.
+    Chosen(&'static ByteUnit),
+}
+
+/// A unit of bytes that can be asked for.
+#[derive(Debug, PartialEq)]
+pub struct ByteUnit {
+    /// As pprof writes it. pprof's and jeprof's kB and MB are powers of 1024.
+    pub word: &'static str,
+    /// Further spellings, in lower case.
+    pub spellings: &'static [&'static str],
+    /// How many bytes it is.
+    pub bytes: f64,
+}
+
+/// Units from the smallest on.
+pub const BYTE_UNITS: &[ByteUnit] = &[
+    ByteUnit { word: "B", spellings: &["b", "byte", "bytes"], bytes: 1.0 },
+    ByteUnit { word: "kB", spellings: &["kb", "kib", "k", "kilobyte", "kilobytes"], bytes: 1024.0 },
+    ByteUnit { word: "MB", spellings: &["mb", "mib", "m", "megabyte", "megabytes"], bytes: 1_048_576.0 },
+    ByteUnit { word: "GB", spellings: &["gb", "gib", "g", "gigabyte", "gigabytes"], bytes: 1_073_741_824.0 },
+    ByteUnit {
+        word: "TB",
+        spellings: &["tb", "tib", "t", "terabyte", "terabytes"],
+        bytes: 1_099_511_627_776.0,
+    },
+    ByteUnit {
+        word: "PB",
+        spellings: &["pb", "pib", "p", "petabyte", "petabytes"],
+        bytes: 1_125_899_906_842_624.0,
+    },
+];
+
+impl ByteUnit {
+    /// The largest unit in which a figure is at least one.
+    pub fn fitting(bytes: f64) -> &'static ByteUnit {
+        BYTE_UNITS.iter().rev().find(|unit| bytes.abs() >= unit.bytes).unwrap_or(&BYTE_UNITS[0])
+    }
+}
+
+/// Figures in pprof's manner: `13.55MB`, `4kB`, `17`.
+#[derive(Clone, Copy, Debug)]
+pub struct Measure {
+    /// `None` for objects.
+    unit: Option<&'static ByteUnit>,
+}
+
+impl Measure {
+    /// For byte figures.
+    pub fn bytes(unit: &'static ByteUnit) -> Measure {
+        Measure { unit: Some(unit) }
+    }
+
+    /// For counts of objects.
+    pub fn objects() -> Measure {
+        Measure { unit: None }
+    }
+
+    /// A figure with its unit, at most two decimals.
+    pub fn label(self, value: f64) -> String {
+        let Some(unit) = self.unit else { return format!("{}", value.round() as i64) };
+        let text = format!("{:.2}", value / unit.bytes);
+        let text = text.strip_suffix(".00").unwrap_or(&text);
+        if text == "0" || text == "-0" { "0".into() } else { format!("{text}{}", unit.word) }
+    }
+}
+
+/// A share in pprof's manner, six characters wide: four digits, of which two are decimals, and a round 100.
+pub fn pprof_percent(value: f64, total: f64) -> String {
+    let share = if total == 0.0 { 0.0 } else { (value / total).abs() * 100.0 };
+    if (99.95..=100.05).contains(&share) {
+        "  100%".into()
+    } else if share >= 1.0 {
+        format!("{share:5.2}%")
+    } else {
+        format!("{:>5}%", two_digits(share))
+    }
+}
+
+/// Two significant digits without trailing zeros, as C's `%.2g` from a hundred-thousandth on.
+fn two_digits(share: f64) -> String {
+    if share == 0.0 {
+        return "0".into();
+    }
+    let exponent = format!("{share:.1e}");
+    let (digits, power) = exponent.split_once('e').unwrap_or((&exponent, "0"));
+    let power: i32 = power.parse().unwrap_or(0);
+    if power < -4 {
+        let digits = digits.strip_suffix(".0").unwrap_or(digits);
+        return format!("{digits}e-{:02}", -power);
+    }
+    let text = format!("{share:.*}", (1 - power).max(0) as usize);
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').into(),
+        false => text,
+    }
 }
 
 impl Unit {
@@ -18,6 +114,7 @@ impl Unit {
             Unit::Bytes => "B",
             Unit::Megabytes => "MB",
             Unit::Objects => "objects",
+            Unit::Chosen(unit) => unit.word,
         }
     }
 
@@ -26,6 +123,8 @@ impl Unit {
         match self {
             Unit::Bytes | Unit::Objects => whole(value).to_string(),
             Unit::Megabytes => format!("{:.1}", value / 1_048_576.0),
+            Unit::Chosen(unit) if unit.bytes == 1.0 => whole(value).to_string(),
+            Unit::Chosen(unit) => format!("{:.1}", value / unit.bytes),
         }
     }
 }
@@ -89,6 +188,23 @@ mod tests {
         assert_eq!(Unit::Bytes.figure(-1.9), "-1");
         assert_eq!(Unit::Objects.figure(2.99), "2");
         assert_eq!(Unit::Megabytes.figure(1_048_576.0 * 1.26), "1.3");
+    }
+
+    #[test]
+    fn measures_are_pprof_s() {
+        let megabytes = Measure::bytes(ByteUnit::fitting(5_000_000.0));
+        assert_eq!(megabytes.label(1_048_576.0 * 13.554), "13.55MB");
+        assert_eq!(megabytes.label(2_097_152.0), "2MB");
+        assert_eq!(megabytes.label(-1.0), "0");
+        assert_eq!(Measure::bytes(ByteUnit::fitting(1023.0)).label(17.0), "17B");
+        assert_eq!(Measure::objects().label(2.6), "3");
+        let shares = [(1.0, "  100%"), (0.9996, "  100%"), (0.5, "50.00%"), (0.0123456, " 1.23%")];
+        let small = [(0.00996, "    1%"), (0.0012, " 0.12%"), (0.00001, "0.001%"), (0.0, "    0%")];
+        for (share, text) in shares.into_iter().chain(small) {
+            assert_eq!(pprof_percent(share, 1.0), text, "{share}");
+        }
+        assert_eq!(pprof_percent(1e-7, 1.0), "1e-05%");
+        assert_eq!(pprof_percent(3.0, 0.0), "    0%");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use regex::Regex;
 
-use crate::units::Unit;
+use crate::units::{ByteUnit, Unit};
 use choice::{Compat, Frames, Granularity, Metric, NamedBy, Negative, Order, Rows};
 use finding::Finding;
 use tag_filter::TagFilter;
@@ -82,6 +82,16 @@ pub struct FigurePlan {
     pub metric: Metric,
     /// Whether bytes are printed whole instead of as megabytes.
     pub show_bytes: bool,
+    /// Unit of byte figures that was asked for.
+    pub unit: Option<&'static ByteUnit>,
+    /// Figures are divided by this.
+    pub divide_by: f64,
+    /// Whether rows show the average size of an object.
+    pub mean: bool,
+    /// Whether the dumps are scaled so that their total is the base's.
+    pub normalize: bool,
+    /// Whether shares relate to what the filters leave.
+    pub relative_percentages: bool,
 }
 
 /// Which stacks and frames count.
@@ -124,6 +134,10 @@ pub struct RowPlan {
     pub order: Order,
     /// Number of rows.
     pub count: Rows,
+    /// Rows and nodes of at most this share of the total are left out where an output trims.
+    pub node_fraction: Option<f64>,
+    /// Whether outputs trim at all.
+    pub trim: bool,
 }
 
 /// How a flame graph looks. The names are those of flamegraph.pl's options.
@@ -195,7 +209,15 @@ impl Default for Plan {
                 named_by: NamedBy::Both,
             },
             finding: Finding::default(),
-            figure: FigurePlan { metric: Metric::InuseSpace, show_bytes: false },
+            figure: FigurePlan {
+                metric: Metric::InuseSpace,
+                show_bytes: false,
+                unit: None,
+                divide_by: 1.0,
+                mean: false,
+                normalize: false,
+                relative_percentages: false,
+            },
             selection: Selection {
                 focus: None,
                 ignore: None,
@@ -211,7 +233,13 @@ impl Default for Plan {
                 negative: Negative::Keep,
                 frames: Frames::Program,
             },
-            rows: RowPlan { granularity: Granularity::Functions, order: Order::Flat, count: Rows::Fitting },
+            rows: RowPlan {
+                granularity: Granularity::Functions,
+                order: Order::Flat,
+                count: Rows::Fitting,
+                node_fraction: None,
+                trim: true,
+            },
             picture: PicturePlan::default(),
             compat: Compat::None,
             argument: None,
@@ -225,6 +253,9 @@ impl Default for Plan {
 impl Plan {
     /// The unit of figures.
     pub fn unit(&self) -> Unit {
+        if let (true, Some(unit)) = (self.figure.metric.is_bytes(), self.figure.unit) {
+            return Unit::Chosen(unit);
+        }
         match (self.figure.metric.is_bytes(), self.figure.show_bytes) {
             (false, _) => Unit::Objects,
             (true, true) => Unit::Bytes,

@@ -52,6 +52,8 @@ pub struct View<'a> {
     frame_of: Vec<FrameId>,
     /// Lines that stand for labels, by what they say.
     label_lines: HashMap<String, LineId>,
+    /// What figures of the dumps are multiplied with before the base is subtracted.
+    normal: f64,
     /// What the user should know.
     pub warnings: Vec<String>,
 }
@@ -96,10 +98,28 @@ impl<'a> View<'a> {
             physical: PerLine::new(physical),
             frame_of,
             label_lines: HashMap::new(),
+            normal: 1.0,
             warnings,
         };
+        if plan.figure.normalize {
+            view.normalize();
+        }
         view.add_label_lines();
         view
+    }
+
+    /// Scales the dumps to the total of the base.
+    fn normalize(&mut self) {
+        let metric = self.plan.figure.metric;
+        let sum = |figure: &dyn Fn(&Stack) -> f64| self.profile.stacks.iter().map(figure).sum::<f64>();
+        let before = sum(&|stack| stack.base.get(metric));
+        let now = sum(&|stack| stack.figures.get(metric)) + before;
+        if before > 0.0 && now > 0.0 {
+            self.normal = before / now;
+        } else {
+            self.warnings
+                .push("--normalize has nothing to go by: the dumps or the base add up to zero".into());
+        }
     }
 
     /// Makes a line for every value of the labels that become frames.
@@ -157,7 +177,7 @@ impl<'a> View<'a> {
         let mut lines: Vec<LineId> = Vec::new();
         for stack in &self.profile.stacks {
             let figure = self.figure(stack);
-            let before = stack.base.get(self.plan.figure.metric);
+            let before = self.before(stack);
             if figure == 0.0 && before == 0.0 {
                 continue;
             }
@@ -237,9 +257,33 @@ impl<'a> View<'a> {
         lines.splice(0..0, leaves);
     }
 
+    /// What shares relate to: the total of the dumps, or, for comparing, that of the base; with a base that is
+    /// subtracted, the sum of all changes.
+    pub fn reference_total(&self) -> f64 {
+        let stacks = &self.profile.stacks;
+        let before: f64 = stacks.iter().map(|stack| self.before(stack).abs()).sum();
+        if self.plan.input.base_is_reference && before > 0.0 {
+            before
+        } else {
+            stacks.iter().map(|stack| self.figure(stack).abs()).sum()
+        }
+    }
+
     fn figure(&self, stack: &Stack) -> f64 {
-        let figure = stack.figures.get(self.plan.figure.metric);
-        if figure < 0.0 && self.plan.selection.negative == Negative::Drop { 0.0 } else { figure }
+        let metric = self.plan.figure.metric;
+        let mut figure = stack.figures.get(metric);
+        if self.normal != 1.0 {
+            let before = stack.base.get(metric);
+            figure = (figure + before) * self.normal - before;
+        }
+        if figure < 0.0 && self.plan.selection.negative == Negative::Drop {
+            return 0.0;
+        }
+        figure / self.plan.figure.divide_by
+    }
+
+    fn before(&self, stack: &Stack) -> f64 {
+        stack.base.get(self.plan.figure.metric) / self.plan.figure.divide_by
     }
 }
 

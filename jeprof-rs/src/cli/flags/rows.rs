@@ -22,4 +22,33 @@ pub const ROWS: &[Flag] = &[
         help: "At most N rows, 0 for all [default: all in a pipe, 40 on a terminal]",
         ..Flag::BASE
     },
+    Flag {
+        name: "nodefraction",
+        takes: Takes::One("F", |plan, value| {
+            plan.rows.node_fraction = Some(fraction(value)?);
+            Ok(())
+        }),
+        help: "Leave out rows and nodes of at most this share of the total, graphs and pprof's tables \
+               [default: 0.005]",
+        ..Flag::BASE
+    },
+    Flag {
+        name: "trim",
+        takes: Takes::One("BOOL", |plan, value| {
+            plan.rows.trim = match value {
+                "true" | "1" => true,
+                "false" | "0" => false,
+                _ => return Err(format!("'{value}' is neither true nor false")),
+            };
+            Ok(())
+        }),
+        help: "Whether rows, nodes and edges that hardly count are left out [default: true]",
+        ..Flag::BASE
+    },
 ];
+
+/// A share of the total.
+pub fn fraction(value: &str) -> Result<f64, String> {
+    let number = value.parse().ok().filter(|number: &f64| (0.0..=1.0).contains(number));
+    number.ok_or_else(|| format!("'{value}' is not a share from 0 to 1"))
+}
