@@ -85,7 +85,7 @@ pub struct Missing {
     pub trail: Trail,
 }
 
-/// The file of an image: the first that is there and is the one that was mapped.
+/// The file of an image: the first that is there and is the one that was mapped, or else its debug file.
 ///
 /// # Errors
 /// There is none; for the dump's own path with what is wrong there: missing, replaced, not a file at all.
@@ -96,14 +96,20 @@ pub fn image_file(image: &Image, search: &Search) -> std::result::Result<Binary,
     if image.path.starts_with('[') || !is_path && image.build_id.is_empty() {
         return Err(Missing { reason: reason.unwrap_or_default(), trail });
     }
+    // A debug file has all names, but not what stripping leaves in the program itself.
+    let mut second_best = None;
     for (path, origin) in search.binaries(&image.path, &image.build_id) {
         let answer = if path.is_file() { usable(&path, origin, image) } else { Err("no such file".into()) };
         match answer {
+            Ok(binary) if binary.is_hollow => second_best = second_best.or(Some(binary)),
             Ok(binary) => return Ok(binary),
             Err(why) if origin == Origin::Itself => reason = Some(why),
             Err(_) if !path.exists() => trail.missing(&path),
             Err(why) => trail.refused(&path, why),
         }
+    }
+    if let Some(binary) = second_best {
+        return Ok(binary);
     }
     for kind in [Kind::Executable, Kind::Debug] {
         let fetched = fetched(search, kind, &image.build_id, &mut trail);

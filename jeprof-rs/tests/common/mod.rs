@@ -98,6 +98,10 @@ pub fn tool(args: &[&str]) -> Run {
 pub fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_jeprof-rs"));
     command.args(args);
+    // Where files are found is the test's to say.
+    for variable in ["PPROF_BINARY_PATH", "DEBUGINFOD_URLS", "DEBUGINFOD_CACHE_PATH", "DEBUGINFOD_TIMEOUT"] {
+        command.env_remove(variable);
+    }
     command
 }
 

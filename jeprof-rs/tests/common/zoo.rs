@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Run, Scratch, line_of, program, run, tool};
+use object::Object;
+
+use super::{Run, Scratch, command, finish, line_of, program, run};
 
 /// What a build lets a reader know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,6 +158,42 @@ impl Zoo {
         run(Command::new(&self.binary).arg(&self.dump));
     }
 
+    /// Puts the debug information into a file of its own, of which the program knows nothing.
+    #[track_caller]
+    pub fn split_off(&self, debug: &Path) {
+        run(Command::new("objcopy").arg("--only-keep-debug").args([&self.binary, debug]));
+        run(Command::new("strip").arg(&self.binary));
+    }
+
+    /// The program's build id in hex.
+    #[track_caller]
+    pub fn build_id(&self) -> String {
+        let bytes = std::fs::read(&self.binary).unwrap();
+        let object = object::File::parse(&*bytes).unwrap();
+        let id = object.build_id().unwrap().expect("the program has a build id");
+        id.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Writes the dump anew with the program's build id, as gperftools and Go do in their maps.
+    pub fn put_build_id_into_dump(&self) {
+        let (id, path) = (self.build_id(), self.binary.to_str().unwrap());
+        let line = |line: &str| match line.split_once(path) {
+            Some((fields, _)) => {
+                let fields: Vec<&str> = fields.split_whitespace().collect();
+                format!("{} {} {path} (@{}) {id}\n", fields[0], fields[1], fields[2])
+            }
+            None => format!("{line}\n"),
+        };
+        let text: String = std::fs::read_to_string(&self.dump).unwrap().lines().map(line).collect();
+        std::fs::write(&self.dump, text).unwrap();
+    }
+
+    /// Writes the dump anew as it is: it has no build id, so it has to be younger than the program.
+    pub fn touch_dump(&self) {
+        let content = std::fs::read(&self.dump).unwrap();
+        std::fs::write(&self.dump, content).unwrap();
+    }
+
     /// The dump's path as an argument.
     pub fn dump(&self) -> &str {
         self.dump.to_str().unwrap()
@@ -164,11 +202,21 @@ impl Zoo {
     /// Checks stacks and lines of the report against the source, with these arguments before the dump.
     #[track_caller]
     pub fn check(&self, known: Known, args: &[&str]) {
-        let ask = |more: &[&str]| tool(&[more, args, &[self.dump()]].concat());
+        self.check_with(known, args, &[]);
+    }
+
+    /// The same, with variables of the environment.
+    #[track_caller]
+    pub fn check_with(&self, known: Known, args: &[&str], environment: &[(&str, &str)]) {
+        let ask = |more: &[&str]| {
+            let mut tool = command(&[more, args, &[self.dump()]].concat());
+            finish(tool.envs(environment.iter().copied()).output().unwrap())
+        };
         let collapsed = ask(&["--collapsed"]);
         assert_eq!(collapsed.status, 0, "{}", collapsed.stderr);
         if known == Known::Nothing {
-            assert!(!collapsed.stdout.contains("_site"), "{}", collapsed.stdout);
+            assert!(!collapsed.stdout.contains("menagerie::"), "{}", collapsed.stdout);
+            assert!(collapsed.stderr.contains("have no name"), "{}", collapsed.stderr);
             return;
         }
         assert_eq!(collapsed.stderr, "", "{}", collapsed.stdout);
@@ -221,10 +269,4 @@ impl Zoo {
 
 fn visible(stack: &[Frame], known: Known) -> impl Iterator<Item = &Frame> {
     stack.iter().filter(move |frame| known != Known::Symbols || !frame.inlined)
-}
-
-/// Runs a tool of binutils in a folder.
-#[track_caller]
-pub fn in_folder(folder: &Path, command: &str, args: &[&str]) {
-    run(Command::new(command).current_dir(folder).args(args));
 }
