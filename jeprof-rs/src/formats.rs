@@ -48,7 +48,9 @@ pub fn parse(source: &Source, bytes: &[u8], unmapped: Unmapped) -> Result<Dump> 
     if is_text && !bytes.ends_with(b"\n") {
         return Err(Error::at(source, "is cut off: there is no line end at its end"));
     }
-    if is_text && dump.maps.is_empty() && !dump.stacks.is_empty() && unmapped == Unmapped::Refused {
+    // A symbolized file has names instead of a map.
+    let named = dump.frame_table.iter().any(|frame| !frame.names.is_empty());
+    if is_text && dump.maps.is_empty() && !dump.stacks.is_empty() && !named && unmapped == Unmapped::Refused {
         return Err(Error::at(
             source,
             "is cut off, or the program could not read its own memory map: there is no MAPPED_LIBRARIES section, \

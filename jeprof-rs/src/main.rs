@@ -23,6 +23,7 @@ mod tool;
 mod transform;
 mod units;
 mod unnamed;
+mod viewer;
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -71,11 +72,12 @@ fn print(output: &Output, plan: &Plan) -> Result<()> {
     for remark in &plan.remarks {
         tell(remark);
     }
-    match &plan.output_file {
-        Some(path) => {
+    match (&output.viewer, &plan.output_file) {
+        (Some(viewer), _) => tell(&viewer::show(viewer, &report.output, plan)?),
+        (None, Some(path)) => {
             std::fs::write(path, &report.output).map_err(|e| Error::at(path.display(), plain(&e)))?
         }
-        None => match std::io::stdout().lock().write_all(&report.output) {
+        (None, None) => match std::io::stdout().lock().write_all(&report.output) {
             // `jeprof-rs x | head` is not a failure.
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
             outcome => outcome.map_err(|error| Error::at("standard output", plain(&error)))?,

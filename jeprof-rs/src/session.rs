@@ -40,6 +40,8 @@ pub struct Session {
     pub base: Vec<Taken>,
     /// File name of the program, `heap` when unknown.
     pub program_name: String,
+    /// Path of the program: absolute if it was given, as the dumps have it otherwise; `heap` when unknown.
+    pub program_path: String,
     /// What was chosen without being asked for, and what was fetched.
     pub notes: Vec<String>,
     /// What makes the answers less than they could be.
@@ -114,8 +116,22 @@ impl Session {
         }
         warnings.append(&mut outcome.warnings);
         let given = inputs.program.as_deref().and_then(|path| path.to_str());
+        let absolute = inputs.program.as_deref().and_then(|path| path.canonicalize().ok());
+        let program_path = absolute
+            .map(|path| path.display().to_string())
+            .or_else(|| profile.program_path.clone())
+            .unwrap_or_else(|| "heap".into());
         let program_name = given.or(profile.program_path.as_deref()).map_or("heap", file_name).to_string();
-        Ok(Session { profile, outcome, dumps, base, program_name, notes: inputs.notes, warnings })
+        Ok(Session {
+            profile,
+            outcome,
+            dumps,
+            base,
+            program_name,
+            program_path,
+            notes: inputs.notes,
+            warnings,
+        })
     }
 
     /// Whether all dumps have the figure.

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use super::keys::Keys;
-use crate::plan::choice::Granularity;
+use crate::plan::choice::{Contexts, Granularity};
 use crate::symbolize::symbols::LineId;
 use crate::transform::View;
 
@@ -35,15 +35,6 @@ pub struct Edge {
     pub weight: f64,
     /// Whether the callee was inlined into the caller everywhere.
     pub inlined: bool,
-}
-
-/// Which nodes there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Contexts {
-    /// One for each function.
-    Merged,
-    /// One for each way from the root to a function: the graph is a tree.
-    Separate,
 }
 
 /// All nodes and all calls between them.

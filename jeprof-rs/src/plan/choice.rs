@@ -92,6 +92,26 @@ pub enum Frames {
     All,
 }
 
+/// Which nodes a call graph has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contexts {
+    /// One for each function.
+    Merged,
+    /// One for each way from the root to a function: the graph is a tree.
+    Separate,
+}
+
+/// Who places the nodes of a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// This program: the picture is the same on every machine.
+    Own,
+    /// Graphviz.
+    Graphviz,
+    /// Graphviz where it is installed.
+    Auto,
+}
+
 /// Whose quirks are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compat {

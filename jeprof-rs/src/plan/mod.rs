@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use regex::Regex;
 
 use crate::units::{ByteUnit, Unit};
-use choice::{Compat, Frames, Granularity, Metric, NamedBy, Negative, Order, Rows};
+use choice::{Compat, Contexts, Frames, Granularity, Layout, Metric, NamedBy, Negative, Order, Rows};
 use finding::Finding;
 use tag_filter::TagFilter;
 
@@ -167,6 +167,37 @@ pub struct PicturePlan {
     pub negate: bool,
 }
 
+/// Nodes and edges of the call graph, and how it is drawn.
+#[derive(Clone, Debug)]
+pub struct GraphPlan {
+    /// Edges of at most this share of the total are left out.
+    pub edge_fraction: f64,
+    /// Most edges into a node, and out of it.
+    pub degree_max: usize,
+    /// Which nodes there are.
+    pub contexts: Contexts,
+    /// Whether nodes with something of their own are marked.
+    pub heapcheck: bool,
+    /// Who places the nodes.
+    pub layout: Layout,
+    /// How large gv shows the picture.
+    pub scale: i32,
+}
+
+impl Default for GraphPlan {
+    /// jeprof's and pprof's values.
+    fn default() -> GraphPlan {
+        GraphPlan {
+            edge_fraction: 0.001,
+            degree_max: 8,
+            contexts: Contexts::Merged,
+            heapcheck: false,
+            layout: Layout::Own,
+            scale: 0,
+        }
+    }
+}
+
 /// A checked request.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -180,6 +211,8 @@ pub struct Plan {
     pub selection: Selection,
     /// Rows and nodes.
     pub rows: RowPlan,
+    /// Nodes and edges of the call graph.
+    pub graph: GraphPlan,
     /// The look of flame graphs.
     pub picture: PicturePlan,
     /// Whose quirks are kept.
@@ -240,6 +273,7 @@ impl Default for Plan {
                 node_fraction: None,
                 trim: true,
             },
+            graph: GraphPlan::default(),
             picture: PicturePlan::default(),
             compat: Compat::None,
             argument: None,

@@ -1,7 +1,9 @@
 //! Reports: one file and one row per output. Each is given figures and names, and touches no file.
 
+pub mod call_graph;
 pub mod collapsed;
 pub mod flame;
+mod picture;
 pub mod text;
 
 use std::cell::RefCell;
@@ -29,8 +31,20 @@ pub struct Output {
     pub parts: &'static [Part],
     /// Whether it is nothing for a terminal.
     pub binary: bool,
+    /// What shows it, when it is not for stdout.
+    pub viewer: Option<Viewer>,
     /// Makes the bytes.
     pub render: fn(&Request<'_>) -> Result<Vec<u8>>,
+}
+
+/// Another program that shows a report in a window.
+pub struct Viewer {
+    /// Its names, the best first.
+    pub programs: &'static [&'static str],
+    /// The ending of the file's name, by which it is recognised.
+    pub ending: &'static str,
+    /// Its options.
+    pub options: fn(&Plan) -> Vec<String>,
 }
 
 impl Output {
@@ -44,6 +58,7 @@ impl Output {
         examples: "",
         parts: Output::TABLE,
         binary: false,
+        viewer: None,
         render: |_| Ok(Vec::new()),
     };
 
@@ -64,7 +79,19 @@ impl Output {
 }
 
 /// Every output, in the order of the help.
-pub const OUTPUTS: &[Output] = &[text::ROW, collapsed::ROW, flame::ROW];
+pub const OUTPUTS: &[Output] = &[
+    text::ROW,
+    collapsed::ROW,
+    flame::ROW,
+    call_graph::dot::ROW,
+    call_graph::svg::ROW,
+    call_graph::pdf::ROW,
+    call_graph::ps::ROW,
+    call_graph::gif::ROW,
+    call_graph::viewers::WEB,
+    call_graph::viewers::GV,
+    call_graph::viewers::EVINCE,
+];
 
 /// What an output is given.
 pub struct Request<'a> {

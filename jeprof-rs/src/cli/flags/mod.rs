@@ -3,6 +3,7 @@
 
 mod figure;
 mod granularity;
+mod graph;
 mod input;
 mod output;
 mod picture;
@@ -74,6 +75,7 @@ pub const PARTS: &[(Part, &[Flag])] = &[
     (Part::Figure, figure::ROWS),
     (Part::Granularity, granularity::ROWS),
     (Part::Rows, rows::ROWS),
+    (Part::Graph, graph::ROWS),
     (Part::Selection, selection::ROWS),
     (Part::Picture, picture::ROWS),
     (Part::Input, input::ROWS),

@@ -19,7 +19,7 @@ pub const ROWS: &[Flag] = &[
             plan.rows.count = if rows == 0 { Rows::All } else { Rows::AtMost(rows) };
             Ok(())
         }),
-        help: "At most N rows, 0 for all [default: all in a pipe, 40 on a terminal]",
+        help: "At most N rows or nodes, 0 for all [default: graphs 80; tables all in a pipe, 40 on a terminal]",
         ..Flag::BASE
     },
     Flag {
