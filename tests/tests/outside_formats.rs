@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use object::{Object, ObjectSegment, ObjectSymbol, SymbolKind};
 use prof_format::any::{read, write};
-use prof_format::dump::{Dump, Figure, StackRow};
+use prof_format::dump::{Carried, Dump, Figure, Label, LabelValue, StackRow};
 use prof_format::gzip::{Gzip, GzipState};
+use prof_format::pprof::{Function, Line, Location, Mapping, Profile, Sample, ValueType, encode};
 use prof_format::testing::{Random, VecModule, VecSnapshot};
 use prof_format::vocab::{BuildId, Format, Tally};
 use suite::fixture::compiled_with;
@@ -312,4 +313,71 @@ fn the_parser_of_jemalloc_pprof_reads_heap_v2() {
         let truth = snapshot.total(|part| part.live).est_bytes as f64;
         assert!((theirs - truth).abs() <= 1e-4 * truth, "{theirs}, not {truth}");
     }
+}
+
+#[test]
+fn go_pprof_shows_every_name_of_an_encoded_profile() {
+    let functions = [
+        Function {
+            name: "<a::B<T> as c::D>::leaf",
+            system_name: "_ZN4leaf",
+            file: "/src/leaf.rs",
+            start_line: 7,
+        },
+        Function {
+            name: "<x::Y>::caller",
+            system_name: "<x::Y>::caller",
+            file: "/src/caller.rs",
+            start_line: 3,
+        },
+    ];
+    let lines = [Line { function: 0, line: 9, column: 5 }, Line { function: 1, line: 30, column: 0 }];
+    let carried = Carried { functions: true, filenames: true, line_numbers: true, inline_frames: true };
+    let mapping =
+        Mapping { start: 0x1000, end: 0x2000, path: "/opt/demo/app", carried, ..Mapping::default() };
+    let location = Location { address: 0x1010, mapping: Some(0), lines: &lines };
+    let number = LabelValue::Number { value: 64, unit: "bytes".into() };
+    let labels = [
+        Label { key: "thread".into(), value: LabelValue::Text("io".into()) },
+        Label { key: "bytes".into(), value: number },
+    ];
+    let types = [("inuse_objects", "count"), ("inuse_space", "bytes")];
+    let bytes = encode(&Profile {
+        sample_types: &types.map(|(name, unit)| ValueType { name, unit }),
+        default_sample_type: "inuse_objects",
+        samples: &[Sample { locations: &[0], values: &[3.0, 192.4], labels: &labels }],
+        mappings: &[mapping],
+        locations: &[location],
+        functions: &functions,
+        period_type: ValueType { name: "space", unit: "bytes" },
+        period: 4096,
+        comments: &["written for a test", "# total rss 4096"],
+        doc_url: "https://example.org/a",
+        ..Profile::default()
+    });
+    let folder = Scratch::new("encoded");
+    let path = folder.file("a.pb");
+    std::fs::write(&path, bytes).unwrap();
+    let show = |kind: &str| Run::new("go").args(["tool", "pprof", kind]).arg(&path).outcome().ok().stdout;
+    let raw = show("-raw");
+    for part in [
+        "inuse_objects/count[dflt] inuse_space/bytes",
+        "Period: 4096",
+        "3        192: 1",
+        "bytes:[64 bytes]",
+        "thread:[io]",
+        // Columns and pages are shown by newer versions only.
+        "<a::B<T> as c::D>::leaf /src/leaf.rs:9",
+        "s=7(_ZN4leaf)",
+        "<x::Y>::caller /src/caller.rs:30",
+        "/opt/demo/app",
+        "[FN][FL][LN][IN]",
+    ] {
+        assert!(raw.contains(part), "`{part}` in\n{raw}");
+    }
+    let top = show("-top");
+    for part in ["written for a test", "<x::Y>::caller", "<a::B<T> as c::D>::leaf (inline)"] {
+        assert!(top.contains(part), "`{part}` in\n{top}");
+    }
+    assert!(!top.contains("# total"), "{top}");
 }

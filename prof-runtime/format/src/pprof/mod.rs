@@ -1,5 +1,8 @@
 //! profile.proto, the format of Go pprof, Pyroscope, Parca, speedscope and Perfetto. Uncompressed here.
 //!
+//! Written from a snapshot by [`write`](write()), without allocation, or by [`encode`](encode()) from tables in memory,
+//! with names, any sample types and any labels. Of what the profiler writes:
+//!
 //! * Sample types `alloc_objects/count alloc_space/bytes inuse_objects/count inuse_space/bytes`, the first two only
 //!   with `prof_accum`; `default_sample_type` is `inuse_space`. Values are un-sampled.
 //! * One sample per stack and thread, with the labels `thread` (the name, or `thread-UID` for one without),
@@ -12,6 +15,8 @@
 //!
 //! Source: google/pprof `proto/profile.proto`; Go `src/runtime/pprof/protomem.go` for the names.
 
+#[cfg(feature = "read")]
+mod encode;
 #[cfg_attr(
     not(feature = "read"),
     expect(dead_code, reason = "the table lists what only the reader needs, too")
@@ -23,10 +28,14 @@ mod read;
 mod tables;
 mod wire;
 #[cfg(feature = "read")]
+mod wire_buffer;
+#[cfg(feature = "read")]
 mod wire_read;
 mod wire_write;
 mod write;
 
+#[cfg(feature = "read")]
+pub use encode::{Function, Line, Location, Mapping, Profile, Sample, ValueType, encode};
 #[cfg(feature = "read")]
 pub use read::read;
 pub use write::write;

@@ -20,22 +20,28 @@ impl<E> Sink for Counter<E> {
     }
 }
 
+/// A varint and how many bytes of the array it takes.
+pub(super) fn varint(mut value: u64) -> ([u8; VARINT_MAX], usize) {
+    let mut bytes = [0; VARINT_MAX];
+    let mut length = 0;
+    loop {
+        bytes[length] = value as u8 & 0x7f;
+        value >>= 7;
+        if value == 0 {
+            return (bytes, length + 1);
+        }
+        bytes[length] |= 0x80;
+        length += 1;
+    }
+}
+
 /// Writes the fields of one message.
 pub(super) struct Message<'s, E>(pub(super) &'s mut dyn Sink<Error = E>);
 
 impl<E> Message<'_, E> {
-    fn varint(&mut self, mut value: u64) -> Result<(), E> {
-        let mut bytes = [0; VARINT_MAX];
-        let mut length = 0;
-        loop {
-            bytes[length] = value as u8 & 0x7f;
-            value >>= 7;
-            if value == 0 {
-                return self.0.write(&bytes[..=length]);
-            }
-            bytes[length] |= 0x80;
-            length += 1;
-        }
+    fn varint(&mut self, value: u64) -> Result<(), E> {
+        let (bytes, length) = varint(value);
+        self.0.write(&bytes[..length])
     }
 
     fn tag(&mut self, field: u32, wire_type: u32) -> Result<(), E> {

@@ -8,6 +8,7 @@ use crate::vocab::{Format, Tally};
 
 mod damage;
 mod decode;
+mod encode;
 mod golden;
 mod heading;
 mod round_trip;
