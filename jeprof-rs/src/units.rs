@@ -25,7 +25,7 @@ pub struct ByteUnit {
 }
 
 /// Units from the smallest on.
-pub const BYTE_UNITS: &[ByteUnit] = &[
+pub static BYTE_UNITS: &[ByteUnit] = &[
     ByteUnit { word: "B", spellings: &["b", "byte", "bytes"], bytes: 1.0 },
     ByteUnit { word: "kB", spellings: &["kb", "kib", "k", "kilobyte", "kilobytes"], bytes: 1024.0 },
     ByteUnit { word: "MB", spellings: &["mb", "mib", "m", "megabyte", "megabytes"], bytes: 1_048_576.0 },
@@ -70,7 +70,7 @@ impl Measure {
     /// A figure with its unit, at most two decimals.
     pub fn label(self, value: f64) -> String {
         let Some(unit) = self.unit else { return format!("{}", value.round() as i64) };
-        let text = format!("{:.2}", value / unit.bytes);
+        let text = format!("{:.*}", if unit.bytes == 1.0 { 0 } else { 2 }, value / unit.bytes);
         let text = text.strip_suffix(".00").unwrap_or(&text);
         if text == "0" || text == "-0" { "0".into() } else { format!("{text}{}", unit.word) }
     }

@@ -30,11 +30,19 @@ pub struct Edge {
     pub from: usize,
     /// Index of the callee.
     pub to: usize,
-    /// Figures of all stacks in which the call occurs, as often as it occurs: a recursion of three calls counts the stack
-    /// three times, as in jeprof.
+    /// Figures of all stacks in which the call occurs, counted as [`Counting`] says.
     pub weight: f64,
     /// Whether the callee was inlined into the caller everywhere.
     pub inlined: bool,
+}
+
+/// How often a call counts that occurs several times in one stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counting {
+    /// As often as it occurs: jeprof's graphs. A recursion of three calls weighs three times its stack.
+    EveryCall,
+    /// Once, and a function that calls itself directly not at all: pprof's.
+    OncePerStack,
 }
 
 /// All nodes and all calls between them.
@@ -76,6 +84,8 @@ pub struct Trimmed {
 struct Calls {
     weight: f64,
     inlined: bool,
+    /// The stack in which it was last counted, from 1.
+    counted_in: usize,
 }
 
 /// Gives numbers to nodes: one per name, or one per caller's number and name.
@@ -105,7 +115,7 @@ impl Graph {
     /// Adds up all stacks of a view.
     ///
     /// Cost: two hash look-ups per frame of every stack; names are made once per key.
-    pub fn new(view: &View<'_>, granularity: Granularity, contexts: Contexts) -> Graph {
+    pub fn new(view: &View<'_>, granularity: Granularity, contexts: Contexts, counting: Counting) -> Graph {
         let keys = Keys::new(view, granularity);
         // Keys of one name are one node, as rows of one name are one row in jeprof.
         let mut names: Vec<String> = Vec::new();
@@ -148,8 +158,16 @@ impl Graph {
                 }
                 if let Some(from) = caller {
                     let inlined = view.is_inlined(line);
-                    let call = calls.entry((from, node)).or_insert(Calls { weight: 0.0, inlined: true });
-                    call.weight += seen.figure;
+                    let new = || Calls { weight: 0.0, inlined: true, counted_in: 0 };
+                    let call = calls.entry((from, node)).or_insert_with(new);
+                    let counts = match counting {
+                        Counting::EveryCall => true,
+                        Counting::OncePerStack => call.counted_in != stack_number && from != node,
+                    };
+                    if counts {
+                        call.weight += seen.figure;
+                        call.counted_in = stack_number;
+                    }
                     call.inlined &= inlined;
                 }
                 caller = Some(node);
@@ -231,7 +249,7 @@ mod tests {
         let example = example(stacks);
         let plan = Plan::default();
         let view = View::new(&example.profile, &example.symbols, &plan);
-        Graph::new(&view, Granularity::Functions, contexts)
+        Graph::new(&view, Granularity::Functions, contexts, Counting::EveryCall)
     }
 
     fn nodes(graph: &Graph) -> Vec<(&str, f64, f64)> {
@@ -245,6 +263,21 @@ mod tests {
 
     const ALL: Limits =
         Limits { nodes_max: usize::MAX, node_fraction: 0.0, edge_fraction: 0.0, degree_max: usize::MAX };
+
+    #[test]
+    fn recursion_counts_once_per_stack_where_asked_and_not_as_a_call_of_itself() {
+        let example = example(&[("main;f;g;f;g;g", 4.0)]);
+        let plan = Plan::default();
+        let view = View::new(&example.profile, &example.symbols, &plan);
+        let weight = |counting, from: &str, to: &str| {
+            let graph = Graph::new(&view, Granularity::Functions, Contexts::Merged, counting);
+            let is = |edge: &&Edge| graph.nodes[edge.from].name == from && graph.nodes[edge.to].name == to;
+            graph.edges.iter().find(is).map_or(0.0, |edge| edge.weight)
+        };
+        assert_eq!(weight(Counting::EveryCall, "f", "g"), 8.0);
+        assert_eq!(weight(Counting::OncePerStack, "f", "g"), 4.0);
+        assert_eq!(weight(Counting::OncePerStack, "g", "g"), 0.0);
+    }
 
     #[test]
     fn recursion_counts_once_in_nodes_and_every_time_in_edges() {
@@ -295,7 +328,7 @@ mod tests {
             let view = View::new(&example.profile, &example.symbols, &plan);
             let rows = table(&view, Granularity::Functions, Order::Flat).rows;
             for contexts in [Contexts::Merged, Contexts::Separate] {
-                let graph = Graph::new(&view, Granularity::Functions, contexts);
+                let graph = Graph::new(&view, Granularity::Functions, contexts, Counting::EveryCall);
                 for row in &rows {
                     let of_name = graph.nodes.iter().filter(|node| node.name == row.name);
                     assert_eq!(of_name.map(|node| node.flat).sum::<f64>(), row.flat);

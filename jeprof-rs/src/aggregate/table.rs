@@ -13,6 +13,10 @@ pub struct Row {
     pub flat: f64,
     /// What it and everything that it called allocated; a recursive call counts once.
     pub cum: f64,
+    /// Average size of an object that it allocated itself; zero without objects.
+    pub mean_flat: f64,
+    /// Average size of an object that it or what it called allocated.
+    pub mean_cum: f64,
 }
 
 /// The rows of a report and what they add up to.
@@ -31,28 +35,45 @@ pub fn table(view: &View<'_>, granularity: Granularity, order: Order) -> Table {
     let keys = Keys::new(view, granularity);
     let mut flat = vec![0.0; keys.len()];
     let mut cum = vec![0.0; keys.len()];
+    // Objects beside bytes, for averages.
+    let objects = view.object_metric();
+    let mut flat_objects = vec![0.0; keys.len()];
+    let mut cum_objects = vec![0.0; keys.len()];
     // The stack in which a row was last counted, from 1.
     let mut counted_in = vec![0_usize; keys.len()];
     let mut stack_number = 0;
     view.walk(|seen| {
         stack_number += 1;
+        let count = seen.stack.figures.get(objects);
         flat[keys.of(seen.lines[0])] += seen.figure;
+        flat_objects[keys.of(seen.lines[0])] += count;
         for line in seen.lines {
             let row = keys.of(*line);
             if counted_in[row] != stack_number {
                 counted_in[row] = stack_number;
                 cum[row] += seen.figure;
+                cum_objects[row] += count;
             }
         }
     });
 
     let mut rows: Vec<Row> = (0..keys.len())
         .filter(|&key| flat[key] != 0.0 || cum[key] != 0.0)
-        .map(|key| Row { name: keys.name(view, key), flat: flat[key], cum: cum[key] })
+        .map(|key| Row {
+            name: keys.name(view, key),
+            flat: flat[key],
+            cum: cum[key],
+            mean_flat: average(flat[key], flat_objects[key]),
+            mean_cum: average(cum[key], cum_objects[key]),
+        })
         .collect();
     let figure = |row: &Row| if order == Order::Flat { row.flat } else { row.cum };
     rows.sort_by(|a, b| figure(b).total_cmp(&figure(a)).then_with(|| a.name.cmp(&b.name)));
     Table { shown_total: flat.iter().sum(), rows }
+}
+
+fn average(sum: f64, count: f64) -> f64 {
+    if count == 0.0 { 0.0 } else { sum / count }
 }
 
 #[cfg(test)]

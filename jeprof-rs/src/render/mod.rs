@@ -4,7 +4,12 @@ pub mod call_graph;
 pub mod collapsed;
 pub mod flame;
 mod picture;
+mod pprof_head;
+mod tags;
 pub mod text;
+mod top;
+mod traces;
+mod tree;
 
 use std::cell::RefCell;
 
@@ -29,6 +34,8 @@ pub struct Output {
     pub examples: &'static str,
     /// Parts of the plan that it looks at.
     pub parts: &'static [Part],
+    /// Whether it tells stacks of different threads and other labels apart.
+    pub keeps_labels: bool,
     /// Whether it is nothing for a terminal.
     pub binary: bool,
     /// What shows it, when it is not for stdout.
@@ -57,6 +64,7 @@ impl Output {
         about: "",
         examples: "",
         parts: Output::TABLE,
+        keeps_labels: false,
         binary: false,
         viewer: None,
         render: |_| Ok(Vec::new()),
@@ -82,6 +90,11 @@ impl Output {
 pub const OUTPUTS: &[Output] = &[
     text::ROW,
     collapsed::ROW,
+    top::ROW,
+    tree::TREE,
+    tree::PEEK,
+    traces::ROW,
+    tags::ROW,
     flame::ROW,
     call_graph::dot::ROW,
     call_graph::svg::ROW,

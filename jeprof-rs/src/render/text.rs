@@ -84,7 +84,7 @@ mod tests {
     use crate::aggregate::table::Row;
 
     fn row(name: &str, flat: f64, cum: f64) -> Row {
-        Row { name: name.into(), flat, cum }
+        Row { name: name.into(), flat, cum, mean_flat: 0.0, mean_cum: 0.0 }
     }
 
     fn layout(unit: Unit, rows: Rows, on_terminal: bool) -> Layout {

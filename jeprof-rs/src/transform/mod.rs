@@ -14,7 +14,7 @@ use std::collections::HashMap;
 
 use crate::model::{FrameId, Profile, Stack};
 use crate::plan::Plan;
-use crate::plan::choice::{Frames, Negative};
+use crate::plan::choice::{Frames, Metric, Negative};
 use crate::symbolize::symbols::{Function, Line, LineId, NameId, Symbols};
 use per_line::{PerLine, allocator_lines, matching_lines};
 
@@ -164,6 +164,11 @@ impl<'a> View<'a> {
     /// The look-up address of a line's frame; 0 for a label.
     pub fn address_of(&self, line: LineId) -> u64 {
         self.frame_of(line).map_or(0, |frame| self.profile.frames[frame.index()].address)
+    }
+
+    /// The count of objects that goes with the figure of the report.
+    pub fn object_metric(&self) -> Metric {
+        if self.plan.figure.metric.is_accumulated() { Metric::AllocObjects } else { Metric::InuseObjects }
     }
 
     /// Sum over all stacks, before filters.

@@ -9,7 +9,7 @@ pub mod viewers;
 
 use super::picture::{Drawing, Edge, Line, Look, Node, Picture, Side, graphviz, layout};
 use super::{Output, Request};
-use crate::aggregate::graph::{Graph, Limits};
+use crate::aggregate::graph::{Counting, Graph, Limits};
 use crate::error::{Error, Result};
 use crate::plan::choice::{Compat, Layout, Rows};
 use crate::plan::{Part, Plan};
@@ -81,7 +81,7 @@ impl Chart {
     /// There is nothing to draw.
     fn new(request: &Request<'_>) -> Result<Chart> {
         let plan = request.plan;
-        let whole = Graph::new(request.view, plan.rows.granularity, plan.graph.contexts);
+        let whole = Graph::new(request.view, plan.rows.granularity, plan.graph.contexts, Counting::EveryCall);
         let trimmed = whole.trimmed(limits(plan));
         if trimmed.graph.nodes.is_empty() {
             let why = match whole.nodes.iter().any(|node| node.cum != 0.0) {

@@ -1,0 +1,86 @@
+//! What pprof's text reports have in common: the lines above the table, units and shares.
+
+use std::fmt::Write;
+
+use super::Request;
+use crate::units::{BYTE_UNITS, ByteUnit, Measure, pprof_percent};
+
+/// Rows of at most this share of the total are left out, as in pprof.
+const NODE_FRACTION: f64 = 0.005;
+
+/// How figures of a report are written.
+pub struct Figures {
+    measure: Measure,
+    /// What shares relate to.
+    pub total: f64,
+}
+
+impl Figures {
+    /// For a report whose shown stacks add up to `shown`.
+    pub fn new(request: &Request<'_>, shown: f64) -> Figures {
+        let plan = &request.plan.figure;
+        let total = if plan.relative_percentages { shown.abs() } else { request.view.reference_total() };
+        let measure = match (plan.metric.is_bytes(), plan.unit) {
+            (false, _) => Measure::objects(),
+            (true, Some(unit)) => Measure::bytes(unit),
+            (true, None) => Measure::bytes(unit_for(total)),
+        };
+        Figures { measure, total }
+    }
+
+    /// For average sizes, which are small.
+    pub fn of_means(request: &Request<'_>, largest: f64) -> Figures {
+        let unit = request.plan.figure.unit.unwrap_or_else(|| unit_for(largest));
+        Figures { measure: Measure::bytes(unit), total: largest }
+    }
+
+    /// A figure with its unit.
+    pub fn label(&self, value: f64) -> String {
+        self.measure.label(value)
+    }
+
+    /// A share of the total.
+    pub fn percent(&self, value: f64) -> String {
+        pprof_percent(value, self.total)
+    }
+}
+
+/// The unit in which a thousandth of the total still shows: all rows of a report have the same one.
+fn unit_for(total: f64) -> &'static ByteUnit {
+    let fitting = ByteUnit::fitting(total);
+    let at = BYTE_UNITS.iter().position(|unit| std::ptr::eq(unit, fitting)).unwrap_or(0);
+    if total.abs() < 8.0 * fitting.bytes { &BYTE_UNITS[at.saturating_sub(1)] } else { fitting }
+}
+
+/// The figure that rows must exceed to be shown; zero shows all that are not zero.
+pub fn row_limit(request: &Request<'_>, figures: &Figures) -> f64 {
+    let rows = &request.plan.rows;
+    if rows.trim { (rows.node_fraction.unwrap_or(NODE_FRACTION) * figures.total).trunc() } else { 0.0 }
+}
+
+/// `File: ..`, `Build ID: ..`, `Type: ..`, `Showing nodes ..`.
+pub fn head(request: &Request<'_>, figures: &Figures, shown: f64, dropped: Option<(usize, f64)>) -> String {
+    let session = request.session;
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "File: {}", session.program_name);
+    if let Some(image) = session.profile.program {
+        let id = session.profile.images[image.index()].build_id;
+        if !id.is_empty() {
+            let _ = writeln!(out, "Build ID: {id}");
+        }
+    }
+    let _ = writeln!(out, "Type: {}", request.plan.figure.metric.name());
+    let (shown_label, total_label) = (figures.label(shown), figures.label(figures.total));
+    let percent = figures.percent(shown);
+    let _ = writeln!(
+        out,
+        "Showing nodes accounting for {shown_label}, {} of {total_label} total",
+        percent.trim()
+    );
+    if let Some((count @ 1.., limit)) = dropped {
+        let nodes = if count == 1 { "node" } else { "nodes" };
+        let _ = writeln!(out, "Dropped {count} {nodes} (cum <= {})", figures.label(limit));
+    }
+    out
+}

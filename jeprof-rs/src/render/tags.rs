@@ -1,0 +1,65 @@
+//! The labels of the stacks and what goes with each of their values: pprof's `tags`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use prof_format::dump::LabelValue;
+
+use super::pprof_head::Figures;
+use super::{Output, Request};
+use crate::error::Result;
+use crate::model::labels::value_text;
+use crate::plan::Part;
+use crate::transform::tags;
+
+/// The row of this output.
+pub const ROW: Output = Output {
+    name: "tags",
+    command: true,
+    about: "Figures by label: threads, object sizes, and what a profile.proto has",
+    parts: &[Part::Output, Part::Figure, Part::Selection, Part::Input, Part::Naming, Part::Rows],
+    keeps_labels: true,
+    render,
+    ..Output::BASE
+};
+
+fn render(request: &Request<'_>) -> Result<Vec<u8>> {
+    let view = request.view;
+    // By key, then by value; numbers sort by size, which their text would not.
+    let mut by_key: BTreeMap<String, BTreeMap<(i64, String), f64>> = BTreeMap::new();
+    let mut shown = 0.0;
+    view.walk(|seen| {
+        shown += seen.figure;
+        for label in tags::labels_of(view.profile(), seen.stack) {
+            let rank = match label.value {
+                LabelValue::Number { value, .. } => value,
+                LabelValue::Text(_) => 0,
+            };
+            let values = by_key.entry(label.key).or_default();
+            *values.entry((rank, value_text(&label.value))).or_default() += seen.figure;
+        }
+    });
+    if by_key.is_empty() {
+        request.warn("no stack has a label");
+    }
+    let figures = Figures::new(request, shown);
+    let mut out = String::new();
+    for (key, values) in &by_key {
+        let total: f64 = values.values().sum();
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, " {key}: Total {}", figures.label(total));
+        let mut rows: Vec<(&(i64, String), f64)> =
+            values.iter().map(|(value, figure)| (value, *figure)).collect();
+        rows.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
+        let count = match request.plan.rows.count {
+            crate::plan::choice::Rows::AtMost(count) => count,
+            _ => usize::MAX,
+        };
+        for ((_, value), figure) in rows.into_iter().take(count) {
+            let share = crate::units::pprof_percent(figure, total);
+            let _ = writeln!(out, " {:>10} ({share}): {value}", figures.label(figure));
+        }
+        out.push('\n');
+    }
+    Ok(out.into_bytes())
+}

@@ -1,0 +1,101 @@
+//! pprof's table.
+
+use std::fmt::Write;
+
+use super::pprof_head::{Figures, head, row_limit};
+use super::{Output, Request};
+use crate::aggregate::table::{Row, Table, table};
+use crate::error::Result;
+use crate::plan::choice::{Order, Rows};
+
+/// The row of this output.
+pub const ROW: Output = Output {
+    name: "top",
+    command: true,
+    about: "Table in pprof's layout: the functions that hold most",
+    examples: "\
+Examples:
+  jeprof-rs top svc.1234.0.f.heap                 what is live, by function
+  jeprof-rs top -cum -nodecount=20 svc.*.heap     with everything called, 20 rows
+  jeprof-rs top -mean svc.1234.0.f.heap           average size of an object by function
+  jeprof-rs top -diff_base=a.heap b.heap          change, in shares of what was there",
+    render,
+    ..Output::BASE
+};
+
+fn render(request: &Request<'_>) -> Result<Vec<u8>> {
+    let rows = &request.plan.rows;
+    let table = table(request.view, rows.granularity, rows.order);
+    if table.rows.is_empty() {
+        request.warn(request.explain_nothing());
+    }
+    let out = if request.plan.figure.mean && request.plan.figure.metric.is_bytes() {
+        means(request, table)
+    } else {
+        sums(request, &table)
+    };
+    Ok(out.into_bytes())
+}
+
+fn sums(request: &Request<'_>, table: &Table) -> String {
+    let figures = Figures::new(request, table.shown_total);
+    let limit = row_limit(request, &figures);
+    let kept: Vec<&Row> = table.rows.iter().filter(|row| row.cum.abs() > limit || limit == 0.0).collect();
+    let dropped = table.rows.len() - kept.len();
+    let shown = at_most(request.plan.rows.count, &kept);
+    let accounted: f64 = shown.iter().map(|row| row.flat).sum();
+    let mut out = head(request, &figures, accounted, Some((dropped, limit)));
+    if shown.len() < kept.len() {
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "Showing top {} nodes out of {}", shown.len(), kept.len());
+    }
+    let _ = writeln!(out, "      flat  flat%   sum%        cum   cum%");
+    let mut running = 0.0;
+    for row in shown {
+        running += row.flat;
+        let _ = writeln!(
+            out,
+            "{:>10} {} {} {:>10} {}  {}",
+            figures.label(row.flat),
+            figures.percent(row.flat),
+            figures.percent(running),
+            figures.label(row.cum),
+            figures.percent(row.cum),
+            row.name
+        );
+    }
+    out
+}
+
+/// Average sizes instead of sums: shares of averages say nothing, so there are none.
+fn means(request: &Request<'_>, mut table: Table) -> String {
+    let order = request.plan.rows.order;
+    let by = |row: &Row| if order == Order::Flat { row.mean_flat } else { row.mean_cum };
+    table.rows.sort_by(|a, b| by(b).total_cmp(&by(a)).then_with(|| a.name.cmp(&b.name)));
+    let largest = table.rows.iter().map(|row| row.mean_flat.max(row.mean_cum)).fold(0.0, f64::max);
+    let figures = Figures::of_means(request, largest);
+    let mut out = format!(
+        "File: {}\nType: {}, average size of an object\n      flat        cum\n",
+        request.session.program_name,
+        request.plan.figure.metric.name()
+    );
+    let rows: Vec<&Row> = table.rows.iter().collect();
+    for row in at_most(request.plan.rows.count, &rows) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            out,
+            "{:>10} {:>10}  {}",
+            figures.label(row.mean_flat),
+            figures.label(row.mean_cum),
+            row.name
+        );
+    }
+    out
+}
+
+fn at_most<'r, 't>(count: Rows, rows: &'r [&'t Row]) -> &'r [&'t Row] {
+    match count {
+        Rows::AtMost(count) => &rows[..rows.len().min(count)],
+        Rows::Fitting | Rows::All => rows,
+    }
+}

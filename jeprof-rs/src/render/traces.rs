@@ -1,0 +1,71 @@
+//! Every stack with its figure and its labels: pprof's `traces`.
+
+use std::fmt::Write;
+
+use super::pprof_head::Figures;
+use super::{Output, Request};
+use crate::aggregate::keys::Keys;
+use crate::error::Result;
+use crate::model::labels::value_text;
+use crate::transform::tags;
+
+/// The row of this output.
+pub const ROW: Output = Output {
+    name: "traces",
+    command: true,
+    about: "Every stack with its figure and labels, the heaviest first",
+    parts: Output::EVERY,
+    keeps_labels: true,
+    render,
+    ..Output::BASE
+};
+
+const RULE: &str = "-----------+-------------------------------------------------------";
+
+/// A stack to be printed.
+struct Trace {
+    figure: f64,
+    labels: String,
+    names: Vec<usize>,
+}
+
+fn render(request: &Request<'_>) -> Result<Vec<u8>> {
+    let view = request.view;
+    let keys = Keys::new(view, request.plan.rows.granularity);
+    let mut traces: Vec<Trace> = Vec::new();
+    view.walk(|seen| {
+        if seen.figure == 0.0 {
+            return;
+        }
+        let labels: Vec<String> = tags::labels_of(view.profile(), seen.stack)
+            .iter()
+            .map(|label| format!("{}:  {}", label.key, value_text(&label.value)))
+            .collect();
+        let names = seen.lines.iter().map(|line| keys.of(*line)).collect();
+        traces.push(Trace { figure: seen.figure, labels: labels.join("\n     "), names });
+    });
+    if traces.is_empty() {
+        request.warn(request.explain_nothing());
+    }
+    // A stable sort: equal figures stay in the order of the dump.
+    traces.sort_by(|a, b| b.figure.abs().total_cmp(&a.figure.abs()));
+    let names: Vec<String> = (0..keys.len()).map(|key| keys.name(view, key)).collect();
+    let figures = Figures::new(request, view.total());
+    let mut out =
+        format!("File: {}\nType: {}\n", request.session.program_name, request.plan.figure.metric.name());
+    for trace in &traces {
+        out.push_str(RULE);
+        out.push('\n');
+        // Writing to a String cannot fail.
+        if !trace.labels.is_empty() {
+            let _ = writeln!(out, "     {}", trace.labels);
+        }
+        for (depth, &key) in trace.names.iter().enumerate() {
+            let figure = if depth == 0 { figures.label(trace.figure) } else { String::new() };
+            let _ = writeln!(out, "{figure:>10}   {}", names[key]);
+        }
+    }
+    out.push_str(RULE);
+    out.push('\n');
+    Ok(out.into_bytes())
+}

@@ -1,0 +1,126 @@
+//! Functions with those that call them and those that they call: pprof's `tree` and `peek`.
+
+use std::fmt::Write;
+
+use super::pprof_head::{Figures, head, row_limit};
+use super::{Output, Request};
+use crate::aggregate::graph::{Counting, Edge, Graph};
+use crate::error::{Error, Result};
+use crate::plan::choice::{Contexts, Order, Rows};
+
+/// The row of `tree`.
+pub const TREE: Output = Output {
+    name: "tree",
+    command: true,
+    about: "Each function between its callers and its callees",
+    render: |request| render(request, Which::Heavy),
+    ..Output::BASE
+};
+
+/// The row of `peek`.
+pub const PEEK: Output = Output {
+    name: "peek",
+    command: true,
+    argument: Some("REGEX"),
+    about: "Functions that match, between their callers and their callees; nothing is left out",
+    examples: "\
+Examples:
+  jeprof-rs peek 'HashMap.*insert' svc.1234.0.f.heap    who fills maps, and what that allocates",
+    render: |request| render(request, Which::Matching),
+    ..Output::BASE
+};
+
+/// Which functions are shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    /// Those above the limit.
+    Heavy,
+    /// Those that the argument matches.
+    Matching,
+}
+
+const RULE: &str = "----------------------------------------------------------+-------------";
+
+fn render(request: &Request<'_>, which: Which) -> Result<Vec<u8>> {
+    let rows = &request.plan.rows;
+    let graph = Graph::new(request.view, rows.granularity, Contexts::Merged, Counting::OncePerStack);
+    if graph.nodes.is_empty() {
+        request.warn(request.explain_nothing());
+    }
+    let figures = Figures::new(request, graph.total);
+    let limit = if which == Which::Heavy { row_limit(request, &figures) } else { 0.0 };
+    let mut chosen: Vec<usize> = (0..graph.nodes.len())
+        .filter(|&node| {
+            let node = &graph.nodes[node];
+            match (which, &request.plan.argument) {
+                (Which::Matching, Some(pattern)) => pattern.is_match(&node.name),
+                _ => node.cum.abs() > limit || limit == 0.0 && node.cum != 0.0,
+            }
+        })
+        .collect();
+    if which == Which::Matching && chosen.is_empty() {
+        let pattern = request.plan.argument.as_ref().map_or("", |pattern| pattern.as_str());
+        return Err(Error::at("peek", format!("no function matches '{pattern}'")));
+    }
+    if rows.order == Order::Flat {
+        let key = |&node: &usize| graph.nodes[node].flat.abs();
+        chosen.sort_by(|a, b| key(b).total_cmp(&key(a)));
+    }
+    let dropped = graph.nodes.len() - chosen.len();
+    if let Rows::AtMost(count) = rows.count {
+        chosen.truncate(count);
+    }
+    let accounted: f64 = chosen.iter().map(|&node| graph.nodes[node].flat).sum();
+    let dropped = (which == Which::Heavy).then_some((dropped, limit));
+    let mut out = head(request, &figures, accounted, dropped);
+    out.push_str(RULE);
+    out.push_str("\n      flat  flat%   sum%        cum   cum%   calls calls% + context\n");
+    out.push_str(RULE);
+    out.push('\n');
+    let (callers, callees) = edges_by_node(&graph);
+    let mut running = 0.0;
+    for &index in &chosen {
+        let node = &graph.nodes[index];
+        running += node.flat;
+        for &edge in &callers[index] {
+            context(&mut out, &figures, &graph, edge, edge.from, node.cum);
+        }
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            out,
+            "{:>10} {} {} {:>10} {}                | {}",
+            figures.label(node.flat),
+            figures.percent(node.flat),
+            figures.percent(running),
+            figures.label(node.cum),
+            figures.percent(node.cum),
+            node.name
+        );
+        for &edge in &callees[index] {
+            context(&mut out, &figures, &graph, edge, edge.to, node.cum);
+        }
+        out.push_str(RULE);
+        out.push('\n');
+    }
+    Ok(out.into_bytes())
+}
+
+/// A caller or a callee of a function: what flows between them, and its share of what the function stands for.
+fn context(out: &mut String, figures: &Figures, graph: &Graph, edge: &Edge, other: usize, cum: f64) {
+    let share = crate::units::pprof_percent(edge.weight, cum);
+    let inlined = if edge.inlined { " (inline)" } else { "" };
+    let name = &graph.nodes[other].name;
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "{:>50} {share} |   {name}{inlined}", figures.label(edge.weight));
+}
+
+/// Edges into and out of each node, the heaviest first.
+fn edges_by_node(graph: &Graph) -> (Vec<Vec<&Edge>>, Vec<Vec<&Edge>>) {
+    let mut callers = vec![Vec::new(); graph.nodes.len()];
+    let mut callees = vec![Vec::new(); graph.nodes.len()];
+    for edge in &graph.edges {
+        callers[edge.to].push(edge);
+        callees[edge.from].push(edge);
+    }
+    (callers, callees)
+}
