@@ -8,6 +8,7 @@
 
 mod aggregate;
 mod cli;
+mod conf;
 mod error;
 mod formats;
 mod images_table;

@@ -1,4 +1,4 @@
-//! `docs/reference.md`, made from the tables.
+//! `docs/reference.md`, and what `jeprof-rs conf` knows of the options, made from the tables.
 
 extern crate std;
 
@@ -9,22 +9,29 @@ use super::option::{self, CType, Kind};
 use crate::ctl::{self, Row};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference.md");
+/// A file and no dependency: the viewer must not link the allocator.
+const OPTIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../jeprof-rs/src/conf/options.tsv");
+
+fn c_type(ctype: CType) -> &'static str {
+    match ctype {
+        CType::Unsigned => "unsigned",
+        CType::Size => "size_t",
+        CType::SSize => "ssize_t",
+    }
+}
+
+fn words(words: &[&core::ffi::CStr], separator: &str) -> String {
+    let words: std::vec::Vec<_> = words.iter().map(|word| word.to_str().unwrap_or("?")).collect();
+    words.join(separator)
+}
 
 fn option_type(kind: Kind) -> String {
     match kind {
         Kind::Bool => "true, false".into(),
         Kind::Text => "text without a comma".into(),
-        Kind::Choice(words) => {
-            let words: std::vec::Vec<_> = words.iter().map(|word| word.to_str().unwrap_or("?")).collect();
-            words.join(", ")
-        }
+        Kind::Choice(choice) => words(choice, ", "),
         Kind::Number { min, max, clip, ctype } => {
-            let ctype = match ctype {
-                CType::Unsigned => "unsigned",
-                CType::Size => "size_t",
-                CType::SSize => "ssize_t",
-            };
-            format!("{ctype}, {min} to {max}{}", if clip { " (clipped)" } else { "" })
+            format!("{}, {min} to {max}{}", c_type(ctype), if clip { " (clipped)" } else { "" })
         }
     }
 }
@@ -76,12 +83,42 @@ fn page() -> String {
     page
 }
 
+/// One line per option, fields separated by tabs; `conf/ours.rs` of the viewer reads it.
+fn options() -> String {
+    let mut table = String::from("name\ttype\tmin\tmax\toutside\twords\tdefault\tdoc\n");
+    for opt in option::ALL {
+        let (kind, range, choice) = match opt.kind {
+            Kind::Bool => ("bool", "\t\t".into(), String::new()),
+            Kind::Text => ("text", "\t\t".into(), String::new()),
+            Kind::Choice(choice) => ("choice", "\t\t".into(), words(choice, "|")),
+            Kind::Number { min, max, clip, ctype } => {
+                let outside = if clip { "clipped" } else { "refused" };
+                (c_type(ctype), format!("{min}\t{max}\t{outside}"), String::new())
+            }
+        };
+        // What is computed at start has no default that could be written down.
+        let computed = opt.name == "narenas";
+        let default = if computed { "default".into() } else { option_default(opt) };
+        table += &format!("{}\t{kind}\t{range}\t{choice}\t{default}\t{}\n", opt.name, opt.doc);
+    }
+    table
+}
+
+#[track_caller]
+fn current(path: &str, wanted: &str) {
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(path, wanted).unwrap();
+    }
+    let committed = fs::read_to_string(path).unwrap_or_default();
+    assert!(committed == wanted, "{path} is stale; UPDATE_GOLDEN=1 rewrites it");
+}
+
 #[test]
 fn the_reference_page_is_current() {
-    let page = page();
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        fs::write(PAGE, &page).unwrap();
-    }
-    let committed = fs::read_to_string(PAGE).unwrap_or_default();
-    assert!(committed == page, "docs/reference.md is stale; UPDATE_GOLDEN=1 rewrites it");
+    current(PAGE, &page());
+}
+
+#[test]
+fn the_viewer_s_table_of_options_is_current() {
+    current(OPTIONS, &options());
 }

@@ -6,6 +6,7 @@ mod spelling;
 use clap::builder::Styles;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
 
+use crate::conf;
 use crate::error::{Error, Result};
 use crate::plan::{Part, Plan};
 use crate::render::{OUTPUTS, Output, text};
@@ -49,7 +50,7 @@ const ARGUMENT: &str = "argument of the command";
 const KIND_OF_OUTPUT: &str = "kind of output";
 
 /// Commands that make no report.
-pub const TOOLS: &[Tool] = &[];
+pub const TOOLS: &[Tool] = &[conf::TOOL];
 
 /// What is to be done.
 pub enum Request {
