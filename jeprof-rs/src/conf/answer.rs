@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::articles::Article;
-use super::check::{Checked, Finding};
+use super::check::{Checked, Finding, Level};
 use super::element::elements;
 use super::target::{Target, names};
 
@@ -58,7 +58,9 @@ impl Answer<'_> {
         if self.string == Some("") {
             let _ = writeln!(out, "ok     nothing is set: every option has its default");
         }
-        if self.found_within && let Some(string) = self.string {
+        if self.found_within
+            && let Some(string) = self.string
+        {
             let _ = writeln!(out, "the string within: {string}");
         }
         for (element, _, said) in self.elements() {
@@ -74,6 +76,10 @@ impl Answer<'_> {
                 if let Some(says) = &finding.says {
                     let _ = writeln!(out, "       its message is '{says}'");
                 }
+                let instead = finding.instead.join(",");
+                if finding.level != Level::Ok && !instead.is_empty() && instead != element {
+                    let _ = writeln!(out, "       instead: {instead}");
+                }
             }
         }
         if self.sets_profiler_of_jemalloc() {
@@ -82,7 +88,8 @@ impl Answer<'_> {
         if !self.checked.iter().all(Checked::is_good) {
             let corrected = self.corrected();
             for (targets, string) in &corrected {
-                let whom = if corrected.len() == 1 { String::new() } else { format!(" for {}", names(targets)) };
+                let whom =
+                    if corrected.len() == 1 { String::new() } else { format!(" for {}", names(targets)) };
                 match string.as_str() {
                     "" => {
                         let _ = writeln!(out, "\ncorrected{whom}: nothing is left");
@@ -99,12 +106,16 @@ impl Answer<'_> {
     fn sets_profiler_of_jemalloc(&self) -> bool {
         let of_profiler = |checked: &Checked| {
             checked.target.is_jemalloc()
-                && checked.findings.iter().flat_map(|finding| &finding.instead).any(|pair| pair.contains("prof"))
+                && checked
+                    .findings
+                    .iter()
+                    .flat_map(|finding| &finding.instead)
+                    .any(|pair| pair.contains("prof"))
         };
         self.checked.iter().any(of_profiler)
     }
 
-    /// For programs: one object, documented in `docs/conf-json.md`.
+    /// For programs: one object, documented in `docs/conf.md`.
     pub fn json(&self) -> String {
         let list = |items: Vec<String>| format!("[{}]", items.join(","));
         let targets = |of: &[Target]| list(of.iter().map(|target| quoted(target.name())).collect());
@@ -124,7 +135,11 @@ impl Answer<'_> {
                     list(finding.instead.iter().map(|pair| quoted(pair)).collect()),
                 )
             });
-            format!("{{\"element\":{},\"offset\":{offset},\"findings\":{}}}", quoted(text), list(said.collect()))
+            format!(
+                "{{\"element\":{},\"offset\":{offset},\"findings\":{}}}",
+                quoted(text),
+                list(said.collect())
+            )
         });
         let corrected = self.corrected().into_iter();
         let corrected = corrected
@@ -203,7 +218,9 @@ tcache:false
     fn json_holds_the_same() {
         let json = answer("tcache:\"x\"").json();
         assert!(
-            json.starts_with("{\"ok\":false,\"string\":\"tcache:\\\"x\\\"\",\"statements\":[],\"elements\":[{\"element\":"),
+            json.starts_with(
+                "{\"ok\":false,\"string\":\"tcache:\\\"x\\\"\",\"statements\":[],\"elements\":[{\"element\":"
+            ),
             "{json}"
         );
         assert!(json.contains("\"targets\":[\"jemalloc-5.3.0\",\"jemalloc-5.3.1\",\"jeprof-rs\"]"), "{json}");

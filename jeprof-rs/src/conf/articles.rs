@@ -30,7 +30,9 @@ pub const ROWS: &[Article] = &[
         pattern: r#"mallctl\w*\s*\(\s*"prof\.recent_alloc_max"#,
         right: false,
         truth: "there is no such name",
-        instead: Some("mallctl(\"experimental.prof_recent.alloc_max\", ...), or prof_recent_alloc_max:N in MALLOC_CONF"),
+        instead: Some(
+            "mallctl(\"experimental.prof_recent.alloc_max\", ...), or prof_recent_alloc_max:N in MALLOC_CONF",
+        ),
     },
     Article {
         pattern: r"\bmuzzy\b.*\bdefault|\bdefault.*\bmuzzy\b",

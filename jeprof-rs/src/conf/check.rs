@@ -160,9 +160,11 @@ fn judge(element: &Element, target: Target) -> (Finding, Option<(&'static Row, V
     };
     let (key, value) = (element.key, element.value);
     match element.form {
-        Form::EndsWithComma => {
-            wrong("Conf string ends with comma".into(), vec!["the comma at the end is one too many".into()], vec![])
-        }
+        Form::EndsWithComma => wrong(
+            "Conf string ends with comma".into(),
+            vec!["the comma at the end is one too many".into()],
+            vec![],
+        ),
         Form::EndsWithKey => {
             let instead = repair::element(element.text, target);
             wrong("Conf string ends with key".into(), vec![format!("'{key}' has no value")], instead)
@@ -194,7 +196,12 @@ fn judge(element: &Element, target: Target) -> (Finding, Option<(&'static Row, V
     }
 }
 
-fn pair(row: &'static Row, key: &str, value: &str, target: Target) -> (Finding, Option<(&'static Row, Value)>) {
+fn pair(
+    row: &'static Row,
+    key: &str,
+    value: &str,
+    target: Target,
+) -> (Finding, Option<(&'static Row, Value)>) {
     let name = row.name;
     match value::read(name, row.kind, value, target) {
         Ok(taken) => {
@@ -206,14 +213,18 @@ fn pair(row: &'static Row, key: &str, value: &str, target: Target) -> (Finding, 
             };
             if let (Some(given), Value::Number(bound)) = (taken.outside, &taken.value) {
                 finding.level = Level::Note;
-                finding.text.push(format!("{given} is out of range and counts as {bound}, without a message"));
+                finding
+                    .text
+                    .push(format!("{given} is out of range and counts as {bound}, without a message"));
                 if misread_power(row, value, target) {
                     finding.level = Level::Wrong;
                     finding.text.push("the power of two belongs here, not the number of bytes".into());
                     finding.instead = repair::element(&format!("{name}:{value}"), target);
                 }
             }
-            if taken.beginning && let Value::Word(word) = taken.value {
+            if taken.beginning
+                && let Value::Word(word) = taken.value
+            {
                 finding.level = Level::Note;
                 finding.text.push(format!("jemalloc takes '{value}' for {word}, by accident"));
                 finding.instead = vec![format!("{name}:{word}")];
@@ -271,7 +282,9 @@ fn unknown(key: &str, target: Target) -> String {
         }
         Target::Jemalloc530 if has(Target::Jemalloc531) => "known since jemalloc 5.3.1 only".into(),
         Target::Jemalloc531 if has(Target::Jemalloc530) => "gone since jemalloc 5.3.1".into(),
-        _ if has(Target::Ours) => "an option of the allocator of jeprof-rs that jemalloc does not have".into(),
+        _ if has(Target::Ours) => {
+            "an option of the allocator of jeprof-rs that jemalloc does not have".into()
+        }
         _ => match repair::resembling(key, target) {
             Some(name) => format!("there is no option '{key}'; did you mean {name}?"),
             None => format!("there is no option '{key}'"),

@@ -37,8 +37,7 @@ pub fn elements(text: &str, target: Target) -> Vec<Element<'_>> {
     if text.is_empty() {
         return Vec::new();
     }
-    let of_key =
-        |c: char| c.is_ascii_alphanumeric() || c == '_' || (c == '.' && target == Target::Ours);
+    let of_key = |c: char| c.is_ascii_alphanumeric() || c == '_' || (c == '.' && target == Target::Ours);
     let last = text.split(',').count() - 1;
     let mut offset = 0;
     let cut = text.split(',').enumerate().map(|(index, piece)| {

@@ -120,9 +120,9 @@ fn text(matches: &ArgMatches) -> Result<String> {
         Some(text) => Ok(text.into()),
         None => match std::env::var("MALLOC_CONF") {
             Ok(text) => Ok(text),
-            Err(std::env::VarError::NotPresent) => {
-                Err(Error::new("conf: no STRING is given, and the environment variable MALLOC_CONF is not set"))
-            }
+            Err(std::env::VarError::NotPresent) => Err(Error::new(
+                "conf: no STRING is given, and the environment variable MALLOC_CONF is not set",
+            )),
             Err(std::env::VarError::NotUnicode(_)) => Err(Error::at("MALLOC_CONF", "not valid UTF-8")),
         },
     }

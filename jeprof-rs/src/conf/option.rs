@@ -78,7 +78,12 @@ pub(super) const fn row(name: &'static str, kind: Kind, default: &'static str, s
     Row { name, kind, default, versions: Versions::Both, build: None, says }
 }
 
-pub(super) const fn switch(name: &'static str, default: &'static str, on: &'static str, off: &'static str) -> Row {
+pub(super) const fn switch(
+    name: &'static str,
+    default: &'static str,
+    on: &'static str,
+    off: &'static str,
+) -> Row {
     row(name, Kind::Bool, default, Says::Switch(on, off))
 }
 

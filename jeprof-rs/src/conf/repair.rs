@@ -33,7 +33,10 @@ pub fn element(text: &str, target: Target) -> Vec<String> {
         }
         pairs.push(format!("{key}:{value}"));
     }
-    pairs.iter().filter_map(|text| text.split_once(':').and_then(|(key, value)| pair(key, value, target))).collect()
+    pairs
+        .iter()
+        .filter_map(|text| text.split_once(':').and_then(|(key, value)| pair(key, value, target)))
+        .collect()
 }
 
 /// A pair in place of one that is refused; none where there is no way to tell.
@@ -80,11 +83,12 @@ pub fn resembling(key: &str, target: Target) -> Option<&'static str> {
 }
 
 fn with_value(row: &Row, value: &str, target: Target) -> Option<String> {
-    let value = if misread_power(row, value, target) || value::read(row.name, row.kind, value, target).is_err() {
-        repaired(row, value)?
-    } else {
-        value.into()
-    };
+    let value =
+        if misread_power(row, value, target) || value::read(row.name, row.kind, value, target).is_err() {
+            repaired(row, value)?
+        } else {
+            value.into()
+        };
     value::read(row.name, row.kind, &value, target).ok()?;
     Some(format!("{}:{value}", row.name))
 }
@@ -108,7 +112,9 @@ fn repaired(row: &Row, value: &str) -> Option<String> {
             let on = ["true", "1", "yes", "on"].contains(&lower.as_str());
             let off = ["false", "0", "no", "off", "none"].contains(&lower.as_str());
             let meant = |word: &&str| {
-                *word == lower || (on && ["true", "always"].contains(word)) || (off && ["false", "never", "disabled"].contains(word))
+                *word == lower
+                    || (on && ["true", "always"].contains(word))
+                    || (off && ["false", "never", "disabled"].contains(word))
             };
             let one_that_begins = || {
                 let mut found = words.split('|').filter(|word| !lower.is_empty() && word.starts_with(&lower));
@@ -116,7 +122,9 @@ fn repaired(row: &Row, value: &str) -> Option<String> {
             };
             words.split('|').find(meant).or_else(one_that_begins).map(String::from)
         }
-        Kind::Number { .. } if row.name == "narenas" && ["0", "auto"].contains(&lower.as_str()) => Some("default".into()),
+        Kind::Number { .. } if row.name == "narenas" && ["0", "auto"].contains(&lower.as_str()) => {
+            Some("default".into())
+        }
         Kind::Number { min, max, .. } => {
             let Says::Amount(unit, ..) = row.says else { return None };
             number(&lower, unit, min).map(|number| number.clamp(min, max).to_string())
@@ -134,7 +142,8 @@ fn repaired(row: &Row, value: &str) -> Option<String> {
 /// `512k`, `10 s`, `never`, a number of bytes where the power of two belongs.
 fn number(text: &str, unit: Unit, min: i128) -> Option<i128> {
     let text = text.replace('_', "");
-    if min == -1 && ["never", "off", "none", "disabled", "false", "inf", "infinite"].contains(&text.as_str()) {
+    if min == -1 && ["never", "off", "none", "disabled", "false", "inf", "infinite"].contains(&text.as_str())
+    {
         return Some(-1);
     }
     if let Some(number) = value::integer(&text)

@@ -45,7 +45,10 @@ impl Settings {
 
     /// Names of the options that got another value than their default.
     pub fn changed(&self) -> impl Iterator<Item = &'static str> {
-        self.values.iter().filter(|(name, value)| self.default(name).as_ref() != Some(*value)).map(|(name, _)| *name)
+        self.values
+            .iter()
+            .filter(|(name, value)| self.default(name).as_ref() != Some(*value))
+            .map(|(name, _)| *name)
     }
 
     /// A switch, set or not.

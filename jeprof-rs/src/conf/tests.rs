@@ -68,11 +68,55 @@ impl Strings {
     fn string(&mut self) -> String {
         let mut keys: Vec<&str> = jemalloc::ROWS.iter().map(|row| row.name).collect();
         keys.extend(super::mistakes::ROWS.iter().map(|row| row.written));
-        keys.extend(["", "prof_dump_format", "foo", "d", "m", "PROF", "lg-prof-sample", "naarenas", "é", "\"prof"]);
+        keys.extend([
+            "",
+            "prof_dump_format",
+            "foo",
+            "d",
+            "m",
+            "PROF",
+            "lg-prof-sample",
+            "naarenas",
+            "é",
+            "\"prof",
+        ]);
         let values = [
-            "true", "false", "TRUE", "yes", "0", "1", "-1", "-7", "19", "64", "5000", "524288", "32k", "10s", "never",
-            "18446744073709551615", "99999999999999999999", "0.5", "150%", "default", "auto", "always", "a", "", " 2",
-            "2 ", "1-64:4", "1-64:", "x:y", "percpu", "text", "heap_v2", "/tmp/x", "0x10", "true;prof:true", "é\"",
+            "true",
+            "false",
+            "TRUE",
+            "yes",
+            "0",
+            "1",
+            "-1",
+            "-7",
+            "19",
+            "64",
+            "5000",
+            "524288",
+            "32k",
+            "10s",
+            "never",
+            "18446744073709551615",
+            "99999999999999999999",
+            "0.5",
+            "150%",
+            "default",
+            "auto",
+            "always",
+            "a",
+            "",
+            " 2",
+            "2 ",
+            "1-64:4",
+            "1-64:",
+            "x:y",
+            "percpu",
+            "text",
+            "heap_v2",
+            "/tmp/x",
+            "0x10",
+            "true;prof:true",
+            "é\"",
         ];
         let mut string = String::new();
         for _ in 0..self.below(7) {
@@ -131,7 +175,11 @@ fn meanings_have_values_and_units() {
 fn ranges_clip_in_silence_or_refuse() {
     assert_eq!(levels("lg_prof_sample:64,prof:true", Jemalloc530), "nn");
     says("lg_prof_sample:64", "64 is out of range and counts as 63, without a message");
-    corrects("lg_prof_sample:524288,prof:true,prof_final:true", Jemalloc530, "lg_prof_sample:19,prof:true,prof_final:true");
+    corrects(
+        "lg_prof_sample:524288,prof:true,prof_final:true",
+        Jemalloc530,
+        "lg_prof_sample:19,prof:true,prof_final:true",
+    );
     corrects("dirty_decay_ms:-5", Ours, "dirty_decay_ms:-1");
     says("dirty_decay_ms:-5", "Out-of-range conf value: dirty_decay_ms:-5");
     says("tcache_max:9999999", "9999999 is out of range and counts as 32768");
@@ -165,7 +213,11 @@ fn options_that_need_others_are_told() {
     assert_eq!(levels("prof:false,prof_final:true", Jemalloc530), "on");
     // The leak option turns profiling on.
     assert_eq!(levels("prof_leak:true,prof_final:true,lg_prof_sample:18", Jemalloc530), "ooo");
-    corrects("prof_leak:true,prof_final:true,lg_prof_interval:30", Jemalloc530, "prof_leak:true,prof_final:true,lg_prof_interval:30,prof:true");
+    corrects(
+        "prof_leak:true,prof_final:true,lg_prof_interval:30",
+        Jemalloc530,
+        "prof_leak:true,prof_final:true,lg_prof_interval:30,prof:true",
+    );
     assert_eq!(levels("prof_leak:true,prof_final:true,lg_prof_interval:30", Ours), "ooo");
 }
 

@@ -14,8 +14,8 @@ pub enum Kind {
     Words { words: &'static str, beginnings: bool },
     /// A decimal number below 65536, kept in 16 and 16 bits; `-1` too where `minus_one` is set.
     Fraction { max: Option<u32>, minus_one: bool },
-    /// `FROM-TO:N`, with `|` between several; N up to `max`. `default` too where `word` is set.
-    Ranges { max: u32, word: bool },
+    /// `FROM-TO:N`, with `|` between several; N from `min` to `max`. `default` too where `word` is set.
+    Ranges { min: u32, max: u32, word: bool },
     /// Anything without a comma.
     Text,
 }
@@ -79,6 +79,11 @@ pub fn read(key: &str, kind: Kind, text: &str, target: Target) -> Result<Taken, 
             if (min..=max).contains(&number) {
                 return plain(Value::Number(number));
             }
+            // jemalloc keeps an unsigned in 32 bits without looking at the rest.
+            if target.is_jemalloc() && max == i128::from(u32::MAX) && number > max {
+                let value = Value::Number(i128::from(number as u32));
+                return Ok(Taken { value, outside: Some(number), beginning: false });
+            }
             if clip {
                 let value = Value::Number(number.clamp(min, max));
                 return Ok(Taken { value, outside: Some(number), beginning: false });
@@ -105,8 +110,8 @@ pub fn read(key: &str, kind: Kind, text: &str, target: Target) -> Result<Taken, 
             let most = max.map_or(String::new(), |max| format!(" up to {max}"));
             invalid(format!("'{text}' is not a decimal number{most}"))
         }
-        Kind::Ranges { max, word } => {
-            if (word && text == "default") || ranges(text, max) {
+        Kind::Ranges { min, max, word } => {
+            if (word && text == "default") || ranges(text, min, max) {
                 return plain(Value::Text(text.into()));
             }
             let says = match key {
@@ -160,14 +165,15 @@ pub fn fraction(text: &str) -> Option<f64> {
 }
 
 /// A bar behind the last range is overlooked, as jemalloc does.
-fn ranges(text: &str, max: u32) -> bool {
+fn ranges(text: &str, min: u32, max: u32) -> bool {
     let text = text.strip_suffix('|').unwrap_or(text);
     text.split('|').all(|range| {
         let Some((from, rest)) = range.split_once('-') else { return false };
         let Some((to, n)) = rest.split_once(':') else { return false };
-        let digits = |part: &str| part.starts_with(|c: char| c.is_ascii_digit()).then(|| integer(part)).flatten();
+        let digits =
+            |part: &str| part.starts_with(|c: char| c.is_ascii_digit()).then(|| integer(part)).flatten();
         matches!((digits(from), digits(to)), (Some(_), Some(_)))
-            && digits(n).is_some_and(|n| (0..=i128::from(max)).contains(&n))
+            && digits(n).is_some_and(|n| (i128::from(min)..=i128::from(max)).contains(&n))
     })
 }
 
@@ -187,7 +193,9 @@ mod tests {
 
     #[test]
     fn integers_are_read_as_c_reads_them() {
-        for (text, want) in [("10", 10), ("0x10", 16), ("010", 8), (" -3", -3), ("+7", 7), ("0", 0), ("00", 0)] {
+        for (text, want) in
+            [("10", 10), ("0x10", 16), ("010", 8), (" -3", -3), ("+7", 7), ("0", 0), ("00", 0)]
+        {
             assert_eq!(integer(text), Some(want), "{text}");
         }
         for text in ["", "x", "64k", "2 ", "--1", "0x", "0x+1", "09", "18446744073709551616", "-"] {
@@ -222,10 +230,10 @@ mod tests {
             assert!(fraction(text).is_none(), "{text}");
         }
         for text in ["1-64:4", "8-16:1|32-64:2", "8-16:1|"] {
-            assert!(ranges(text, 64), "{text}");
+            assert!(ranges(text, 1, 64), "{text}");
         }
-        for text in ["", "foo", "1-8", "1-8:65", "8-8:2x", "1:2"] {
-            assert!(!ranges(text, 64), "{text}");
+        for text in ["", "foo", "1-8", "1-8:65", "1-8:0", "8-8:2x", "1:2"] {
+            assert!(!ranges(text, 1, 64), "{text}");
         }
     }
 }
