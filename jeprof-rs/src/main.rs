@@ -2,7 +2,8 @@
 //!
 //! Data flows one way: `cli` (words to a `plan`) - `load` (files to bytes) - `formats` (bytes to dumps) - `model`
 //! (dumps to one profile) - `symbolize` (frames to names) - `session` (all of that, once) - `transform` (which stacks
-//! and frames) - `aggregate` (sums) - `render` (text). `report` makes one report of a session.
+//! and frames) - `aggregate` (sums) - `render` (text). `report` makes one report of a session,
+//! `prompt` any number.
 // Allowed in one place: symbolize/mapped.rs.
 #![deny(unsafe_code)]
 
@@ -16,6 +17,7 @@ mod load;
 mod model;
 mod plan;
 mod progress;
+mod prompt;
 mod render;
 mod report;
 mod session;
@@ -53,6 +55,7 @@ fn run() -> Result<ExitCode> {
     });
     match cli::parse(args.collect::<Result<Vec<String>>>()?)? {
         Request::Tool(tool, args) => (tool.run)(args),
+        Request::Prompt(settings, plan) => prompt::run(settings, *plan, ExitCode::from(FAILURE)),
         Request::Report(output, plan) => print(output, &plan).map(|()| ExitCode::SUCCESS),
     }
 }
@@ -95,7 +98,8 @@ fn print(output: &Output, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-fn tell(what: &dyn std::fmt::Display) {
+/// Says something on stderr.
+pub fn tell(what: &dyn std::fmt::Display) {
     // There is nobody left to tell if stderr is closed.
     let _ = writeln!(std::io::stderr(), "jeprof-rs: {what}");
 }

@@ -1,6 +1,7 @@
 //! From the words of a command line to what is to be done. Opens nothing.
 
 mod flags;
+pub mod settings;
 mod spelling;
 
 use clap::builder::Styles;
@@ -11,7 +12,9 @@ use crate::error::{Error, Result};
 use crate::plan::{Part, Plan};
 use crate::render::{OUTPUTS, Output, text};
 use crate::tool::Tool;
-use flags::{Flag, Takes, pattern};
+use flags::Takes;
+pub use flags::pattern;
+use settings::Settings;
 
 const ABOUT: &str = "\
 Shows where a program's heap comes from: reads heap profiles of jemalloc, of jeprof-rs's own allocator, of \
@@ -47,6 +50,7 @@ Exit status: 0, or 2 with a message on stderr.";
 
 const INPUTS: &str = "program and dumps";
 const ARGUMENT: &str = "argument of the command";
+const INTERACTIVE: &str = spelling::INTERACTIVE;
 const KIND_OF_OUTPUT: &str = "kind of output";
 
 /// Commands that make no report.
@@ -56,6 +60,8 @@ pub const TOOLS: &[Tool] = &[conf::TOOL];
 pub enum Request {
     /// Make a report.
     Report(&'static Output, Box<Plan>),
+    /// Ask for reports, one after another.
+    Prompt(Settings, Box<Plan>),
     /// Run a command with these words.
     Tool(&'static Tool, Vec<String>),
 }
@@ -82,6 +88,11 @@ pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Request> {
     words.push("--".into());
     words.extend(spelled.files);
     let matches = parser().try_get_matches_from(words).unwrap_or_else(|error| error.exit());
+    if matches.try_get_one(INTERACTIVE).ok().flatten().is_some_and(|on| *on) {
+        let settings = settings(&matches);
+        let (_, plan) = fill(&text::ROW, &matches)?;
+        return Ok(Request::Prompt(settings, Box::new(plan)));
+    }
     let (output, plan) = match matches.subcommand() {
         Some((name, matches)) => {
             let output = OUTPUTS.iter().find(|output| output.command && output.name == name);
@@ -119,7 +130,14 @@ pub fn parser() -> Command {
             None => arg.action(ArgAction::SetTrue).overrides_with(output.name),
         })
     });
-    let flags = OUTPUTS.iter().filter(|output| output.flag).map(|output| output.name);
+    let root = root.arg(
+        Arg::new(INTERACTIVE)
+            .long(INTERACTIVE)
+            .action(ArgAction::SetTrue)
+            .help("Ask for reports at a prompt ('help' there lists them); profiles are read once")
+            .help_heading(Part::Output.title()),
+    );
+    let flags = OUTPUTS.iter().filter(|output| output.flag).map(|output| output.name).chain([INTERACTIVE]);
     let root = with_flags(root.group(ArgGroup::new(KIND_OF_OUTPUT).args(flags).multiple(false)));
     let root = OUTPUTS.iter().filter(|output| output.command).fold(root, |root, output| {
         let argument = output.argument.map_or(String::new(), |value| format!(" {value}"));
@@ -176,10 +194,7 @@ fn with_flags(mut command: Command) -> Command {
 
 /// The plan that the parser's findings make for this output.
 fn fill(output: &'static Output, matches: &ArgMatches) -> Result<(&'static Output, Plan)> {
-    let mut plan = Plan::default();
-    for (_, flag) in flags::all() {
-        set(&mut plan, flag, matches).map_err(|what| Error::at(format_args!("--{}", flag.name), what))?;
-    }
+    let mut plan = settings(matches).plan()?;
     if output.argument.is_some() {
         let id = if matches.try_contains_id(ARGUMENT).is_ok() { ARGUMENT } else { output.name };
         if let Some(value) = matches.get_one::<String>(id) {
@@ -198,18 +213,21 @@ fn fill(output: &'static Output, matches: &ArgMatches) -> Result<(&'static Outpu
     Ok((output, plan))
 }
 
-fn set(plan: &mut Plan, flag: &Flag, matches: &ArgMatches) -> std::result::Result<(), String> {
-    match flag.takes {
-        Takes::Switch(set) => {
-            if matches.get_flag(flag.name) {
-                set(plan);
-            }
-            Ok(())
-        }
-        Takes::One(_, set) | Takes::Many(_, set) => {
-            matches.get_many::<String>(flag.name).into_iter().flatten().try_for_each(|value| set(plan, value))
-        }
+/// The flags that are given.
+fn settings(matches: &ArgMatches) -> Settings {
+    let mut settings = Settings::default();
+    for (_, flag) in flags::all().filter(|(_, flag)| matches.value_source(flag.name).is_some_and(given)) {
+        settings.give(
+            flag,
+            match flag.takes {
+                Takes::Switch(_) => Vec::new(),
+                Takes::One(..) | Takes::Many(..) => {
+                    matches.get_many::<String>(flag.name).into_iter().flatten().cloned().collect()
+                }
+            },
+        );
     }
+    settings
 }
 
 #[cfg(test)]
@@ -221,6 +239,7 @@ mod tests {
         match parse(args.split_whitespace().map(String::from)).unwrap() {
             Request::Report(output, plan) => (output.name, *plan),
             Request::Tool(tool, _) => panic!("{} is no report", tool.name),
+            Request::Prompt(..) => panic!("the prompt is no report"),
         }
     }
 

@@ -8,8 +8,11 @@ use super::flags;
 use crate::error::{Error, Result};
 use crate::render::{OUTPUTS, Output};
 
-/// Long options that the parser brings along, without value.
-const BUILT_IN: [&str; 2] = ["help", "version"];
+/// Long options without value that are no rows.
+const BUILT_IN: [&str; 3] = ["help", "version", INTERACTIVE];
+
+/// jeprof's word for the prompt.
+pub const INTERACTIVE: &str = "interactive";
 
 /// The option that carries the first word behind a command such as `list REGEX`. No user has to know it.
 pub const COMMAND_ARGUMENT: &str = "argument";

@@ -19,6 +19,7 @@ use crate::session::Session;
 use crate::transform::View;
 
 /// One kind of report. Flags, subcommands, help, prompt commands and the man page are derived from the rows.
+#[derive(Debug)]
 pub struct Output {
     /// The word: jeprof's or pprof's.
     pub name: &'static str,
@@ -45,6 +46,7 @@ pub struct Output {
 }
 
 /// Another program that shows a report in a window.
+#[derive(Debug)]
 pub struct Viewer {
     /// Its names, the best first.
     pub programs: &'static [&'static str],

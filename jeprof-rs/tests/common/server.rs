@@ -1,5 +1,7 @@
 //! A small web server on a port of its own, which answers by a function and remembers what it was asked.
 
+#![allow(dead_code, reason = "each test file uses its own part of this module")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
