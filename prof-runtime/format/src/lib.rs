@@ -2,7 +2,8 @@
 //!
 //! One module per format: [`text`] (gperftools' `heap profile: ... @ heap_v2/R`, which jeprof and Go pprof both
 //! open), [`heap_v2`] (jemalloc's own) and [`pprof`] (profile.proto). The writers take a [`snapshot::Snapshot`],
-//! never allocate and may run inside an allocator; the readers return a [`dump::Dump`] and may allocate.
+//! never allocate and may run inside an allocator; the readers return a [`dump::Dump`] and may allocate. [`figures`] makes a
+//! snapshot of what was read, and [`pprof::encode`] writes a profile with names.
 //! The readers are the feature `read`, on by default: without it nothing here can allocate.
 //! The crate knows neither files nor compression: it is given and gives bytes.
 #![no_std]
@@ -16,6 +17,8 @@ extern crate std;
 
 #[cfg(feature = "read")]
 pub mod dump;
+#[cfg(feature = "read")]
+pub mod figures;
 pub mod snapshot;
 pub mod totals;
 pub mod unbias;

@@ -64,6 +64,52 @@ pub fn scale(objs: u64, bytes: u64, period: u64) -> Figure {
     Figure { objs: n / p, bytes: s / p }
 }
 
+/// A tally with this estimate, for figures of which nothing else is known: as many samples, of the mean size, as would
+/// most likely have given it. Negative figures and those that are no numbers are nothing.
+///
+/// `k` samples of any sizes give at most `n = C * p(S/C)`, since `p` is concave, and exactly that if they are of one size;
+/// so `k` is the whole part of `n`. Below 2, `n` is 1 for a single sample; where it is not (the figures were rounded), the
+/// bytes are kept, and the objects follow from one sample or two of one size, whichever is nearer.
+pub fn tally_for(figure: Figure, period: u64) -> Tally {
+    let Figure { objs, bytes } = figure;
+    if !(objs > 0.0 && bytes > 0.0) {
+        return Tally::default();
+    }
+    let tally = |count: u64, objs: f64| Tally {
+        sampled: Counts { objs: count, bytes: round(count as f64 * bytes / objs) },
+        est_objs_q16: round(objs * ONE_Q16 as f64),
+        est_bytes: round(bytes),
+    };
+    if period <= 1 {
+        return tally(round(objs).max(1), objs);
+    }
+    let expected = objs * p(bytes / objs, period as f64);
+    // Floating point, and bytes that were rounded.
+    let slack = expected * (1e-4 + 1.0 / bytes);
+    let count = ((expected + slack) as u64).max(1);
+    if count > 1 || (expected - 1.0).abs() <= slack {
+        return tally(count, objs);
+    }
+    let [one, two] = [1u64, 2].map(|count| {
+        let count_n = count as f64;
+        (count, count_n / p(size_of_bytes(bytes / count_n, period as f64), period as f64))
+    });
+    let off = |(_, found): (u64, f64)| (found - objs).abs();
+    // Two for which there are too few bytes give no number.
+    let (count, objs) = if off(two) < off(one) { two } else { one };
+    tally(count, objs)
+}
+
+/// Inverse of `size / p(size)`, the bytes that an object of this size stands for; 0 where no object stands for so few.
+fn size_of_bytes(bytes: f64, period: f64) -> f64 {
+    let (mut low, mut high) = (0.0, bytes);
+    for _ in 0..60 {
+        let middle = (low + high) / 2.0;
+        if middle / p(middle, period) > bytes { high = middle } else { low = middle }
+    }
+    high
+}
+
 /// The one pair for which [`scale`] gives back the estimate of `tally`, as near as two integers come.
 ///
 /// Objects of a single size class give the raw sampled counts. Neither number is 0 unless both are: Go pprof
@@ -264,6 +310,38 @@ mod tests {
                 lean += objs;
             }
             assert!((lean / 2000.0).abs() < 1e-4, "objects lean by {lean} at {period}");
+        }
+    }
+
+    #[test]
+    fn figures_alone_give_pairs_that_scale_back_to_them() {
+        let mut random = Random::new(0xf19);
+        for period in PERIODS {
+            for _ in 0..2000 {
+                let count = 1 + random.below(30);
+                let one = random.below(2).eq(&0).then(|| random.size_class());
+                let sizes: alloc::vec::Vec<u64> =
+                    (0..count).map(|_| one.unwrap_or_else(|| random.size_class())).collect();
+                let real = tally_of(&sizes, period);
+                let figure = Figure { objs: real.est_objs(), bytes: real.est_bytes as f64 };
+                let found = tally_for(figure, period);
+                if one.is_some() && period > 1 {
+                    assert!(found.sampled.objs.abs_diff(count) <= 1, "{found:?} of {sizes:?} at {period}");
+                }
+                let pairs = split_for_viewers(found, period).map(|pair| scale(pair.objs, pair.bytes, period));
+                let (objs, bytes) = (pairs[0].objs + pairs[1].objs, pairs[0].bytes + pairs[1].bytes);
+                assert!(
+                    (objs / figure.objs - 1.0).abs() < 0.02,
+                    "{objs} for {figure:?} of {sizes:?} at {period}"
+                );
+                // Each sample's weight was rounded to whole bytes.
+                let slack = 1e-4 * figure.bytes + 0.5 * count as f64;
+                let off = (bytes - figure.bytes).abs();
+                assert!(off <= slack, "{bytes} for {figure:?} of {sizes:?} at {period}");
+            }
+        }
+        for (objs, bytes) in [(0.0, 5.0), (5.0, 0.0), (-1.0, -5.0), (f64::NAN, 1.0), (1.0, f64::NAN)] {
+            assert_eq!(tally_for(Figure { objs, bytes }, 4096), Tally::default());
         }
     }
 

@@ -182,7 +182,9 @@ fn check_frames(owned: &Owned, dump: &Dump) {
 
 /// Rows are samples; those of the same stack and labels are added up by the reader, so it is done here, too.
 fn check_rows(owned: &Owned, dump: &Dump) {
-    let mut expected: Vec<(&[u32], &[Label], [f64; 4], f64)> = Vec::new();
+    /// Frames, labels, sums of values, number of samples.
+    type Row<'o> = (&'o [u32], &'o [Label], [f64; 4], f64);
+    let mut expected: Vec<Row<'_>> = Vec::new();
     for (frames, values, labels) in &owned.samples {
         let labels = &owned.labels[*labels][..];
         match expected.iter_mut().find(|row| row.0 == &frames[..] && row.1 == labels) {

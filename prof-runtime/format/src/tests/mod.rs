@@ -9,6 +9,7 @@ use crate::vocab::{Format, Tally};
 mod damage;
 mod decode;
 mod encode;
+mod figures;
 mod golden;
 mod heading;
 mod round_trip;
