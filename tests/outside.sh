@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 packages=(
     libjemalloc-dev  # jeprof, and the C library as a reference
     golang-go        # go tool pprof
-    binutils         # what both call for symbols
+    binutils         # what both call for symbols; gold, dwp, strip
     redis-server     # redis-server, and redis-benchmark in redis-tools
     redis-tools
     sqlite3
@@ -16,6 +16,11 @@ packages=(
     g++
     python3
     valgrind
+    dwz              # debug files that share a part
+    elfutils         # eu-strip, eu-elfcompress
+    lld              # a linker of another kind
+    llvm             # llvm-dwp
+    xz-utils
 )
 
 missing=()

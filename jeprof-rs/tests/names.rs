@@ -158,17 +158,3 @@ fn exported_names_are_never_stretched_over_what_lies_behind_them() {
     let leaf = run.rows().into_iter().find(|(flat, _, _)| *flat == 3000).unwrap().2;
     assert!(leaf.starts_with("libsite.so!fn@0x"), "{leaf}");
 }
-
-#[test]
-fn cpp_names_have_no_parameters_and_keep_template_arguments() {
-    if Command::new("c++").arg("--version").output().is_err() {
-        eprintln!("left out: there is no C++ compiler (c++) on this machine");
-        return;
-    }
-    let scratch = Scratch::new("names-cpp");
-    let (_, dump) = record(&scratch, "zoo.cc", &["-g", "-fno-inline"]);
-    let run = tool(&["--show_bytes", &dump]).quiet();
-    assert_eq!(run.flat("zoo::Cage<unsigned long>::feed"), 1000);
-    assert_eq!(run.flat("zoo::Cage<unsigned long>::operator<"), 2000);
-    assert_eq!(run.flat("zoo::open"), 4000);
-}

@@ -11,6 +11,9 @@ use cpp_demangle::{DemangleOptions, ParseOptions, Symbol};
 /// Nesting that a real name stays far below, and that a hostile one cannot overflow the stack with.
 const CPP_RECURSION_MAX: u32 = 96;
 
+/// What a method's declaration has behind its parameters.
+const QUALIFIERS: [&str; 4] = [" const", " volatile", " &", " &&"];
+
 /// The name to show for a name as the linker or the debug information has it.
 pub fn readable(raw: &str) -> Cow<'_, str> {
     // Symbol tables of shared libraries append the version: `malloc@@GLIBC_2.2.5`.
@@ -24,6 +27,16 @@ pub fn readable(raw: &str) -> Cow<'_, str> {
 /// Whether a name is a linkage name with its whole path in it.
 pub fn is_mangled(raw: &str) -> bool {
     raw.starts_with("_Z") || raw.starts_with("_R") || raw.starts_with("__R")
+}
+
+/// What compilers append to the name of a changed copy or of a part of a function.
+const COPY_MARKS: [&str; 7] =
+    [".cold", ".constprop.", ".isra.", ".llvm.", ".localalias", ".lto_priv.", ".part."];
+
+/// The name of the function that a copy or part was made of.
+pub fn without_copy_mark(raw: &str) -> &str {
+    let end = COPY_MARKS.iter().filter_map(|mark| raw.find(mark)).filter(|at| *at > 0).min();
+    &raw[..end.unwrap_or(raw.len())]
 }
 
 fn rust(raw: &str) -> Option<String> {
@@ -44,7 +57,14 @@ fn cpp(raw: &str) -> Option<String> {
     }
     let parse = ParseOptions::default().recursion_limit(CPP_RECURSION_MAX);
     let show = DemangleOptions::new().no_params().no_return_type().recursion_limit(CPP_RECURSION_MAX);
-    Symbol::new_with_options(raw, &parse).ok()?.demangle_with_options(&show).ok()
+    let mut name = Symbol::new_with_options(raw, &parse).ok()?.demangle_with_options(&show).ok()?;
+    // What is behind the parameter list belongs to it: the qualifiers of a method.
+    while let Some(rest) =
+        QUALIFIERS.iter().find_map(|qualifier| name.strip_suffix(qualifier)).filter(|rest| !rest.is_empty())
+    {
+        name.truncate(rest.len());
+    }
+    Some(name)
 }
 
 #[cfg(test)]
@@ -71,9 +91,28 @@ mod tests {
     fn cpp_names_lose_parameters_and_keep_template_arguments() {
         check("_Z4grabm", "grab");
         check("_ZN1A2goEi", "A::go");
+        check("_ZZ4mainENKUlvE_clEv", "main::{lambda()#1}::operator()");
+        check("_ZNK1A3getEv", "A::get");
+        check("_ZNO1A4takeEv", "A::take");
         check("_Znwm", "operator new");
         check("_ZSt18_Rb_tree_decrementPSt18_Rb_tree_node_base@@GLIBCXX_3.4", "std::_Rb_tree_decrement");
         check("_ZNSt6vectorIiSaIiEE9push_backERKi", "std::vector<int, std::allocator<int> >::push_back");
+    }
+
+    #[test]
+    fn marks_of_copies_are_found_in_names_with_dots_of_their_own() {
+        for (raw, function) in [
+            ("_ZZ4mainENKUlvE_clEv.constprop.0", "_ZZ4mainENKUlvE_clEv"),
+            ("grow.isra.0.cold", "grow"),
+            (
+                "_ZN5alloc3vec12Vec$LT$T..$GT$17h0123456789abcdefE.llvm.77",
+                "_ZN5alloc3vec12Vec$LT$T..$GT$17h0123456789abcdefE",
+            ),
+            ("plain", "plain"),
+            (".cold", ".cold"),
+        ] {
+            assert_eq!(without_copy_mark(raw), function);
+        }
     }
 
     #[test]

@@ -101,6 +101,8 @@ pub fn resolve(
             if let Some(name) = table.spanning(address) {
                 let known = lines.last().map(|outermost| *building.symbols.function(outermost));
                 let known = known.unwrap_or_default();
+                // Where the function is known, its symbol only adds the path, not that the code is a copy.
+                let name = if known.name == NameId::EMPTY { name } else { names::without_copy_mark(name) };
                 let function = building.function(name, known.file, known.start_line);
                 let text = |id| building.symbols.names.text(id);
                 let whole = text(building.symbols.functions[function.index()].name);

@@ -2,10 +2,18 @@
 
 #![allow(dead_code, reason = "each test file uses its own part of this module")]
 
+pub mod truth;
 pub mod zoo;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+/// The package of the tool; other packages' tests include this file, too.
+const PACKAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../jeprof-rs");
+
+/// The tool, where cargo does not tell the tests of another package where it is.
+pub static TOOL: OnceLock<PathBuf> = OnceLock::new();
 
 /// A folder that goes away with the test.
 pub struct Scratch(PathBuf);
@@ -91,12 +99,14 @@ pub fn tool_in(folder: &Path, args: &[&str]) -> Run {
 
 /// Runs the tool without stdin.
 pub fn tool(args: &[&str]) -> Run {
-    tool_in(Path::new(env!("CARGO_MANIFEST_DIR")), args)
+    tool_in(Path::new(PACKAGE), args)
 }
 
 /// The tool, not started.
 pub fn command(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_jeprof-rs"));
+    let built_by_cargo = option_env!("CARGO_BIN_EXE_jeprof-rs").map(PathBuf::from);
+    let tool = built_by_cargo.or_else(|| TOOL.get().cloned()).expect("TOOL is set");
+    let mut command = Command::new(tool);
     command.args(args);
     // Where files are found is the test's to say.
     for variable in ["PPROF_BINARY_PATH", "DEBUGINFOD_URLS", "DEBUGINFOD_CACHE_PATH", "DEBUGINFOD_TIMEOUT"] {
@@ -116,12 +126,13 @@ pub fn finish(output: Output) -> Run {
 
 /// A file of `tests/programs`.
 pub fn program(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs").join(name)
+    let path = Path::new(PACKAGE).join("tests/programs").join(name);
+    path.canonicalize().unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// A dump of the workspace's fixtures.
 pub fn dump(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/dumps").join(name);
+    let path = Path::new(PACKAGE).join("../fixtures/dumps").join(name);
     path.canonicalize().unwrap_or_else(|error| panic!("{}: {error}", path.display())).to_str().unwrap().into()
 }
 
@@ -160,7 +171,7 @@ pub fn line_of(source: &str, mark: &str) -> usize {
 /// Compares with `tests/goldens/NAME`; `UPDATE_GOLDEN=1` writes it.
 #[track_caller]
 pub fn golden(name: &str, actual: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens").join(name);
+    let path = Path::new(PACKAGE).join("tests/goldens").join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, actual).unwrap();
     }
