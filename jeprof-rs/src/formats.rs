@@ -49,8 +49,8 @@ pub fn parse(source: &Source, bytes: &[u8], unmapped: Unmapped) -> Result<Dump> 
         return Err(Error::at(source, "is cut off: there is no line end at its end"));
     }
     // A symbolized file has names instead of a map.
-    let named = dump.frame_table.iter().any(|frame| !frame.names.is_empty());
-    if is_text && dump.maps.is_empty() && !dump.stacks.is_empty() && !named && unmapped == Unmapped::Refused {
+    let mapless = is_text && dump.maps.is_empty() && !dump.symbolized;
+    if mapless && !dump.stacks.is_empty() && unmapped == Unmapped::Refused {
         return Err(Error::at(
             source,
             "is cut off, or the program could not read its own memory map: there is no MAPPED_LIBRARIES section, \

@@ -15,6 +15,8 @@ mod pdf;
 mod place;
 mod route;
 mod svg;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use pdf::pdf;

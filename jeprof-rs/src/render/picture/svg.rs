@@ -141,10 +141,11 @@ fn text(out: &mut String, line: &PlacedText, more: &str) -> std::fmt::Result {
     )
 }
 
-/// Text for XML, in an element or a quoted attribute.
+/// Text for XML, in an element or a quoted attribute. Lines stay lines: tooltips have several.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in super::text::printable(text).chars() {
+    let lines: Vec<String> = text.split('\n').map(super::text::printable).collect();
+    for c in lines.join("\n").chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),

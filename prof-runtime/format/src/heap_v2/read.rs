@@ -82,7 +82,8 @@ pub(crate) fn read_opened(mut opened: Opened<'_>) -> Result<Dump, ReadError> {
     close(stack)?;
     if has_maps {
         lines::maps(lines, into);
-    } else {
+    } else if !into.dump.symbolized {
+        // A symbolized file has names instead.
         into.warn(
             "there is no memory map: the dump is cut off, or the program could not read its own map".into(),
         );

@@ -130,7 +130,8 @@ pub(crate) fn read_opened(mut opened: Opened<'_>) -> Result<Dump, ReadError> {
             last.broken("sample line", "the dump is cut off inside this line, and the memory map is missing")
         );
     }
-    if !has_maps {
+    // A symbolized file has names instead.
+    if !has_maps && !into.dump.symbolized {
         into.warn("there is no memory map: addresses cannot be told apart by file".into());
     }
     ours.finish(into);
