@@ -134,6 +134,11 @@ impl Session {
         })
     }
 
+    /// The figures that all dumps have, in the order of profile.proto.
+    pub fn metrics(&self) -> Vec<Metric> {
+        Metric::ALL.into_iter().filter(|metric| self.check_metric(*metric).is_ok()).collect()
+    }
+
     /// Whether all dumps have the figure.
     ///
     /// # Errors

@@ -3,4 +3,5 @@
 pub mod call_tree;
 pub mod graph;
 pub mod keys;
+pub mod samples;
 pub mod table;

@@ -7,7 +7,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use prof_format::dump::{Dump, MapRow, NamedFrame, StackRow};
 
 use super::labels::{Labels, LabelsId};
-use super::{Figures, Frame, FrameId, Image, ImageId, Place, Profile, Stack, file_name};
+use super::{Figures, Frame, FrameId, Image, ImageId, Mapped, Place, Profile, Stack, file_name};
 use crate::error::{Error, Result};
 
 /// Whether a dump is added or subtracted.
@@ -47,7 +47,8 @@ impl Profile {
     /// # Errors
     /// More than 2^32 frames or stacks.
     pub fn add(&mut self, dump: &Dump, sign: Sign, labels: Labels) -> Result<()> {
-        let image_of_map: Vec<ImageId> = dump.maps.iter().map(|map| self.image(map)).collect();
+        let first_new = self.images.len();
+        let image_of_map: Vec<ImageId> = dump.maps.iter().map(|map| self.image(map, first_new)).collect();
         let mut order: Vec<usize> = (0..dump.maps.len()).collect();
         order.sort_by_key(|&map| dump.maps[map].start);
         let place = |address: u64| {
@@ -96,6 +97,14 @@ impl Profile {
         }
         if sign == Sign::Plus {
             self.note_program(dump, &image_of_map);
+            if dump.totals.is_some() && dump.time_nanos >= self.time_nanos {
+                self.totals = dump.totals;
+            }
+            self.time_nanos = self.time_nanos.max(dump.time_nanos);
+            self.duration_nanos = self.duration_nanos.saturating_add(dump.duration_nanos);
+            let new = dump.comments.iter().filter(|comment| !self.comments.contains(comment));
+            let new: Vec<String> = new.cloned().collect();
+            self.comments.extend(new);
             if !self.periods.contains(&dump.period) {
                 self.periods.push(dump.period);
             }
@@ -113,7 +122,8 @@ impl Profile {
         self.stacks[index].figures = figures;
     }
 
-    fn image(&mut self, map: &MapRow) -> ImageId {
+    /// The image of a mapping. Images from `first_new` on are this dump's own.
+    fn image(&mut self, map: &MapRow, first_new: usize) -> ImageId {
         let key = if map.build_id.is_empty() {
             ImageKey::Path { path: map.path.clone(), deleted: map.deleted }
         } else {
@@ -126,11 +136,17 @@ impl Profile {
                 build_id: map.build_id,
                 deleted: map.deleted,
                 parts: Vec::new(),
+                mapped: Vec::new(),
             });
             ImageId(images.len() as u32 - 1)
         });
         let part = (map.file_offset, map.end.saturating_sub(map.start));
-        let parts = &mut images[id.index()].parts;
+        let image = &mut images[id.index()];
+        // Only the dump that made the image adds to it: where another run had it does not matter.
+        if id.index() >= first_new {
+            image.mapped.push(Mapped { start: map.start, end: map.end, file_offset: map.file_offset });
+        }
+        let parts = &mut image.parts;
         if !parts.contains(&part) {
             parts.push(part);
         }

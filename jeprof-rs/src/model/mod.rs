@@ -11,6 +11,7 @@ pub mod testing;
 use std::time::SystemTime;
 
 use prof_format::dump::{Figure, NamedFrame};
+use prof_format::totals::Totals;
 use prof_format::vocab::BuildId;
 
 use crate::plan::choice::Metric;
@@ -49,6 +50,19 @@ pub struct Image {
     pub deleted: bool,
     /// Mapped executable parts of the file: offset and length, as first seen.
     pub parts: Vec<(u64, u64)>,
+    /// Where the parts lay in the first dump that has the file.
+    pub mapped: Vec<Mapped>,
+}
+
+/// A mapped executable part of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mapped {
+    /// First address.
+    pub start: u64,
+    /// First address past the end.
+    pub end: u64,
+    /// Offset in the file of `start`.
+    pub file_offset: u64,
 }
 
 impl Image {
@@ -167,6 +181,14 @@ pub struct Profile {
     pub periods: Vec<u64>,
     /// When the newest of the dumps was made, as far as files tell.
     pub made_at: Option<SystemTime>,
+    /// Wall clock of the newest of the dumps, nanoseconds since the epoch, 0 when none tells.
+    pub time_nanos: u64,
+    /// Nanoseconds that the dumps cover, added up.
+    pub duration_nanos: u64,
+    /// What the newest of the dumps says about the whole process.
+    pub totals: Option<Totals>,
+    /// Remarks that came with the dumps (pprof).
+    pub comments: Vec<String>,
     /// Regular expressions of allocator functions that came with the dumps.
     pub drop_frames: Vec<String>,
     index: merge::Index,

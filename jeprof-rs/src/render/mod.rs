@@ -5,6 +5,7 @@ pub mod collapsed;
 pub mod flame;
 mod picture;
 mod pprof_head;
+mod proto;
 mod tags;
 pub mod text;
 mod top;
@@ -97,6 +98,7 @@ pub const OUTPUTS: &[Output] = &[
     tree::PEEK,
     traces::ROW,
     tags::ROW,
+    proto::ROW,
     flame::ROW,
     call_graph::dot::ROW,
     call_graph::svg::ROW,

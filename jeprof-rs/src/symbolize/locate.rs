@@ -186,6 +186,7 @@ mod tests {
             build_id: binary.build_id,
             deleted: false,
             parts: vec![(segment.offset / 4096 * 4096, 4096)],
+            mapped: vec![],
         }
     }
 
@@ -225,8 +226,13 @@ mod tests {
 
     #[test]
     fn what_is_no_path_is_no_file() {
-        let image =
-            Image { path: "[vdso]".into(), build_id: BuildId::default(), deleted: false, parts: vec![] };
+        let image = Image {
+            path: "[vdso]".into(),
+            build_id: BuildId::default(),
+            deleted: false,
+            parts: vec![],
+            mapped: vec![],
+        };
         let missing = image_file(&image, &Search::default()).unwrap_err();
         assert_eq!((missing.reason.as_str(), missing.trail), ("is not a file", Trail::default()));
     }

@@ -65,6 +65,7 @@ mod tests {
             build_id,
             deleted: false,
             parts: vec![(0, length)],
+            mapped: vec![],
         };
         let length = bytes.len() as u64;
         let (none, now) = (BuildId::default(), Some(SystemTime::now()));

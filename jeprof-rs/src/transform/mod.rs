@@ -12,7 +12,7 @@ pub mod tags;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use crate::model::{FrameId, Profile, Stack};
+use crate::model::{Figures, FrameId, Profile, Stack};
 use crate::plan::Plan;
 use crate::plan::choice::{Frames, Metric, Negative};
 use crate::symbolize::symbols::{Function, Line, LineId, NameId, Symbols};
@@ -178,12 +178,20 @@ impl<'a> View<'a> {
 
     /// Hands over each stack that the filters leave. Stacks without frames are left out, and those whose figure is
     /// zero in the dumps and in the base.
-    pub fn walk(&self, mut visit: impl FnMut(Seen<'_>)) {
+    pub fn walk(&self, visit: impl FnMut(Seen<'_>)) {
+        self.walk_where(|figure, before, _| figure != 0.0 || before != 0.0, visit);
+    }
+
+    /// As [`View::walk`], for reports of all four figures: stacks in which any is other than zero.
+    pub fn walk_every_figure(&self, visit: impl FnMut(Seen<'_>)) {
+        self.walk_where(|_, _, stack| stack.figures != Figures::default(), visit);
+    }
+
+    fn walk_where(&self, wanted: impl Fn(f64, f64, &Stack) -> bool, mut visit: impl FnMut(Seen<'_>)) {
         let mut lines: Vec<LineId> = Vec::new();
         for stack in &self.profile.stacks {
-            let figure = self.figure(stack);
-            let before = self.before(stack);
-            if figure == 0.0 && before == 0.0 {
+            let (figure, before) = (self.figure(stack), self.before(stack));
+            if !wanted(figure, before, stack) {
                 continue;
             }
             lines.clear();
@@ -275,7 +283,11 @@ impl<'a> View<'a> {
     }
 
     fn figure(&self, stack: &Stack) -> f64 {
-        let metric = self.plan.figure.metric;
+        self.figure_of(stack, self.plan.figure.metric)
+    }
+
+    /// Any figure of a stack, as the plan wants it.
+    pub fn figure_of(&self, stack: &Stack, metric: Metric) -> f64 {
         let mut figure = stack.figures.get(metric);
         if self.normal != 1.0 {
             let before = stack.base.get(metric);
