@@ -35,7 +35,8 @@ fn direct(flags: &[&str]) -> String {
 #[test]
 fn a_script_prints_what_the_command_line_would() {
     let scratch = Scratch::new("prompt-script");
-    let lines = "top\n\ntop3 --cum\ntext 2 0x120a -nothing_here\ncollapsed\nalloc_space\ntop2\nquit\ntop\n";
+    let lines =
+        "text\n\ntext3 --cum\ntext 2 0x120a -nothing_here\ncollapsed\nalloc_space\ntext2\ntop4\nquit\ntop\n";
     let run = script(&scratch, &[], lines);
     let expected = [
         direct(&["--nodecount=10"]),
@@ -43,9 +44,10 @@ fn a_script_prints_what_the_command_line_would() {
         direct(&["--nodecount=2", "--focus=0x120a", "--ignore=nothing_here"]),
         direct(&["--collapsed"]),
         direct(&["--nodecount=2", "--alloc_space"]),
+        direct(&["top", "--nodecount=4", "--alloc_space"]),
     ];
     assert_eq!((run.status, run.stdout), (0, expected.concat()), "{}", run.stderr);
-    assert!(!run.stderr.contains('\x1b') && run.stderr.matches("(jeprof) ").count() == 8, "{}", run.stderr);
+    assert!(!run.stderr.contains('\x1b') && run.stderr.matches("(jeprof) ").count() == 9, "{}", run.stderr);
     // Three different shares of the total: the same warning is told once.
     assert_eq!(run.stderr.matches("/opt/demo/app: no such file").count(), 3, "{}", run.stderr);
 }
@@ -53,7 +55,7 @@ fn a_script_prints_what_the_command_line_would() {
 #[test]
 fn options_stay_until_they_are_taken_back_and_flags_of_the_command_line_count() {
     let scratch = Scratch::new("prompt-options");
-    let lines = "nodecount=1\ntop\nfocus = 0x120a\ntop\nfocus=\nlines\ntop\no\nfunctions\n";
+    let lines = "nodecount=1\ntext\nfocus = 0x120a\ntext\nfocus=\nlines\ntext\no\nfunctions\n";
     let run = script(&scratch, &["--cum"], lines);
     let (first, options) = run.stdout.split_once("  output =").unwrap();
     let expected = [
@@ -71,7 +73,7 @@ fn options_stay_until_they_are_taken_back_and_flags_of_the_command_line_count() 
 #[test]
 fn reports_go_to_files_and_through_commands() {
     let scratch = Scratch::new("prompt-targets");
-    let run = script(&scratch, &[], "top2 >table.txt\nflame > my.svg\nflame\nflame\ntop2 | wc -l\n");
+    let run = script(&scratch, &[], "text2 >table.txt\nflame > my.svg\nflame\nflame\ntext2 | wc -l\n");
     assert_eq!((run.status, run.stdout.trim()), (0, "3"), "{}", run.stderr);
     let read = |name: &str| std::fs::read_to_string(scratch.path(name)).unwrap();
     assert_eq!(read("table.txt"), direct(&["--nodecount=2"]));
@@ -85,7 +87,7 @@ fn reports_go_to_files_and_through_commands() {
 fn a_mistake_is_told_and_the_script_goes_on_to_fail_in_the_end() {
     let scratch = Scratch::new("prompt-mistakes");
     let lines =
-        "xyzzy\ncolapsed\ntop (\nbase=x\nnodecount=many\ntop2 >none/x\ntop2 | exit 3\nhelp nonsense\ntop1\n";
+        "xyzzy\ncolapsed\ntop (\nbase=x\nnodecount=many\ntop2 >none/x\ntop2 | exit 3\nhelp nonsense\ntext1\n";
     let run = script(&scratch, &[], lines);
     assert_eq!((run.status, run.stdout), (2, direct(&["--nodecount=1"])));
     for said in [
@@ -106,7 +108,7 @@ fn a_mistake_is_told_and_the_script_goes_on_to_fail_in_the_end() {
 fn help_names_every_command() {
     let scratch = Scratch::new("prompt-help");
     let run = script(&scratch, &[], "help\nhelp flame\nhelp nodecount\n");
-    for word in ["topN", "collapsed", "flame", "options, o", "quit, exit", "width=", "At most N rows"] {
+    for word in ["peek REGEX", "collapsed", "flame", "options, o", "quit, exit", "width=", "At most N rows"] {
         assert!(run.stdout.contains(word), "no `{word}` in {}", run.stdout);
     }
     assert_eq!(run.status, 0);

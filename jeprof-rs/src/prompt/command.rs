@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use crate::cli::settings::Settings;
 use crate::error::{Error, Result};
-use crate::render::{OUTPUTS, Output, text};
+use crate::plan::choice::Compat;
+use crate::render::{OUTPUTS, Output, tags, text, top};
 
 /// Where a report goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,16 +80,14 @@ pub struct Report {
 /// How many rows a table has here when nobody says.
 const ROWS: &str = "10";
 
-/// The output that a word names. Both tools call the table `top` at their prompt.
+/// The output that a word names.
 fn output(word: &str) -> Option<&'static Output> {
-    let by_name = |name: &str| OUTPUTS.iter().find(|output| output.name == name);
-    by_name(word).or_else(|| (word == "top").then_some(&text::ROW))
+    OUTPUTS.iter().find(|output| output.name == word)
 }
 
 /// Every word that a line can begin with, apart from options.
 pub fn words() -> Vec<&'static str> {
-    let mut words = vec!["top"];
-    words.extend(OUTPUTS.iter().map(|output| output.name));
+    let mut words: Vec<&str> = OUTPUTS.iter().map(|output| output.name).collect();
     words.extend(WORDS.iter().map(|word| word.names[0]));
     words.sort_unstable();
     words.dedup();
@@ -126,6 +125,9 @@ pub fn parse(line: &str, settings: &Settings) -> Result<Command> {
         }
         return Err(unknown(first));
     };
+    // compat: jeprof's own table is called so at its prompt; otherwise it is pprof's.
+    let is_jeprof_s = output.name == top::ROW.name && settings.plan()?.compat == Compat::Jeprof;
+    let output = if is_jeprof_s { &text::ROW } else { output };
     report(output, count, rest, settings).map(Command::Report)
 }
 
@@ -180,12 +182,14 @@ fn report(output: &'static Output, count: Option<&str>, rest: &str, settings: &S
     if let (Some(value), None) = (output.argument, &argument) {
         return Err(Error::new(format!("{} wants a {value}", output.name)));
     }
-    let is_table = output.name == text::ROW.name || output.name == "top";
+    let is_table = output.name == text::ROW.name || output.name == top::ROW.name;
     if is_table && count.is_none() && settings.values("nodecount").is_none() {
         count = Some(ROWS.into());
     }
     options.extend(count.map(|count| ("nodecount".into(), count)));
-    for (name, patterns) in [("focus", focus), ("ignore", ignore)] {
+    // As in pprof, where words behind `tags` are about labels.
+    let names = if output.name == tags::ROW.name { ["tagfocus", "tagignore"] } else { ["focus", "ignore"] };
+    for (name, patterns) in names.into_iter().zip([focus, ignore]) {
         if !patterns.is_empty() {
             options.push((name.into(), patterns.join("|")));
         }
@@ -231,6 +235,16 @@ mod tests {
         );
         assert_eq!(options("collapsed one"), "focus=one");
         assert_eq!(options("top -cum"), "cum=true nodecount=10");
+        assert_eq!(options("tags thread -bytes"), "tagfocus=thread tagignore=bytes");
+    }
+
+    #[test]
+    fn top_is_jeprof_s_table_only_where_its_quirks_are_asked_for() {
+        assert_eq!(report_of("top").output.name, "top");
+        let mut settings = Settings::default();
+        settings.assign("compat", "jeprof").unwrap();
+        let Command::Report(report) = parse("top3", &settings).unwrap() else { panic!() };
+        assert_eq!(report.output.name, "text");
     }
 
     #[test]

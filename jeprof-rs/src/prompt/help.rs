@@ -33,11 +33,6 @@ pub fn help(about: Option<&str>) -> Result<String> {
         let _ = writeln!(text, "{}: {}", known.names.join(", "), known.about);
     } else if let Some(setting) = changeable().find(|setting| setting.name == word) {
         let _ = writeln!(text, "{}\n\n{}", left(setting.name, setting.value), setting.help);
-    } else if word == "top" {
-        let _ = writeln!(
-            text,
-            "topN [FOCUS...] [-IGNORE...] [--cum]\n\nThe N largest rows of the table, 10 without a number"
-        );
     } else {
         return Err(Error::new(format!("help: there is no command and no option {word}")));
     }
@@ -60,9 +55,6 @@ pub fn options(settings: &Settings) -> String {
 
 fn all() -> String {
     let mut text = String::from("Reports:\n");
-    if OUTPUTS.iter().all(|output| output.name != "top") {
-        entry(&mut text, "topN", "The N largest rows of the table, 10 without a number");
-    }
     for output in OUTPUTS {
         entry(&mut text, &form(output), output.about);
     }

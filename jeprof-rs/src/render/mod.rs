@@ -6,9 +6,9 @@ pub mod flame;
 mod picture;
 mod pprof_head;
 mod proto;
-mod tags;
+pub mod tags;
 pub mod text;
-mod top;
+pub mod top;
 mod traces;
 mod tree;
 
