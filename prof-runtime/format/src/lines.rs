@@ -153,8 +153,8 @@ pub(crate) fn starts_maps(line: &Line<'_>) -> bool {
     line.text == b"MAPPED_LIBRARIES:" || line.text.starts_with(b"--- Memory map:")
 }
 
-/// Reads the map section: of the kernel, or as programs write it themselves, where `build=/folder` gives a name to what
-/// paths then call `$build`. The last line may be cut off: what a map line says is not what makes a total wrong.
+/// Reads the map section: of the kernel, or as programs write it themselves, where `build=/folder` says what
+/// paths mean that start with `$build`. The last line may be cut off: what a map line says is not what makes a total wrong.
 /// Returns whether a line `# end` closed the section.
 pub(crate) fn maps(lines: &mut Lines<'_>, into: &mut Builder) -> bool {
     let mut joined = maps::Joined::default();

@@ -1,6 +1,6 @@
 //! The process map as dumps carry it: a copy of `/proc/self/maps`, or one of two older short forms.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 
 use crate::digits::{decimal, hex, string};
 use crate::dump::MapRow;
@@ -121,18 +121,21 @@ fn set_path(row: &mut MapRow, path: &[u8]) {
 #[derive(Default)]
 pub struct Joined {
     rows: Vec<MapRow>,
-    /// What `name=value` lines said last: the value of `build`.
+    /// What the last line `build=` said.
     build: String,
 }
+
+/// Longest folder that `build=` may name: each line may repeat it, so a small file could ask for a lot of memory.
+const BUILD_MAX: usize = 1024;
 
 impl Joined {
     /// Takes the next line of a map section; what is neither a mapping nor `build=` is left out.
     pub fn line(&mut self, line: &[u8]) {
         if let Some(value) = line.trim_ascii().strip_prefix(b"build=") {
-            self.build = string(value);
+            self.build = string(&value[..value.len().min(BUILD_MAX)]);
         } else if let Some(mut line) = parse_line(line) {
-            if line.row.path.contains("$build") {
-                line.row.path = line.row.path.replace("$build", &self.build);
+            if let Some(rest) = line.row.path.strip_prefix("$build") {
+                line.row.path = format!("{}{rest}", self.build);
             }
             self.push(line);
         }

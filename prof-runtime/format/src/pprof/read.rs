@@ -13,7 +13,7 @@ use crate::dump::{Carried, Dump, Figure, Frame, Label, LabelValue, MapRow, Named
 use crate::totals;
 use crate::vocab::{BuildId, Format};
 
-/// Bytes of function and file names that all frames together may hold, beyond 16 for each byte of the file. Names
+/// Bytes of names (of functions, files, mappings, labels) that all of a dump together may hold, beyond 16 for each byte of the file. Names
 /// are shared in the file and copied into every frame, so a small file could ask for any amount of memory.
 const NAMES_MAX: usize = 64 << 20;
 
@@ -188,6 +188,7 @@ impl<'t, 'a> Reader<'t, 'a> {
         let values = part.numbers::<11>(FIELD)?;
         let text = |index: u32| self.text(values[index as usize]).map_err(|fault| part.broken(FIELD, fault));
         let (path, build_id) = (text(mapping::FILENAME)?, text(mapping::BUILD_ID)?);
+        self.pay_for_names(path.len() + size_of::<MapRow>()).map_err(|fault| part.broken(FIELD, fault))?;
         if values[mapping::ID as usize] == 0 {
             return Err(part.broken(FIELD, Fault::Content("id 0 is not allowed".into())));
         }

@@ -160,15 +160,33 @@ fn random_bytes_do_not_make_a_reader_panic() {
 
 #[test]
 fn a_small_file_cannot_ask_for_much_memory() {
-    // One name of 1 MiB, used by a thousand functions: 1 GiB if each got its copy.
-    let mut bytes = b"\x0a\x02\x08\x01".to_vec();
-    for id in 1..=1000u32 {
-        bytes.extend_from_slice(&[0x2a, 5, 0x08, 0x80 | id as u8, (id >> 7) as u8, 0x10, 1]);
-    }
-    bytes.extend_from_slice(&[0x32, 0, 0x32, 0x80, 0x80, 0x40]);
-    bytes.extend(core::iter::repeat_n(b'x', 1 << 20));
-    match read(&bytes) {
-        Err(ReadError::Broken { field: "function", what, .. }) => assert!(what.contains("room"), "{what}"),
-        other => panic!("{:?}", other.map(|dump| dump.frames.len())),
-    }
+    // One name of 1 MiB, used by a thousand functions, mappings, labels or comments: 1 GiB if each got its copy.
+    let long_string = |bytes: &mut Vec<u8>| {
+        bytes.extend_from_slice(&[0x32, 0, 0x32, 0x80, 0x80, 0x40]);
+        bytes.extend(core::iter::repeat_n(b'x', 1 << 20));
+    };
+    let check = |field: &str, repeated: &dyn Fn(u8, u8) -> Vec<u8>| {
+        let mut bytes = b"\x0a\x02\x08\x01".to_vec();
+        for id in 1..=1000u32 {
+            bytes.extend_from_slice(&repeated(0x80 | id as u8, (id >> 7) as u8));
+        }
+        long_string(&mut bytes);
+        match read(&bytes) {
+            Err(ReadError::Broken { field: found, what, .. }) => {
+                assert!(found == field && what.contains("room"), "{found}: {what}");
+            }
+            other => panic!("{field}: {:?}", other.map(|dump| dump.frames.len())),
+        }
+    };
+    check("function", &|low, high| [0x2a, 5, 0x08, low, high, 0x10, 1].to_vec());
+    check("mapping", &|low, high| [0x1a, 5, 0x08, low, high, 0x28, 1].to_vec());
+    check("label", &|low, high| [0x12, 9, 0x10, 0, 0x1a, 5, 0x08, 1, 0x18, low, high].to_vec());
+    check("comment", &|_, _| [0x68, 1].to_vec());
+    // A folder of 1 MiB that every line of the map repeats.
+    let mut text = b"heap profile: 0: 0 [0: 0] @ heapprofile\n--- Memory map:\nbuild=/".to_vec();
+    text.extend(core::iter::repeat_n(b'x', 1 << 20));
+    (0..1000).for_each(|_| text.extend_from_slice(b"\n1-2: $build/a"));
+    text.push(b'\n');
+    let paths: usize = read(&text).unwrap().maps.iter().map(|row| row.path.len()).sum();
+    assert!(paths < 2 << 20, "{paths}");
 }
