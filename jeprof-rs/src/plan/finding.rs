@@ -17,6 +17,8 @@ pub struct Finding {
     pub perf_map: Option<PathBuf>,
     /// Whether servers that the environment names may not be asked.
     pub offline: bool,
+    /// Whether names are neither taken from the cache of earlier runs nor added to it.
+    pub no_symbol_cache: bool,
     /// Whether a table of all files and what was found of them is printed on stderr.
     pub show_table: bool,
 }

@@ -5,6 +5,8 @@
 //! `module!fn@0xstart` where at least the function's bounds are known, never a guess.
 
 mod binary;
+mod cache;
+mod cache_file;
 mod debug_file;
 mod debuginfod;
 mod dwarf;
@@ -100,7 +102,8 @@ pub fn symbolize(request: &Request<'_>, progress: &Progress) -> Result<Outcome> 
 
     let threads = std::thread::available_parallelism().map_or(1, |count| count.get());
     progress.step(format!("naming the code of {} files", found.located.len()));
-    let answers = resolve_all(&found.located, threads);
+    let cache = if request.finding.no_symbol_cache { None } else { cache::folder() };
+    let answers = resolve_all(&found.located, cache.as_deref(), threads);
     assemble(profile, &found, answers, &mut outcome);
     outcome.images = found.facts;
     Ok(outcome)
@@ -117,11 +120,11 @@ fn with_places(reason: &str, facts: &ImageFacts) -> String {
 type Answer = std::result::Result<Symbols, String>;
 
 /// Looks everything up: files with many addresses one after another with all threads, then the others side by side.
-fn resolve_all(located: &[Located], threads: usize) -> Vec<Answer> {
+fn resolve_all(located: &[Located], cache: Option<&Path>, threads: usize) -> Vec<Answer> {
     let resolve = |index: usize, threads: usize| {
         let Located { binary, beside, wanted, .. } = &located[index];
         let addresses: Vec<u64> = wanted.iter().map(|&(address, _)| address).collect();
-        resolve::resolve(&binary.path, beside, &addresses, threads)
+        cache::resolve_cached(cache, binary, beside, &addresses, threads)
     };
     let (large, small): (Vec<usize>, Vec<usize>) = (0..located.len())
         .partition(|&index| located.len() == 1 || located[index].wanted.len() >= ADDRESSES_FOR_ALL_THREADS);

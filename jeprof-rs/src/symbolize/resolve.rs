@@ -13,9 +13,16 @@ use super::symbol_table::SymbolFiles;
 use super::symbols::{Function, FunctionId, Line, NameId, Symbols};
 use super::{general, names};
 
-/// Names these addresses (of the binary's own address space, sorted) with so many threads. An entry without lines is
-/// an address that nothing is known about; a line without function is one whose place is known and whose function is
-/// not.
+/// What a look-up has found.
+pub struct Resolution {
+    /// Entry `i` is address `i`. One without lines is an address that nothing is known about; a line without function is
+    /// one whose place is known and whose function is not.
+    pub symbols: Symbols,
+    /// Addresses, as indices, rising, about which more may be known once a missing file is there.
+    pub unsettled: Vec<u32>,
+}
+
+/// Names these addresses (of the binary's own address space, sorted) with so many threads.
 ///
 /// `beside` tells the files that belong to the binary.
 ///
@@ -28,7 +35,7 @@ pub fn resolve(
     beside: &Companions,
     addresses: &[u64],
     threads: usize,
-) -> Result<Symbols, String> {
+) -> Result<Resolution, String> {
     let debug = beside.debug.as_deref();
     let (path, sections) = match debug.map(|debug| (debug, Sections::open(debug))) {
         Some((debug, Ok(sections))) => (debug, sections),
@@ -62,6 +69,7 @@ pub fn resolve(
             found.functions.iter().map(id).collect()
         })
         .collect();
+    let mut unsettled = Vec::new();
     let mut general = general.iter().zip(&rest).peekable();
     let mut lines: Vec<Line> = Vec::new();
     for (index, &address) in addresses.iter().enumerate() {
@@ -75,6 +83,9 @@ pub fn resolve(
             }
             outermost_is_whole =
                 frames.last().is_some_and(|outermost| is_whole(&outermost.raw, outermost.is_without_paths));
+            if frames.last().is_none_or(|outermost| outermost.raw.is_empty()) {
+                unsettled.push(index as u32);
+            }
         } else if let Some((finder, frames, is_without_paths)) = own.frames(index) {
             let no_function = building.function("", NameId::EMPTY, 0);
             lines.extend(frames.iter().map(|frame| Line {
@@ -116,7 +127,7 @@ pub fn resolve(
         }
         building.symbols.push(lines.iter().copied());
     }
-    Ok(building.symbols)
+    Ok(Resolution { symbols: building.symbols, unsettled })
 }
 
 /// Whether a name from the debug information has its path, so that the symbol table can tell nothing more.

@@ -107,7 +107,8 @@ pub fn command(args: &[&str]) -> Command {
     let built_by_cargo = option_env!("CARGO_BIN_EXE_jeprof-rs").map(PathBuf::from);
     let tool = built_by_cargo.or_else(|| TOOL.get().cloned()).expect("TOOL is set");
     let mut command = Command::new(tool);
-    command.args(args);
+    // Names from an earlier run would hide what this one does.
+    command.args(args).env("JEPROF_RS_CACHE", "off");
     // Where files are found is the test's to say.
     for variable in ["PPROF_BINARY_PATH", "DEBUGINFOD_URLS", "DEBUGINFOD_CACHE_PATH", "DEBUGINFOD_TIMEOUT"] {
         command.env_remove(variable);

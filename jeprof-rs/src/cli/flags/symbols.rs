@@ -61,6 +61,14 @@ pub const ROWS: &[Flag] = &[
         ..Flag::BASE
     },
     Flag {
+        name: "no_symbol_cache",
+        takes: Takes::Switch(|plan| plan.finding.no_symbol_cache = true),
+        help: "Look everything up anew; without this, names of binaries with a build id are kept in \
+               ~/.cache/jeprof-rs (XDG_CACHE_HOME counts; JEPROF_RS_CACHE names another folder, or is 'off'); the \
+               folder may be deleted at any time",
+        ..Flag::BASE
+    },
+    Flag {
         name: "debug",
         takes: Takes::Switch(|plan| plan.finding.show_table = true),
         help: "List on stderr, for each program and library, which files its names come from and where others were \
