@@ -43,7 +43,7 @@ impl std::fmt::Display for Outcome {
     }
 }
 
-/// A program to run. The environment's own `LD_PRELOAD` and `MALLOC_CONF` are taken away.
+/// A program to run. The environment's own `LD_PRELOAD` and `MALLOC_CONF` are taken away, the viewer's cache is off.
 pub struct Run {
     command: Command,
     limit: Duration,
@@ -54,6 +54,8 @@ impl Run {
     pub fn new(program: impl AsRef<OsStr>) -> Run {
         let mut command = Command::new(program);
         command.env_remove("LD_PRELOAD").env_remove("MALLOC_CONF").stdin(Stdio::null());
+        // The viewer's names are to come from the files that the test has made.
+        command.env("JEPROF_RS_CACHE", "off");
         Run { command, limit: Duration::from_secs(120) }
     }
 

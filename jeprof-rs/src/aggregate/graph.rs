@@ -3,7 +3,7 @@
 //! [`Graph`] is everything that the stacks tell; [`Graph::trimmed`] is the part that is worth drawing, chosen by jeprof's
 //! rules.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use super::keys::Keys;
 use crate::plan::choice::{Contexts, Granularity};

@@ -1,6 +1,6 @@
 //! What a row, a node or a box stands for: a function, a line, a file, an address.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use crate::plan::choice::Granularity;
 use crate::symbolize::symbols::{Line, LineId, NameId};

@@ -1,7 +1,6 @@
 //! Labels of stacks: the thread that allocated, and whatever else a profile.proto says.
 
-use std::collections::HashMap;
-
+use hashbrown::HashMap;
 use prof_format::dump::{Dump, Label, LabelValue, StackRow};
 
 /// The label that names the thread.

@@ -1,9 +1,8 @@
 //! Adds dumps to a profile.
 
-use std::collections::HashMap;
 use std::hash::BuildHasher;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use prof_format::dump::{Dump, MapRow, NamedFrame, StackRow};
 
 use super::labels::{Labels, LabelsId};

@@ -169,7 +169,7 @@ impl Copying {
         let Renamed { names, functions } = &mut self.renamed[source];
         let to = &mut self.symbols;
         if names.is_empty() {
-            names.resize(from.names.texts().count(), None);
+            names.resize(from.names.texts().len(), None);
             functions.resize(from.functions.len(), None);
         }
         let mut lines = Vec::with_capacity(from.lines_of(entry).len());

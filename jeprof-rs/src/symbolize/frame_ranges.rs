@@ -1,10 +1,11 @@
 //! Start and length of functions from `.eh_frame`, which stripping leaves.
 
-use std::fs::File;
 use std::path::Path;
 
 use addr2line::gimli::{BaseAddresses, CieOrFde, EhFrame, RunTimeEndian, UnwindSection};
-use object::{Object, ObjectSection, ReadCache, ReadRef};
+use object::{Object, ObjectSection, ReadRef};
+
+use super::mapped::Mapped;
 
 /// All ranges, sorted by start. Empty when the section is missing or broken from the start on.
 ///
@@ -36,9 +37,8 @@ pub fn read<'a, R: ReadRef<'a>>(object: &object::File<'a, R>) -> Vec<(u64, u64)>
 
 /// All ranges of a file; see [`read`].
 pub fn of_file(path: &Path) -> Vec<(u64, u64)> {
-    let Ok(file) = File::open(path) else { return Vec::new() };
-    let file = ReadCache::new(file);
-    object::File::parse(&file).map_or_else(|_| Vec::new(), |object| read(&object))
+    let Ok(file) = Mapped::open(path) else { return Vec::new() };
+    object::File::parse(&*file).map_or_else(|_| Vec::new(), |object| read(&object))
 }
 
 /// Where the function that holds the address starts.

@@ -27,10 +27,11 @@ pub mod symbols;
 mod trail;
 mod vdso;
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use hashbrown::HashMap;
 
 use crate::error::Result;
 use crate::model::{FrameId, ImageId, Place, Profile};

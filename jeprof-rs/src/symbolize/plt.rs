@@ -1,8 +1,7 @@
 //! Names of the procedure linkage table's entries, `malloc@plt`: each jumps through a slot that a relocation fills
 //! with the address of a function of another file.
 
-use std::collections::HashMap;
-
+use hashbrown::HashMap;
 use object::{
     Architecture, Object, ObjectSection, ObjectSymbol, ObjectSymbolTable, ReadRef, RelocationTarget,
 };

@@ -3,9 +3,10 @@
 //! First the debug information, then the symbol table, and there only a symbol that really spans the address: the
 //! nearest one below names some other function.
 
-use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::ops::Range;
 use std::path::Path;
+
+use hashbrown::HashMap;
 
 use super::debug_file::Companions;
 use super::dwarf::{self, NO_FUNCTION, Sections};
@@ -53,8 +54,6 @@ pub fn resolve(
     let rest: Vec<u64> = general.iter().map(|&index| addresses[index as usize]).collect();
     let rest = general::resolve(path, beside, &rest, threads);
 
-    let files = SymbolFiles::open(binary, debug);
-    let table = OnceCell::new();
     let mut building = Building::default();
     let paths: Vec<Vec<NameId>> = own.found.iter().map(|found| building.texts(&found.paths)).collect();
     let functions: Vec<Vec<FunctionId>> = own
@@ -70,10 +69,13 @@ pub fn resolve(
         })
         .collect();
     let mut unsettled = Vec::new();
-    let mut general = general.iter().zip(&rest).peekable();
+    // Addresses of which the symbol table may know more.
+    let mut in_part: Vec<(u64, usize)> = Vec::new();
     let mut lines: Vec<Line> = Vec::new();
+    let mut entries: Vec<Range<usize>> = Vec::with_capacity(addresses.len());
+    let mut general = general.iter().zip(&rest).peekable();
     for (index, &address) in addresses.iter().enumerate() {
-        lines.clear();
+        let first = lines.len();
         let mut outermost_is_whole = false;
         if let Some((_, frames)) = general.next_if(|(at, _)| **at as usize == index) {
             for frame in frames {
@@ -81,10 +83,11 @@ pub fn resolve(
                 let file = building.symbols.names.id(&frame.file);
                 lines.push(Line { function, file, line: frame.line, column: frame.column });
             }
-            outermost_is_whole =
-                frames.last().is_some_and(|outermost| is_whole(&outermost.raw, outermost.is_without_paths));
-            if frames.last().is_none_or(|outermost| outermost.raw.is_empty()) {
-                unsettled.push(index as u32);
+            match frames.last().filter(|outermost| !outermost.raw.is_empty()) {
+                Some(outermost) => {
+                    outermost_is_whole = is_whole(outermost.raw.as_bytes(), outermost.is_without_paths);
+                }
+                None => unsettled.push(index as u32),
             }
         } else if let Some((finder, frames, is_without_paths)) = own.frames(index) {
             let no_function = building.function("", NameId::EMPTY, 0);
@@ -97,42 +100,65 @@ pub fn resolve(
                 line: frame.line,
                 column: frame.column,
             }));
-            outermost_is_whole = match frames.last() {
-                Some(outermost) if outermost.function != NO_FUNCTION => {
-                    let raw = own.found[finder].functions[outermost.function as usize].raw;
-                    is_whole(&String::from_utf8_lossy(raw), is_without_paths)
-                }
-                _ => false,
-            };
+            outermost_is_whole = frames.last().is_some_and(|outermost| {
+                let function = own.found[finder].functions.get(outermost.function as usize);
+                function.is_some_and(|function| is_whole(function.raw, is_without_paths))
+            });
         }
-        // The outermost function is the one that a symbol can stand for. Debug information with line tables alone
-        // names it without its path.
         if !outermost_is_whole {
-            let table = table.get_or_init(|| files.table());
-            if let Some(name) = table.spanning(address) {
-                let known = lines.last().map(|outermost| *building.symbols.function(outermost));
-                let known = known.unwrap_or_default();
-                // Where the function is known, its symbol only adds the path, not that the code is a copy.
-                let name = if known.name == NameId::EMPTY { name } else { names::without_copy_mark(name) };
-                let function = building.function(name, known.file, known.start_line);
-                let text = |id| building.symbols.names.text(id);
-                let whole = text(building.symbols.functions[function.index()].name);
-                let fits = is_path_of(whole, text(known.name));
-                match lines.last_mut() {
-                    Some(outermost) if fits => outermost.function = function,
-                    Some(_) => {}
-                    None => lines.push(Line { function, file: NameId::EMPTY, line: 0, column: 0 }),
-                }
-            }
+            in_part.push((address, index));
         }
-        building.symbols.push(lines.iter().copied());
+        entries.push(first..lines.len());
+    }
+    let files = SymbolFiles::open(binary, debug);
+    let alone = complete(&files, &in_part, &entries, &mut lines, &mut building);
+    for (index, entry) in entries.into_iter().enumerate() {
+        let alone = alone.get(&index).copied();
+        building.symbols.push(lines[entry].iter().copied().chain(alone));
     }
     Ok(Resolution { symbols: building.symbols, unsettled })
 }
 
+/// Asks the symbol table for the outermost function of addresses (with their indices) of which the debug information
+/// knows it not, or, as with line tables alone, without its path. Answers with a line for those that had none.
+fn complete(
+    files: &SymbolFiles,
+    in_part: &[(u64, usize)],
+    entries: &[Range<usize>],
+    lines: &mut [Line],
+    building: &mut Building,
+) -> HashMap<usize, Line> {
+    let mut alone = HashMap::new();
+    if in_part.is_empty() {
+        return alone;
+    }
+    let addresses: Vec<u64> = in_part.iter().map(|&(address, _)| address).collect();
+    let table = files.table(&addresses);
+    for &(address, index) in in_part {
+        let Some(name) = table.spanning(address) else { continue };
+        match lines[entries[index].clone()].last_mut() {
+            Some(outermost) => {
+                let known = *building.symbols.function(outermost);
+                // Where the function is known, its symbol only adds the path, not that the code is a copy.
+                let name = if known.name == NameId::EMPTY { name } else { names::without_copy_mark(name) };
+                let function = building.function(name, known.file, known.start_line);
+                let text = |id| building.symbols.names.text(id);
+                if is_path_of(text(building.symbols.functions[function.index()].name), text(known.name)) {
+                    outermost.function = function;
+                }
+            }
+            None => {
+                let function = building.function(name, NameId::EMPTY, 0);
+                alone.insert(index, Line { function, file: NameId::EMPTY, line: 0, column: 0 });
+            }
+        }
+    }
+    alone
+}
+
 /// Whether a name from the debug information has its path, so that the symbol table can tell nothing more.
-fn is_whole(raw: &str, is_without_paths: bool) -> bool {
-    names::is_mangled(raw) || is_without_paths && !raw.is_empty()
+fn is_whole(raw: &[u8], is_without_paths: bool) -> bool {
+    std::str::from_utf8(raw).is_ok_and(names::is_mangled) || is_without_paths && !raw.is_empty()
 }
 
 /// Whether `whole` can be the same function as `name`, which may lack its path: nothing is known, or the last part of

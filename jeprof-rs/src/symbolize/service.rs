@@ -1,8 +1,8 @@
 //! Names that a running service gives for its own code, over its symbol page.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
+use hashbrown::HashMap;
 use prof_format::dump::NamedFrame;
 
 use super::Outcome;

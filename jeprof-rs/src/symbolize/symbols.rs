@@ -1,7 +1,10 @@
 //! What symbolization answers with: for each frame its source lines, innermost inlined function first.
 
-use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::ops::Range;
+
+use hashbrown::hash_table::Entry;
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
 /// Index in [`Names`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,16 +20,25 @@ impl NameId {
     }
 }
 
-/// Distinct texts: function names and file names.
+/// Distinct texts: function names and file names, one behind another.
 #[derive(Clone, Debug)]
 pub struct Names {
-    texts: Vec<Box<str>>,
-    ids: HashMap<Box<str>, NameId>,
+    texts: String,
+    /// Where each text ends.
+    ends: Vec<usize>,
+    /// Finds a text again: the table holds ids only, the texts themselves are above.
+    ids: HashTable<NameId>,
+    hash: DefaultHashBuilder,
 }
 
 impl Default for Names {
     fn default() -> Names {
-        let mut names = Names { texts: Vec::new(), ids: HashMap::new() };
+        let mut names = Names {
+            texts: String::new(),
+            ends: Vec::new(),
+            ids: HashTable::new(),
+            hash: DefaultHashBuilder::default(),
+        };
         names.id("");
         names
     }
@@ -35,24 +47,35 @@ impl Default for Names {
 impl Names {
     /// The id of a text; the same for equal texts.
     pub fn id(&mut self, text: &str) -> NameId {
-        if let Some(&id) = self.ids.get(text) {
-            return id;
+        let Names { texts, ends, ids, hash } = self;
+        let known = |id: NameId| text_at(texts, ends, id);
+        let entry = ids.entry(hash.hash_one(text), |&id| known(id) == text, |&id| hash.hash_one(known(id)));
+        match entry {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(free) => {
+                let id = NameId(ends.len() as u32);
+                free.insert(id);
+                texts.push_str(text);
+                ends.push(texts.len());
+                id
+            }
         }
-        let id = NameId(self.texts.len() as u32);
-        self.texts.push(text.into());
-        self.ids.insert(text.into(), id);
-        id
     }
 
     /// The text of an id of this table.
     pub fn text(&self, id: NameId) -> &str {
-        &self.texts[id.index()]
+        text_at(&self.texts, &self.ends, id)
     }
 
     /// The texts, in the order of their ids.
-    pub fn texts(&self) -> impl Iterator<Item = &str> {
-        self.texts.iter().map(|text| &**text)
+    pub fn texts(&self) -> impl ExactSizeIterator<Item = &str> {
+        (0..self.ends.len()).map(|index| self.text(NameId(index as u32)))
     }
+}
+
+fn text_at<'t>(texts: &'t str, ends: &[usize], id: NameId) -> &'t str {
+    let start = id.index().checked_sub(1).map_or(0, |before| ends[before]);
+    &texts[start..ends[id.index()]]
 }
 
 /// Index in [`Symbols::lines`].

@@ -10,7 +10,8 @@ mod standard_library;
 pub mod tags;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+
+use hashbrown::HashMap;
 
 use crate::model::{Figures, FrameId, Profile, Stack};
 use crate::plan::Plan;

@@ -1,9 +1,9 @@
 //! One thread's part of the work: the addresses of one unit at a time, to frames.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use gimli::{AttributeValue, DebugInfoOffset, UnitOffset, constants as c};
+use hashbrown::HashMap;
 
 use super::sections::Reader;
 use super::shapes::{Fault, Shapes};
