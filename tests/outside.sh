@@ -21,6 +21,7 @@ packages=(
     lld              # a linker of another kind
     llvm             # llvm-dwp
     xz-utils
+    groff            # checks the manual page
 )
 
 missing=()

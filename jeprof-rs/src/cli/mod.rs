@@ -1,11 +1,13 @@
 //! From the words of a command line to what is to be done. Opens nothing.
 
+mod completions;
 mod flags;
+mod man;
 pub mod settings;
 mod spelling;
 
 use clap::builder::Styles;
-use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, ValueHint};
 
 use crate::conf;
 use crate::error::{Error, Result};
@@ -46,7 +48,7 @@ Examples:
   jeprof-rs localhost:6060                           what a running service holds
   jeprof-rs flame > heap.svg                         flame graph of the newest dump
 
-Exit status: 0, or 2 with a message on stderr.";
+Exit status: 0, or 2 with a message on stderr; conf has 1 for a string with something wrong in it.";
 
 const INPUTS: &str = "program and dumps";
 const ARGUMENT: &str = "argument of the command";
@@ -54,7 +56,7 @@ const INTERACTIVE: &str = spelling::INTERACTIVE;
 const KIND_OF_OUTPUT: &str = "kind of output";
 
 /// Commands that make no report.
-pub const TOOLS: &[Tool] = &[conf::TOOL];
+pub const TOOLS: &[Tool] = &[conf::TOOL, completions::TOOL, man::TOOL];
 
 /// What is to be done.
 pub enum Request {
@@ -114,6 +116,19 @@ fn given(source: clap::parser::ValueSource) -> bool {
 
 /// The parser, built from the rows.
 pub fn parser() -> Command {
+    command_line(Argument::Option)
+}
+
+/// How `list REGEX` and the like appear.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Argument {
+    /// As `spelling` hands it on.
+    Option,
+    /// As people write it.
+    Word,
+}
+
+fn command_line(style: Argument) -> Command {
     let root = Command::new("jeprof-rs")
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
@@ -146,6 +161,9 @@ pub fn parser() -> Command {
             .override_usage(format!("jeprof-rs {}{argument} [OPTIONS] [PROGRAM] [DUMP...]", output.name))
             .after_help(output.examples);
         let command = match output.argument {
+            Some(value) if style == Argument::Word => {
+                command.arg(Arg::new(ARGUMENT).value_name(value).required(true))
+            }
             Some(value) => command.arg(
                 Arg::new(ARGUMENT)
                     .long(spelling::COMMAND_ARGUMENT)
@@ -158,7 +176,7 @@ pub fn parser() -> Command {
         };
         root.subcommand(with_flags(command))
     });
-    TOOLS.iter().fold(root, |root, tool| root.subcommand((tool.parser)()))
+    TOOLS.iter().fold(root, |root, tool| root.subcommand((tool.parser)().about(tool.about)))
 }
 
 fn with_flags(mut command: Command) -> Command {
@@ -167,8 +185,10 @@ fn with_flags(mut command: Command) -> Command {
         let arg = Arg::new(flag.name).long(flag.name).help(flag.help).help_heading(part.title());
         let arg = match flag.takes {
             Takes::Switch(_) => arg.action(ArgAction::SetTrue).overrides_with(flag.name),
-            Takes::One(value, _) => arg.action(ArgAction::Set).value_name(value).overrides_with(flag.name),
-            Takes::Many(value, _) => arg.action(ArgAction::Append).value_name(value),
+            Takes::One(value, _) => {
+                arg.action(ArgAction::Set).value_name(value).value_hint(hint(value)).overrides_with(flag.name)
+            }
+            Takes::Many(value, _) => arg.action(ArgAction::Append).value_name(value).value_hint(hint(value)),
         };
         command = command.arg(match flag.short {
             Some(short) => arg.short(short),
@@ -187,9 +207,19 @@ fn with_flags(mut command: Command) -> Command {
     command.arg(
         Arg::new(INPUTS)
             .value_name("FILE")
+            .value_hint(hint("FILE"))
             .help("PROGRAM, which may be left out, and DUMPs: files, folders, patterns, servers; what is packed is unpacked")
             .num_args(0..),
     )
+}
+
+/// What a shell offers for a value, by what the value is called in the help.
+fn hint(value: &str) -> ValueHint {
+    match value {
+        "FILE" | "DUMP" => ValueHint::FilePath,
+        "DIR" => ValueHint::DirPath,
+        _ => ValueHint::Unknown,
+    }
 }
 
 /// The plan that the parser's findings make for this output.

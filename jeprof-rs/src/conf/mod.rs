@@ -19,13 +19,13 @@ mod settings;
 mod target;
 mod value;
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::error::{Error, Result, plain};
-use crate::tool::Tool;
+use crate::tool::{self, Tool};
 use answer::Answer;
 use target::Target;
 
@@ -88,13 +88,7 @@ fn run(args: Vec<String>) -> Result<ExitCode> {
     let answer = answer(&text, &targets(&matches));
     let json = matches.get_one::<String>(FORMAT).is_some_and(|format| format == "json");
     let output = if json { answer.json() } else { answer.text() };
-    match std::io::stdout().lock().write_all(output.as_bytes()) {
-        // A reader that has seen enough is no failure.
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            return Err(Error::at("standard output", plain(&error)));
-        }
-        _ => {}
-    }
+    tool::print(output.as_bytes())?;
     Ok(if answer.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -1,0 +1,85 @@
+//! The completion script in bash, and the commands that make no report, through the binary.
+
+use std::process::{Command, Output, Stdio};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_jeprof-rs");
+
+fn jeprof_rs(args: &[&str]) -> Output {
+    Command::new(BINARY).args(args).env_remove("MALLOC_CONF").stdin(Stdio::null()).output().unwrap()
+}
+
+/// What bash offers for the last of the words, in a folder with a dump in it.
+fn offered(name: &str, words: &[&str]) -> Vec<String> {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("svc.1.0.f.heap"), "").unwrap();
+    let script = folder.join("script");
+    std::fs::write(&script, jeprof_rs(&["completions", "bash"]).stdout).unwrap();
+    let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+    let last = words.len() - 1;
+    // The script registers its function with `complete`; -o options are bash's own and not needed here.
+    let program = format!(
+        "source ./script || exit 1; COMP_WORDS=({words}); COMP_CWORD={last}; \
+         [[ $(complete -p jeprof-rs) =~ -F\ ([^ ]+) ]]; \"${{BASH_REMATCH[1]}}\" jeprof-rs '{current}' '{previous}'; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+        words = quoted.join(" "),
+        current = words[last],
+        previous = words[last - 1],
+    );
+    let outcome =
+        Command::new("bash").args(["--norc", "-c", &program]).current_dir(&folder).output().unwrap();
+    assert!(outcome.status.success() && outcome.stderr.is_empty(), "{outcome:?}");
+    String::from_utf8(outcome.stdout).unwrap().lines().map(String::from).collect()
+}
+
+#[test]
+fn bash_accepts_the_script_and_registers_it() {
+    let script = String::from_utf8(jeprof_rs(&["completions", "bash"]).stdout).unwrap();
+    let check = "bash --norc -n /dev/stdin <<< \"$SCRIPT\" && eval \"$SCRIPT\" && complete -p jeprof-rs";
+    let outcome = Command::new("bash").args(["--norc", "-c", check]).env("SCRIPT", script).output().unwrap();
+    assert!(outcome.status.success() && outcome.stderr.is_empty(), "{outcome:?}");
+}
+
+#[test]
+fn bash_completes_options_commands_and_dump_files() {
+    assert_eq!(offered("options", &["jeprof-rs", "--show_b"]), ["--show_bytes"]);
+    assert_eq!(offered("command", &["jeprof-rs", "compl"]), ["completions"]);
+    assert_eq!(offered("shell", &["jeprof-rs", "completions", "zs"]), ["zsh"]);
+    assert_eq!(offered("dump", &["jeprof-rs", "--base", "svc"]), ["svc.1.0.f.heap"]);
+    assert_eq!(offered("conf", &["jeprof-rs", "conf", "--for", "jemalloc-5.3.1"]), ["jemalloc-5.3.1"]);
+    let all = offered("all", &["jeprof-rs", "flame", "--"]);
+    assert!(
+        all.contains(&"--inuse_space".to_string()) && !all.contains(&"--argument".to_string()),
+        "{all:?}"
+    );
+}
+
+#[test]
+fn conf_has_exit_status_0_1_and_2() {
+    let status = |args: &[&str]| jeprof_rs(&[&["conf"], args].concat()).status.code();
+    assert_eq!(status(&["prof:true,prof_final:true"]), Some(0));
+    assert_eq!(status(&["lg_chunk:22"]), Some(1));
+    assert_eq!(status(&["--for=jemalloc", "background_thread:true"]), Some(0));
+    assert_eq!(status(&["--for=jeprof-rs", "background_thread:true"]), Some(1));
+    assert_eq!(status(&[]), Some(2));
+    assert_eq!(status(&["--for=tcmalloc", "a:1"]), Some(2));
+}
+
+#[test]
+fn conf_reads_the_environment_and_stdin() {
+    let run = |args: &[&str], input: &'static str| {
+        let mut command = Command::new(BINARY);
+        command.arg("conf").args(args).env("MALLOC_CONF", "lg_chunk:22");
+        let echo = Command::new("printf").arg(input).stdout(Stdio::piped()).spawn().unwrap();
+        let outcome = command.stdin(echo.stdout.unwrap()).output().unwrap();
+        String::from_utf8(outcome.stdout).unwrap()
+    };
+    assert!(run(&[], "").starts_with("wrong  lg_chunk:22\n"));
+    assert_eq!(run(&["-"], "tcache:true\\n"), "ok     tcache:true\n       threads cache freed objects\n");
+}
+
+#[test]
+fn the_manual_page_is_roff_that_names_this_version() {
+    let page = String::from_utf8(jeprof_rs(&["man"]).stdout).unwrap();
+    assert!(page.starts_with(".TH JEPROF-RS 1 "), "{}", &page[..80]);
+    assert!(page.contains(env!("CARGO_PKG_VERSION")) && page.contains(".SH EXIT STATUS"));
+}
