@@ -34,6 +34,7 @@ use std::process::ExitCode;
 use cli::Request;
 use error::{Error, Result, plain};
 use plan::Plan;
+use plan::choice::Format;
 use render::Output;
 use session::Session;
 
@@ -62,7 +63,7 @@ fn run() -> Result<ExitCode> {
 
 fn print(output: &Output, plan: &Plan) -> Result<()> {
     let on_terminal = plan.output_file.is_none() && std::io::stdout().is_terminal();
-    if output.binary && on_terminal {
+    if output.binary && on_terminal && plan.format == Format::Native {
         return Err(Error::new(format!(
             "{} is nothing for a terminal: redirect it (> FILE) or use -o FILE",
             output.name

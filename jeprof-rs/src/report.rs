@@ -1,8 +1,9 @@
 //! One report: a pure function of what was read and what is asked for.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::plan::Plan;
-use crate::render::{Output, Request};
+use crate::plan::choice::Format;
+use crate::render::{Output, Request, json};
 use crate::session::Session;
 use crate::transform::View;
 use crate::unnamed::explain_unnamed;
@@ -28,7 +29,19 @@ pub fn make(session: &Session, output: &Output, plan: &Plan, on_terminal: bool) 
     warnings.extend(view.warnings.iter().cloned());
     warnings.extend(explain_unnamed(&session.profile, &session.outcome, &view));
     let request = Request::new(session, &view, plan, on_terminal);
-    let output = (output.render)(&request)?;
-    warnings.extend(request.into_warnings());
-    Ok(Report { output, warnings })
+    let bytes = match (plan.format, output.json) {
+        (Format::Native, _) => {
+            let bytes = (output.render)(&request)?;
+            warnings.extend(request.into_warnings());
+            bytes
+        }
+        (Format::Json, Some(body)) => {
+            let known: Vec<String> = session.warnings.iter().chain(&warnings).cloned().collect();
+            json::object(&request, output.name, body, &known)
+        }
+        (Format::Json, None) => {
+            return Err(Error::new(format!("{} has no JSON form (--format=json)", output.name)));
+        }
+    };
+    Ok(Report { output: bytes, warnings })
 }

@@ -131,3 +131,12 @@ pub enum NamedBy {
     /// The service, and the binaries of this machine where it has no name.
     ServiceFirst,
 }
+
+/// How a report is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// As its own kind: text, SVG, ...
+    Native,
+    /// As a JSON object.
+    Json,
+}

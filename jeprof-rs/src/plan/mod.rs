@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use regex::Regex;
 
 use crate::units::{ByteUnit, Unit};
-use choice::{Compat, Contexts, Frames, Granularity, Layout, Metric, NamedBy, Negative, Order, Rows};
+use choice::{Compat, Contexts, Format, Frames, Granularity, Layout, Metric, NamedBy, Negative, Order, Rows};
 use finding::Finding;
 use tag_filter::TagFilter;
 
@@ -215,6 +215,8 @@ pub struct Plan {
     pub graph: GraphPlan,
     /// The look of flame graphs.
     pub picture: PicturePlan,
+    /// How the report is written.
+    pub format: Format,
     /// Whose quirks are kept.
     pub compat: Compat,
     /// The value of an output that has one, such as `--list=REGEX`.
@@ -275,6 +277,7 @@ impl Default for Plan {
             },
             graph: GraphPlan::default(),
             picture: PicturePlan::default(),
+            format: Format::Native,
             compat: Compat::None,
             argument: None,
             output_file: None,

@@ -14,6 +14,7 @@ pub const ROW: Output = Output {
     command: true,
     about: "One line per stack, 'root;...;leaf FIGURE', for flame graph tools",
     parts: Output::EVERY,
+    json: Some(super::json::stacks),
     render,
     ..Output::BASE
 };

@@ -36,6 +36,7 @@ Examples:
         Part::Naming,
         Part::Picture,
     ],
+    json: Some(super::json::stacks),
     render,
     ..Output::BASE
 };

@@ -3,6 +3,7 @@
 pub mod call_graph;
 pub mod collapsed;
 pub mod flame;
+pub mod json;
 mod picture;
 mod pprof_head;
 mod proto;
@@ -42,6 +43,8 @@ pub struct Output {
     pub binary: bool,
     /// What shows it, when it is not for stdout.
     pub viewer: Option<Viewer>,
+    /// What it says as JSON, beside the head that is common to all.
+    pub json: Option<json::Body>,
     /// Makes the bytes.
     pub render: fn(&Request<'_>) -> Result<Vec<u8>>,
 }
@@ -70,6 +73,7 @@ impl Output {
         keeps_labels: false,
         binary: false,
         viewer: None,
+        json: None,
         render: |_| Ok(Vec::new()),
     };
 

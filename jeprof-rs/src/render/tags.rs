@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use prof_format::dump::LabelValue;
+use serde_json::{Map, Value, json};
 
 use super::pprof_head::Figures;
 use super::{Output, Request};
@@ -19,14 +20,17 @@ pub const ROW: Output = Output {
     about: "Figures by label: threads, object sizes, and what a profile.proto has",
     parts: &[Part::Output, Part::Figure, Part::Selection, Part::Input, Part::Naming, Part::Rows],
     keeps_labels: true,
+    json: Some(json),
     render,
     ..Output::BASE
 };
 
-fn render(request: &Request<'_>) -> Result<Vec<u8>> {
+/// Figures by key, then by value; numbers sort by size, which their text would not.
+type ByKey = BTreeMap<String, BTreeMap<(i64, String), f64>>;
+
+fn add_up(request: &Request<'_>) -> (ByKey, f64) {
     let view = request.view;
-    // By key, then by value; numbers sort by size, which their text would not.
-    let mut by_key: BTreeMap<String, BTreeMap<(i64, String), f64>> = BTreeMap::new();
+    let mut by_key = ByKey::new();
     let mut shown = 0.0;
     view.walk(|seen| {
         shown += seen.figure;
@@ -39,6 +43,21 @@ fn render(request: &Request<'_>) -> Result<Vec<u8>> {
             *values.entry((rank, value_text(&label.value))).or_default() += seen.figure;
         }
     });
+    (by_key, shown)
+}
+
+fn json(request: &Request<'_>) -> Map<String, Value> {
+    let (by_key, _) = add_up(request);
+    let tag = |(key, values): (&String, &BTreeMap<(i64, String), f64>)| {
+        let values: Vec<Value> =
+            values.iter().map(|((_, value), figure)| json!({ "value": value, "figure": figure })).collect();
+        json!({ "key": key, "values": values })
+    };
+    Map::from_iter([("tags".to_string(), by_key.iter().map(tag).collect())])
+}
+
+fn render(request: &Request<'_>) -> Result<Vec<u8>> {
+    let (by_key, shown) = add_up(request);
     if by_key.is_empty() {
         request.warn("no stack has a label");
     }

@@ -13,6 +13,7 @@ pub const ROW: Output = Output {
     name: "text",
     flag: true,
     about: "Table, one row per function (the default)",
+    json: Some(super::json::rows),
     render,
     ..Output::BASE
 };

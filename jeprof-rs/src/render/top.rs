@@ -19,6 +19,7 @@ Examples:
   jeprof-rs top -cum -nodecount=20 svc.*.heap     with everything called, 20 rows
   jeprof-rs top -mean svc.1234.0.f.heap           average size of an object by function
   jeprof-rs top -diff_base=a.heap b.heap          change, in shares of what was there",
+    json: Some(super::json::rows),
     render,
     ..Output::BASE
 };

@@ -16,6 +16,7 @@ pub const ROW: Output = Output {
     about: "Every stack with its figure and labels, the heaviest first",
     parts: Output::EVERY,
     keeps_labels: true,
+    json: Some(super::json::stacks),
     render,
     ..Output::BASE
 };

@@ -13,6 +13,7 @@ pub const TREE: Output = Output {
     name: "tree",
     command: true,
     about: "Each function between its callers and its callees",
+    json: Some(super::json::graph),
     render: |request| render(request, Which::Heavy),
     ..Output::BASE
 };
@@ -26,6 +27,7 @@ pub const PEEK: Output = Output {
     examples: "\
 Examples:
   jeprof-rs peek 'HashMap.*insert' svc.1234.0.f.heap    who fills maps, and what that allocates",
+    json: Some(super::json::graph),
     render: |request| render(request, Which::Matching),
     ..Output::BASE
 };

@@ -1,7 +1,7 @@
 //! Flags about what is printed, and where to. The flags of the outputs themselves come from their rows in `render`.
 
 use super::{Flag, Takes};
-use crate::plan::choice::Compat;
+use crate::plan::choice::{Compat, Format};
 
 /// In the order of the help.
 pub const ROWS: &[Flag] = &[
@@ -13,6 +13,19 @@ pub const ROWS: &[Flag] = &[
             Ok(())
         }),
         help: "Write to FILE instead of stdout",
+        ..Flag::BASE
+    },
+    Flag {
+        name: "format",
+        takes: Takes::One("FORMAT", |plan, value| {
+            plan.format = match value {
+                "json" => Format::Json,
+                "native" => Format::Native,
+                _ => return Err(format!("'{value}' is neither 'json' nor 'native'")),
+            };
+            Ok(())
+        }),
+        help: "'json': the report as one JSON object, described in docs/json.md [default: native]",
         ..Flag::BASE
     },
     Flag {

@@ -18,6 +18,7 @@ pub const ROW: Output = Output {
 Examples:
   jeprof-rs dot svc.1234.0.f.heap | dot -Tpng > heap.png
   jeprof-rs dot --nodecount=30 --focus=parse ./svc svc.1234.0.f.heap > parse.dot",
+    json: Some(crate::render::json::graph),
     render,
     ..BASE
 };

@@ -17,6 +17,7 @@ Wheel, + and - zoom, dragging and the arrow keys move, 0 shows all, a click on a
 Examples:
   jeprof-rs svg svc.1234.0.f.heap > heap.svg
   jeprof-rs svg --focus=parse --nodecount=30 -o parse.svg ./svc svc.1234.0.f.heap",
+    json: Some(crate::render::json::graph),
     render,
     ..BASE
 };
