@@ -12,14 +12,17 @@ const STRIPPED_SHARE_MIN: f64 = 0.01;
 
 /// One sentence for each image that matters and has frames without names: why, and how much is affected.
 pub fn explain_unnamed(profile: &Profile, outcome: &Outcome, view: &View<'_>) -> Vec<String> {
-    if outcome.unnamed.is_empty() {
+    if outcome.stand_ins.is_empty() {
         return Vec::new();
     }
+    // Code in no mapping is counted behind the images.
+    let no_image = profile.images.len();
     let mut image_of_frame: Vec<Option<usize>> = vec![None; profile.frames.len()];
     for frame in &outcome.stand_ins {
-        if let Place::Image { image, .. } = profile.frames[frame.index()].place {
-            image_of_frame[frame.index()] = Some(image.index());
-        }
+        image_of_frame[frame.index()] = Some(match profile.frames[frame.index()].place {
+            Place::Image { image, .. } => image.index(),
+            Place::Unmapped(_) => no_image,
+        });
     }
     /// What stacks with an unnamed frame of one image add up to.
     #[derive(Clone, Default)]
@@ -29,7 +32,7 @@ pub fn explain_unnamed(profile: &Profile, outcome: &Outcome, view: &View<'_>) ->
         /// Number of the last stack that was counted.
         counted_in: usize,
     }
-    let mut affected = vec![Affected::default(); profile.images.len()];
+    let mut affected = vec![Affected::default(); no_image + 1];
     let (mut total, mut stack_number) = (0.0, 0);
     view.walk(|seen| {
         let figure = seen.figure.abs();
@@ -64,6 +67,16 @@ pub fn explain_unnamed(profile: &Profile, outcome: &Outcome, view: &View<'_>) ->
             );
             sentences.push((share, what));
         }
+    }
+    // A dump without any mapping has said so itself.
+    let share = if total > 0.0 { affected[no_image].anywhere / total } else { 0.0 };
+    if no_image > 0 && share >= STRIPPED_SHARE_MIN {
+        let percent = share * 100.0;
+        let what = format!(
+            "addresses in no mapping of the dump, in {percent:.1}% of the total, have no name (code that was made while \
+             the program ran? --perf_map=FILE names it)"
+        );
+        sentences.push((share, what));
     }
     sentences.sort_by(|a, b| b.0.total_cmp(&a.0));
     let left_out = sentences.len().saturating_sub(UNNAMED_SENTENCES_MAX);

@@ -271,6 +271,12 @@ fn code_made_while_the_program_ran_is_named_by_a_perf_map() {
         "{}",
         answer.stderr
     );
+    let bare = tool(&["--collapsed", text(&dump)]);
+    assert!(
+        bare.stderr.contains("addresses in no mapping") && bare.stderr.contains("--perf_map"),
+        "{}",
+        bare.stderr
+    );
     // Without being named, it is looked for by the process in the dump's name, in the root that the dump is from.
     let root = scratch.path("root");
     fs::create_dir_all(root.join("tmp")).unwrap();
@@ -357,4 +363,41 @@ fn a_warning_says_where_a_missing_file_was_looked_for() {
     let expected = format!("{}: no such file (not at /proc/{}/menagerie, ", text(&zoo.binary), id);
     assert!(answer.stderr.contains(&expected), "no `{expected}` in {}", answer.stderr);
     assert!(answer.stderr.contains("--debug lists them"), "{}", answer.stderr);
+}
+
+#[test]
+fn damaged_programs_and_debug_files_are_told_or_read_in_part_and_never_end_the_tool() {
+    let scratch = Scratch::new("finding-damage");
+    let (binary, dump) = (scratch.path("program"), scratch.path("program.heap"));
+    compile("plain.c", &binary, &["-g", "-fno-pie", "-no-pie", "-Wl,--compress-debug-sections=zlib"]);
+    run(Command::new(&binary).arg(&dump));
+    let (whole, damaged) = (fs::read(&binary).unwrap(), scratch.path("damaged"));
+    // Marsaglia's xorshift; the state is what a failure prints.
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state as usize) % below
+    };
+    let mut named = 0;
+    for round in 0..60 {
+        let mut bytes = whole.clone();
+        match round % 5 {
+            0 => bytes.truncate(random(whole.len())),
+            // Headers of the file, of segments, of sections.
+            1 => bytes[random(64 + 13 * 56)] = random(256) as u8,
+            2 => {
+                let start = whole.len() - 40 * 64;
+                bytes[start + random(40 * 64)] = random(256) as u8;
+            }
+            _ => (0..20).for_each(|_| bytes[random(whole.len())] = random(256) as u8),
+        }
+        fs::write(&damaged, &bytes).unwrap();
+        let answer = tool(&["--collapsed", text(&damaged), text(&dump)]);
+        let place = format!("round {round}: {}", answer.stderr);
+        assert!(matches!(answer.status, 0 | 2) && !answer.stderr.contains("panicked"), "{place}");
+        named += i32::from(answer.stdout.contains("main;direct_site 1000"));
+    }
+    assert!((12..60).contains(&named), "{named} of 60 are named");
 }
