@@ -20,7 +20,7 @@ fn offered(name: &str, words: &[&str]) -> Vec<String> {
     // The script registers its function with `complete`; -o options are bash's own and not needed here.
     let program = format!(
         "source ./script || exit 1; COMP_WORDS=({words}); COMP_CWORD={last}; \
-         [[ $(complete -p jeprof-rs) =~ -F\ ([^ ]+) ]]; \"${{BASH_REMATCH[1]}}\" jeprof-rs '{current}' '{previous}'; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+         [[ $(complete -p jeprof-rs) =~ -F[[:space:]]([^ ]+) ]]; \"${{BASH_REMATCH[1]}}\" jeprof-rs '{current}' '{previous}'; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
         words = quoted.join(" "),
         current = words[last],
         previous = words[last - 1],

@@ -43,6 +43,11 @@ fn run(args: Vec<String>) -> Result<ExitCode> {
 fn script(shell: Shell) -> Vec<u8> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut super::command_line(super::Argument::Word), "jeprof-rs", &mut script);
+    if shell == Shell::Bash {
+        // clap_complete 4.6 spells the name of a program with a dash in two ways, so that no command's case is reached.
+        let text = String::from_utf8_lossy(&script);
+        script = text.replace("jeprof__subcmd__rs", "jeprof__rs").into_bytes();
+    }
     script
 }
 
