@@ -9,6 +9,7 @@
 
 mod aggregate;
 mod cli;
+mod compat;
 mod conf;
 mod error;
 mod formats;

@@ -1,8 +1,9 @@
 //! One report: a pure function of what was read and what is asked for.
 
 use crate::error::{Error, Result};
+use crate::model::Thread;
 use crate::plan::Plan;
-use crate::plan::choice::Format;
+use crate::plan::choice::{Compat, Format, Threads};
 use crate::render::{Output, Request, json};
 use crate::session::Session;
 use crate::transform::View;
@@ -20,28 +21,95 @@ pub struct Report {
 /// Chooses, adds up and prints.
 ///
 /// # Errors
-/// The dumps do not have the figure, or the output has nothing to show.
+/// The dumps do not have the figure or the thread, or the output has nothing to show.
 pub fn make(session: &Session, output: &Output, plan: &Plan, on_terminal: bool) -> Result<Report> {
-    session.check_metric(plan.figure.metric)?;
-    let view = View::new(&session.profile, &session.outcome.symbols, plan);
+    // compat: to jeprof figures that a dump has not are zero.
+    if plan.compat != Compat::Jeprof {
+        session.check_metric(plan.figure.metric)?;
+    }
     let mut warnings: Vec<String> =
         plan.unused.iter().map(|flag| format!("--{flag} has no effect on {}", output.name)).collect();
-    warnings.extend(view.warnings.iter().cloned());
-    warnings.extend(explain_unnamed(&session.profile, &session.outcome, &view));
-    let request = Request::new(session, &view, plan, on_terminal);
-    let bytes = match (plan.format, output.json) {
-        (Format::Native, _) => {
-            let bytes = (output.render)(&request)?;
-            warnings.extend(request.into_warnings());
-            bytes
+    let views = views(session, output, plan)?;
+    if let [(_, view), ..] = views.as_slice() {
+        warnings.extend(view.warnings.iter().cloned());
+        warnings.extend(explain_unnamed(&session.profile, &session.outcome, view));
+    }
+    let mut bytes = Vec::new();
+    for (thread, view) in &views {
+        let mut request = Request::new(session, view, plan, on_terminal);
+        request.thread = thread.as_deref();
+        match (plan.format, output.json) {
+            (Format::Native, _) => {
+                bytes.extend((output.render)(&request)?);
+                warnings.extend(request.into_warnings());
+            }
+            (Format::Json, Some(body)) => {
+                let known: Vec<String> = session.warnings.iter().chain(&warnings).cloned().collect();
+                bytes.extend(json::object(&request, output.name, body, &known));
+            }
+            (Format::Json, None) => {
+                return Err(Error::new(format!("{} has no JSON form (--format=json)", output.name)));
+            }
         }
-        (Format::Json, Some(body)) => {
-            let known: Vec<String> = session.warnings.iter().chain(&warnings).cloned().collect();
-            json::object(&request, output.name, body, &known)
-        }
-        (Format::Json, None) => {
-            return Err(Error::new(format!("{} has no JSON form (--format=json)", output.name)));
-        }
-    };
+    }
     Ok(Report { output: bytes, warnings })
+}
+
+/// One view for each report: of the whole process, or of threads.
+fn views<'a>(
+    session: &'a Session,
+    output: &Output,
+    plan: &'a Plan,
+) -> Result<Vec<(Option<String>, View<'a>)>> {
+    let profile = &session.profile;
+    let view = || View::new(profile, &session.outcome.symbols, plan);
+    let of_thread = |thread: &Thread| (Some(format!("t{}", thread.uid)), view().of_threads(&[thread.uid]));
+    let one = match &plan.selection.threads {
+        Threads::Process => return Ok(vec![(None, view())]),
+        Threads::Each => None,
+        Threads::Named(name) => Some(name),
+    };
+    let is_jeprof = plan.compat == Compat::Jeprof;
+    if profile.threads.is_empty() && !is_jeprof {
+        return Err(Error::new("--thread: the dumps do not tell threads apart; those of format heap_v2 do"));
+    }
+    let Some(name) = one else {
+        if !output.repeats && profile.threads.len() > 1 {
+            return Err(Error::new(format!(
+                "--thread='*' makes one report per thread, and {} can hold only one",
+                output.name
+            )));
+        }
+        return Ok(profile.threads.iter().map(of_thread).collect());
+    };
+    // A number is one, even when a thread is called like that.
+    if let Some(thread) = profile.threads.iter().find(|thread| name.parse() == Ok(thread.uid)) {
+        return Ok(vec![of_thread(thread)]);
+    }
+    let named: Vec<u64> =
+        profile.threads.iter().filter(|thread| thread.name == *name).map(|thread| thread.uid).collect();
+    match named.as_slice() {
+        // compat: jeprof prints nothing for a thread that it does not know.
+        [] if is_jeprof => Ok(Vec::new()),
+        [] => Err(Error::new(format!(
+            "--thread: there is no thread '{name}'; there are {}",
+            list(&profile.threads)
+        ))),
+        uids => Ok(vec![(Some(name.clone()), view().of_threads(uids))]),
+    }
+}
+
+/// Threads listed in a message at most.
+const THREADS_LISTED_MAX: usize = 20;
+
+fn list(threads: &[Thread]) -> String {
+    let one = |thread: &Thread| match thread.name.as_str() {
+        "" => thread.uid.to_string(),
+        name => format!("{} ({name})", thread.uid),
+    };
+    let mut listed: Vec<String> = threads.iter().take(THREADS_LISTED_MAX).map(one).collect();
+    if threads.len() > THREADS_LISTED_MAX {
+        listed.push(format!("{} more", threads.len() - THREADS_LISTED_MAX));
+    }
+    listed.join(", ")
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use prof_format::dump::{Dump, MapRow};
 
+use crate::compat::dump::as_jeprof_reads;
 use crate::error::{Error, Result};
 use crate::formats::{self, Unmapped};
 use crate::load::{self, Source, inputs};
@@ -11,7 +12,7 @@ use crate::model::labels::Labels;
 use crate::model::merge::Sign;
 use crate::model::{Profile, file_name};
 use crate::plan::Plan;
-use crate::plan::choice::{Granularity, Metric, NamedBy};
+use crate::plan::choice::{Compat, Granularity, Metric, NamedBy, Threads};
 use crate::progress::Progress;
 use crate::symbolize::service::{self, Service};
 use crate::symbolize::{Outcome, Request, symbolize};
@@ -62,7 +63,8 @@ impl Session {
         let labels = if plan.input.keep_labels { Labels::Keep } else { Labels::Drop };
         let (mut empty, mut services) = (Vec::new(), Vec::new());
         let (mut earlier, mut same_process): (Vec<Vec<MapRow>>, Vec<_>) = (Vec::new(), Vec::new());
-        for source in &inputs.dumps {
+        let by_thread = plan.selection.threads != Threads::Process;
+        for (index, source) in inputs.dumps.iter().enumerate() {
             let dump = read(source, plan, &progress, &mut warnings)?;
             if dump.stacks.is_empty() {
                 empty.push(source);
@@ -71,6 +73,11 @@ impl Session {
             dumps.push(taken(source, &dump));
             let known = profile.frames.len();
             profile.add(&dump, Sign::Plus, labels)?;
+            // compat: jeprof takes the threads of the last dump for those of all, and subtracts nothing from them.
+            let is_last = index + 1 == inputs.dumps.len();
+            if by_thread && (is_last || plan.compat == Compat::None) {
+                profile.add_shares(&dump, Sign::Plus, labels)?;
+            }
             services.extend(service(source, known..profile.frames.len()));
             profile.made_at = profile.made_at.max(source.written_at());
             earlier.push(dump.maps);
@@ -90,6 +97,9 @@ impl Session {
             base.push(taken(source, &dump));
             let known = profile.frames.len();
             profile.add(&dump, Sign::Minus, labels)?;
+            if by_thread && plan.compat == Compat::None {
+                profile.add_shares(&dump, Sign::Minus, labels)?;
+            }
             services.extend(service(source, known..profile.frames.len()));
         }
         if plan.input.named_by == NamedBy::ServiceFirst {
@@ -200,7 +210,10 @@ fn read(source: &Source, plan: &Plan, progress: &Progress, warnings: &mut Vec<St
     let bytes = load::read(source, plan.input.unpack_bytes_max)?;
     // A service may name addresses that its own profile does not map.
     let bare = plan.rows.granularity == Granularity::Addresses || matches!(source, Source::Service(_));
-    let dump = formats::parse(source, &bytes, if bare { Unmapped::Fine } else { Unmapped::Refused })?;
+    let mut dump = formats::parse(source, &bytes, if bare { Unmapped::Fine } else { Unmapped::Refused })?;
+    if plan.compat == Compat::Jeprof {
+        as_jeprof_reads(&mut dump, &bytes);
+    }
     warnings.extend(dump.warnings.iter().map(|warning| format!("{source}: {warning}")));
     Ok(dump)
 }

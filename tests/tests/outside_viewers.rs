@@ -30,7 +30,7 @@ fn jeprof_table(text: &str) -> Table {
                     let name = if is_address(name[0]) {
                         name[0].to_owned()
                     } else {
-                        name.join(" ").replace(" (inline)", "")
+                        name.join(" ").replace(" (inline)", "").replace(" (partial-inline)", "")
                     };
                     *table.flat.entry(name).or_default() += flat;
                 }
@@ -55,7 +55,10 @@ fn pprof_table(text: &str) -> Table {
             && let Some(flat) = number(flat)
             && !name.is_empty()
         {
-            *table.flat.entry(name.join(" ").replace(" (inline)", "")).or_default() += flat;
+            *table
+                .flat
+                .entry(name.join(" ").replace(" (inline)", "").replace(" (partial-inline)", ""))
+                .or_default() += flat;
         }
     }
     assert!(!table.total.is_nan(), "no total in\n{text}");

@@ -5,6 +5,7 @@ use hashbrown::HashMap;
 
 use super::keys::Keys;
 use crate::plan::choice::Granularity;
+use crate::symbolize::symbols::LineId;
 use crate::transform::View;
 
 /// A node: a call path that begins at the root.
@@ -74,8 +75,8 @@ impl CallTree {
         view.walk(|seen| {
             let mut at = 0_u32;
             nodes[0].total += seen.figure;
-            let mut step = |line| {
-                let key = rank[keys.of(line)];
+            let mut step = |(_, key): (LineId, usize)| {
+                let key = rank[key];
                 let next = *children.entry((at, key)).or_insert_with(|| {
                     let next_sibling = nodes[at as usize].first_child;
                     nodes.push(Node::new(key, at, next_sibling));
@@ -86,8 +87,8 @@ impl CallTree {
                 at = next;
             };
             match root {
-                Root::Callers => seen.lines.iter().rev().copied().for_each(&mut step),
-                Root::Leaves => seen.lines.iter().copied().for_each(&mut step),
+                Root::Callers => keys.of_stack(view, seen.lines).rev().for_each(&mut step),
+                Root::Leaves => keys.of_stack(view, seen.lines).for_each(&mut step),
             }
             nodes[at as usize].own += seen.figure;
             nodes[at as usize].own_before += seen.before;

@@ -143,8 +143,8 @@ impl Graph {
             stack_number += 1;
             total += seen.figure;
             let mut caller: Option<u32> = None;
-            for &line in seen.lines.iter().rev() {
-                let name = name_of_key[keys.of(line)];
+            for (line, key) in keys.of_stack(view, seen.lines).rev() {
+                let name = name_of_key[key];
                 let node = numbers.of(caller.unwrap_or(NO_CALLER), name, line);
                 let index = node as usize;
                 if index == cum.len() {

@@ -1,5 +1,8 @@
 //! Rows of a table: stacks added up by function, line, file or address.
 
+use std::borrow::Cow;
+use std::cmp::Ordering::Equal;
+
 use super::keys::Keys;
 use crate::plan::choice::{Granularity, Order};
 use crate::transform::View;
@@ -17,6 +20,30 @@ pub struct Row {
     pub mean_flat: f64,
     /// Average size of an object that it or what it called allocated.
     pub mean_cum: f64,
+    /// Whether what it stands for was inlined into its callers.
+    pub inlined: Inlined,
+}
+
+impl Row {
+    /// What the row stands for, and whether it was inlined, as pprof says it.
+    pub fn label(&self) -> Cow<'_, str> {
+        match self.inlined {
+            Inlined::Never => self.name.as_str().into(),
+            Inlined::Sometimes => format!("{} (partial-inline)", self.name).into(),
+            Inlined::Always => format!("{} (inline)", self.name).into(),
+        }
+    }
+}
+
+/// In how many of its occurrences a function was inlined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inlined {
+    /// In none.
+    Never,
+    /// In some.
+    Sometimes,
+    /// In all.
+    Always,
 }
 
 /// The rows of a report and what they add up to.
@@ -39,36 +66,52 @@ pub fn table(view: &View<'_>, granularity: Granularity, order: Order) -> Table {
     let objects = view.object_metric();
     let mut flat_objects = vec![0.0; keys.len()];
     let mut cum_objects = vec![0.0; keys.len()];
+    // Whether a row's function occurs inlined, and whether it occurs as itself.
+    let mut occurs = vec![(false, false); keys.len()];
     // The stack in which a row was last counted, from 1.
     let mut counted_in = vec![0_usize; keys.len()];
     let mut stack_number = 0;
     view.walk(|seen| {
         stack_number += 1;
         let count = seen.stack.figures.get(objects);
-        flat[keys.of(seen.lines[0])] += seen.figure;
-        flat_objects[keys.of(seen.lines[0])] += count;
-        for line in seen.lines {
-            let row = keys.of(*line);
+        for (depth, (line, row)) in keys.of_stack(view, seen.lines).enumerate() {
+            if depth == 0 {
+                flat[row] += seen.figure;
+                flat_objects[row] += count;
+            }
             if counted_in[row] != stack_number {
                 counted_in[row] = stack_number;
                 cum[row] += seen.figure;
                 cum_objects[row] += count;
             }
+            let inlined = view.is_inlined(line);
+            occurs[row].0 |= inlined;
+            occurs[row].1 |= !inlined;
         }
     });
 
-    let mut rows: Vec<Row> = (0..keys.len())
-        .filter(|&key| flat[key] != 0.0 || cum[key] != 0.0)
-        .map(|key| Row {
-            name: keys.name(view, key),
-            flat: flat[key],
-            cum: cum[key],
-            mean_flat: average(flat[key], flat_objects[key]),
-            mean_cum: average(cum[key], cum_objects[key]),
-        })
-        .collect();
-    let figure = |row: &Row| if order == Order::Flat { row.flat } else { row.cum };
-    rows.sort_by(|a, b| figure(b).total_cmp(&figure(a)).then_with(|| a.name.cmp(&b.name)));
+    let names: Vec<String> = (0..keys.len()).map(|key| keys.name(view, key)).collect();
+    let figures = if order == Order::Flat { &flat } else { &cum };
+    // jeprof's interactive tables count rows of zero, although they do not show them.
+    let mut order: Vec<usize> = (0..keys.len()).filter(|&key| occurs[key] != (false, false)).collect();
+    order.sort_by(|&a, &b| {
+        figures[b].partial_cmp(&figures[a]).unwrap_or(Equal).then_with(|| names[a].cmp(&names[b]))
+    });
+    let row = |key: usize| Row {
+        name: keys.row_name(view, key),
+        flat: flat[key],
+        cum: cum[key],
+        mean_flat: average(flat[key], flat_objects[key]),
+        mean_cum: average(cum[key], cum_objects[key]),
+        inlined: match occurs[key] {
+            // jeprof has it in the name; of a file it says nothing.
+            _ if view.jeprof().is_some() || granularity == Granularity::Files => Inlined::Never,
+            (true, true) => Inlined::Sometimes,
+            (true, false) => Inlined::Always,
+            (false, _) => Inlined::Never,
+        },
+    };
+    let rows = order.into_iter().map(row).filter(|row| row.flat != 0.0 || row.cum != 0.0).collect();
     Table { shown_total: flat.iter().sum(), rows }
 }
 

@@ -1,12 +1,15 @@
 //! Adds dumps to a profile.
 
+use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use prof_format::dump::{Dump, MapRow, NamedFrame, StackRow};
 
 use super::labels::{Labels, LabelsId};
-use super::{Figures, Frame, FrameId, Image, ImageId, Mapped, Place, Profile, Stack, file_name};
+use super::{
+    Figures, Frame, FrameId, Image, ImageId, Mapped, Place, Profile, Share, Stack, Thread, file_name,
+};
 use crate::error::{Error, Result};
 
 /// Whether a dump is added or subtracted.
@@ -29,6 +32,8 @@ pub(super) struct Index {
     stacks: HashTable<u32>,
     stacks_known: usize,
     hasher: DefaultHashBuilder,
+    /// Places in [`Profile::shares`], by thread and stack.
+    shares: HashMap<(u64, u32), usize>,
 }
 
 /// Two mappings are of one file if their build ids are equal, or, without ids, their paths.
@@ -39,13 +44,8 @@ enum ImageKey {
 }
 
 impl Profile {
-    /// Adds (or subtracts) a dump, with its own mappings.
-    ///
-    /// Cost: one hash look-up per distinct frame and, from the second dump on, one per stack.
-    ///
-    /// # Errors
-    /// More than 2^32 frames or stacks.
-    pub fn add(&mut self, dump: &Dump, sign: Sign, labels: Labels) -> Result<()> {
+    /// Images and frames of a dump, in its order.
+    fn frames_of_dump(&mut self, dump: &Dump) -> (Vec<ImageId>, Vec<FrameId>) {
         let first_new = self.images.len();
         let image_of_map: Vec<ImageId> = dump.maps.iter().map(|map| self.image(map, first_new)).collect();
         let mut order: Vec<usize> = (0..dump.maps.len()).collect();
@@ -62,11 +62,23 @@ impl Profile {
                     Place::Image { image: image_of_map[map], offset }
                 })
         };
-        let frame_ids: Vec<FrameId> = dump
-            .frame_table
-            .iter()
-            .map(|frame| self.frame(place(frame.address), frame.address, &frame.names))
-            .collect();
+        let frames = dump.frame_table.iter();
+        let frame_ids =
+            frames.map(|frame| self.frame(place(frame.address), frame.address, &frame.names)).collect();
+        (image_of_map, frame_ids)
+    }
+
+    /// Adds (or subtracts) a dump, with its own mappings.
+    ///
+    /// Cost: one hash look-up per distinct frame and, from the second dump on, one per stack.
+    ///
+    /// # Errors
+    /// More than 2^32 frames or stacks.
+    pub fn add(&mut self, dump: &Dump, sign: Sign, labels: Labels) -> Result<()> {
+        let (image_of_map, frame_ids) = self.frames_of_dump(dump);
+        if sign == Sign::Minus {
+            self.base_only_from.get_or_insert(self.stacks.len());
+        }
         let mut frames: Vec<FrameId> = Vec::new();
         let rows = match labels {
             Labels::Keep if !dump.thread_stacks.is_empty() => &dump.thread_stacks,
@@ -111,6 +123,44 @@ impl Profile {
         if !dump.drop_frames.is_empty() && !self.drop_frames.contains(&dump.drop_frames) {
             self.drop_frames.push(dump.drop_frames.clone());
         }
+        Ok(())
+    }
+
+    /// Notes what the threads of a dump that was added or subtracted have of it. `labels` is what it was added with.
+    ///
+    /// # Errors
+    /// As [`Profile::add`].
+    pub fn add_shares(&mut self, dump: &Dump, sign: Sign, labels: Labels) -> Result<()> {
+        let (_, frame_ids) = self.frames_of_dump(dump);
+        let factor = if sign == Sign::Plus { 1.0 } else { -1.0 };
+        let mut frames: Vec<FrameId> = Vec::new();
+        for row in dump.stacks.iter().chain(&dump.thread_stacks) {
+            let Some(uid) = row.thread else { continue };
+            frames.clear();
+            frames.extend(dump.stack(row).iter().filter_map(|&frame| frame_ids.get(frame as usize)));
+            let labels = match labels {
+                Labels::Keep => self.labels.of_row(dump, row),
+                Labels::Drop => LabelsId::NONE,
+            };
+            let stack = self.stack(&frames, labels)? as u32;
+            let shares = &mut self.shares;
+            let index = *self.index.shares.entry((uid, stack)).or_insert_with(|| {
+                shares.push(Share { uid, stack, figures: Figures::default() });
+                shares.len() - 1
+            });
+            shares[index].figures.add(Figures::new(row.live, row.accum), factor);
+        }
+        // The first name that is not empty stays.
+        let known = self.threads.drain(..).map(|thread| (thread.uid, thread.name));
+        let unnamed = self.shares.iter().map(|share| (share.uid, String::new()));
+        let mut names: BTreeMap<u64, String> = BTreeMap::new();
+        for (uid, name) in known.chain(dump.threads.iter().cloned()).chain(unnamed) {
+            let first = names.entry(uid).or_default();
+            if first.is_empty() {
+                *first = name;
+            }
+        }
+        self.threads = names.into_iter().map(|(uid, name)| Thread { uid, name }).collect();
         Ok(())
     }
 
@@ -286,7 +336,35 @@ mod tests {
             .add(&dump(vec![map(0x70_0000, "/bin/x", b"")], &[0x70_0011], 4.0), Sign::Minus, Labels::Drop)
             .unwrap();
         let bytes: Vec<f64> = profile.stacks.iter().map(|stack| stack.figures.live_bytes).collect();
-        assert_eq!(bytes, [6.0, -4.0]);
+        assert_eq!((bytes, profile.base_only_from), (vec![6.0, -4.0], Some(1)));
+    }
+
+    #[test]
+    fn shares_of_threads_add_up_and_their_names_stay() {
+        let mut profile = Profile::default();
+        let mut one = dump(vec![], &[0x10, 0x20], 10.0);
+        let share = |uid, bytes| StackRow {
+            frames: 0..2,
+            live: Figure { objs: 1.0, bytes },
+            thread: Some(uid),
+            ..StackRow::default()
+        };
+        one.thread_stacks = vec![share(7, 4.0), share(2, 6.0)];
+        one.threads = vec![(7, "worker".into())];
+        let mut add = |dump: &Dump, sign| {
+            profile.add(dump, sign, Labels::Drop).unwrap();
+            profile.add_shares(dump, sign, Labels::Drop).unwrap();
+        };
+        add(&one, Sign::Plus);
+        add(&one, Sign::Plus);
+        one.thread_stacks.truncate(1);
+        add(&one, Sign::Minus);
+        let thread = |uid, name: &str| Thread { uid, name: name.into() };
+        assert_eq!(profile.threads, [thread(2, ""), thread(7, "worker")]);
+        let bytes = |uids: &[u64]| profile.stacks_of(uids)[0].figures.live_bytes;
+        assert_eq!((bytes(&[7]), bytes(&[2]), bytes(&[2, 7])), (4.0, 12.0, 16.0));
+        assert!(profile.stacks_of(&[1]).is_empty());
+        assert_eq!(profile.stacks[0].figures.live_bytes, 10.0);
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod merge;
 #[cfg(test)]
 pub mod testing;
 
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use prof_format::dump::{Figure, NamedFrame};
@@ -160,6 +161,26 @@ pub struct Stack {
     pub base: Figures,
 }
 
+/// A thread, as the dumps number and name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Thread {
+    /// Its number. In dumps of several processes equal numbers are added up.
+    pub uid: u64,
+    /// Its name, empty when no dump tells it.
+    pub name: String,
+}
+
+/// What one thread has of a stack's figures.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Share {
+    /// Number of the thread.
+    pub uid: u64,
+    /// Index in [`Profile::stacks`].
+    pub stack: u32,
+    /// Its part.
+    pub figures: Figures,
+}
+
 /// Sum of several dumps.
 #[derive(Debug, Default)]
 pub struct Profile {
@@ -173,6 +194,12 @@ pub struct Profile {
     pub stack_frames: Vec<FrameId>,
     /// Labels of the stacks.
     pub labels: LabelSets,
+    /// Index of the first stack that only a base has; `None` before a base is subtracted.
+    pub base_only_from: Option<usize>,
+    /// Threads by number, noted by [`Profile::add_shares`].
+    pub threads: Vec<Thread>,
+    /// What threads have of the stacks' figures, likewise.
+    pub shares: Vec<Share>,
     /// The main program's image.
     pub program: Option<ImageId>,
     /// The main program's path, which a dump may tell without mapping it.
@@ -203,6 +230,20 @@ impl Profile {
     /// The frames of a stack of this profile, leaf first.
     pub fn frames_of(&self, stack: &Stack) -> &[FrameId] {
         &self.stack_frames[stack.start as usize..(stack.start + stack.depth) as usize]
+    }
+
+    /// The stacks that threads of these numbers have a share in, with their figures, in the profile's order.
+    pub fn stacks_of(&self, uids: &[u64]) -> Vec<Stack> {
+        let mut figures: BTreeMap<u32, Figures> = BTreeMap::new();
+        for share in self.shares.iter().filter(|share| uids.contains(&share.uid)) {
+            figures.entry(share.stack).or_default().add(share.figures, 1.0);
+        }
+        let stack = |(index, figures): (u32, Figures)| Stack {
+            figures,
+            base: Figures::default(),
+            ..self.stacks[index as usize].clone()
+        };
+        figures.into_iter().map(stack).collect()
     }
 
     /// Ids of all frames, in order.

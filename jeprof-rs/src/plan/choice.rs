@@ -112,6 +112,17 @@ pub enum Layout {
     Auto,
 }
 
+/// Whose memory a report is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Threads {
+    /// The whole process'.
+    Process,
+    /// Every thread's, one report each.
+    Each,
+    /// That of one thread, or of all threads of one name: a number, or a name.
+    Named(String),
+}
+
 /// Whose quirks are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compat {

@@ -10,7 +10,9 @@ use std::path::PathBuf;
 use regex::Regex;
 
 use crate::units::{ByteUnit, Unit};
-use choice::{Compat, Contexts, Format, Frames, Granularity, Layout, Metric, NamedBy, Negative, Order, Rows};
+use choice::{
+    Compat, Contexts, Format, Frames, Granularity, Layout, Metric, NamedBy, Negative, Order, Rows, Threads,
+};
 use finding::Finding;
 use tag_filter::TagFilter;
 
@@ -101,6 +103,12 @@ pub struct Selection {
     pub focus: Option<Regex>,
     /// Only stacks in which no frame matches.
     pub ignore: Option<Regex>,
+    /// Frames whose function does not match are left out, before anything else is looked at.
+    pub retain: Option<Regex>,
+    /// Frames whose function matches are left out, before anything else is looked at.
+    pub exclude: Option<Regex>,
+    /// Only what these threads allocated.
+    pub threads: Threads,
     /// Frames that match are left out.
     pub hide: Option<Regex>,
     /// Frames that do not match are left out.
@@ -256,6 +264,9 @@ impl Default for Plan {
             selection: Selection {
                 focus: None,
                 ignore: None,
+                retain: None,
+                exclude: None,
+                threads: Threads::Process,
                 hide: None,
                 show: None,
                 show_from: None,

@@ -1,10 +1,14 @@
 //! Collapsed stacks: what flame graph tools read.
 
+use std::collections::HashMap;
 use std::io::Write;
 
 use super::{Output, Request};
 use crate::aggregate::call_tree::{CallTree, Root};
+use crate::compat::names::JeprofNames;
 use crate::error::Result;
+use crate::symbolize::symbols::LineId;
+use crate::transform::View;
 use crate::units::whole;
 
 /// The row of this output.
@@ -15,11 +19,15 @@ pub const ROW: Output = Output {
     about: "One line per stack, 'root;...;leaf FIGURE', for flame graph tools",
     parts: Output::EVERY,
     json: Some(super::json::stacks),
+    repeats: true,
     render,
     ..Output::BASE
 };
 
 fn render(request: &Request<'_>) -> Result<Vec<u8>> {
+    if let Some(names) = request.view.jeprof() {
+        return Ok(jeprof_lines(request.view, names));
+    }
     let tree = CallTree::new(request.view, request.plan.rows.granularity, Root::Callers);
     if tree.len() == 1 {
         request.warn(request.explain_nothing());
@@ -43,6 +51,36 @@ fn lines(tree: &CallTree) -> Vec<u8> {
         }
         true
     });
+    out
+}
+
+/// compat: jeprof's lines: whole names, `[inline]` behind those of inlined functions, a line for each stack of
+/// addresses that is left, zeros and stacks without a frame too. Its order is accidental; here it is that of the dumps.
+fn jeprof_lines(view: &View<'_>, names: &JeprofNames) -> Vec<u8> {
+    let mut order: Vec<(Vec<LineId>, f64)> = Vec::new();
+    let mut known: HashMap<Vec<LineId>, usize> = HashMap::new();
+    view.walk_with_empty(|seen| match known.get(seen.lines) {
+        Some(&index) => order[index].1 += seen.figure,
+        None => {
+            known.insert(seen.lines.to_vec(), order.len());
+            order.push((seen.lines.to_vec(), seen.figure));
+        }
+    });
+    let frame = |line: &LineId| {
+        let name = match names.of(*line) {
+            None => return format!("{:016x}", view.address_of(*line)),
+            Some(known) if known.full != "??" => known.full.as_str(),
+            Some(known) if known.place == "?" => "??:0",
+            Some(known) => known.place.as_str(),
+        };
+        format!("{name}{}", if view.is_inlined(*line) { "[inline]" } else { "" })
+    };
+    let mut out = Vec::new();
+    for (lines, figure) in order {
+        let path: Vec<String> = lines.iter().rev().map(frame).collect();
+        // Writing to a vector cannot fail.
+        let _ = writeln!(out, "{} {}", path.join(";"), whole(figure));
+    }
     out
 }
 

@@ -129,7 +129,8 @@ pub fn stacks(request: &Request<'_>) -> Map<String, Value> {
     let names: Vec<String> = (0..keys.len()).map(|key| keys.name(view, key)).collect();
     let mut stacks: Vec<Value> = Vec::new();
     view.walk(|seen| {
-        let frames: Vec<&str> = seen.lines.iter().rev().map(|line| names[keys.of(*line)].as_str()).collect();
+        let frames: Vec<&str> =
+            keys.of_stack(view, seen.lines).rev().map(|(_, key)| names[key].as_str()).collect();
         let labels: Vec<Value> = labels_of(view.profile(), seen.stack).iter().map(label).collect();
         stacks.push(json!({
             "frames": frames,

@@ -41,6 +41,8 @@ pub struct Output {
     pub keeps_labels: bool,
     /// Whether it is nothing for a terminal.
     pub binary: bool,
+    /// Whether reports of several threads may follow each other (`--thread='*'`).
+    pub repeats: bool,
     /// What shows it, when it is not for stdout.
     pub viewer: Option<Viewer>,
     /// What it says as JSON, beside the head that is common to all.
@@ -72,6 +74,7 @@ impl Output {
         parts: Output::TABLE,
         keeps_labels: false,
         binary: false,
+        repeats: false,
         viewer: None,
         json: None,
         render: |_| Ok(Vec::new()),
@@ -122,6 +125,8 @@ pub struct Request<'a> {
     pub view: &'a View<'a>,
     /// What was asked for.
     pub plan: &'a Plan,
+    /// Whose memory the view is of, `t1` for thread 1, when it is not the whole process'.
+    pub thread: Option<&'a str>,
     /// Whether the reader is a person at a terminal.
     pub on_terminal: bool,
     warnings: RefCell<Vec<String>>,
@@ -130,7 +135,7 @@ pub struct Request<'a> {
 impl<'a> Request<'a> {
     /// A request without warnings yet.
     pub fn new(session: &'a Session, view: &'a View<'a>, plan: &'a Plan, on_terminal: bool) -> Request<'a> {
-        Request { session, view, plan, on_terminal, warnings: RefCell::default() }
+        Request { session, view, plan, thread: None, on_terminal, warnings: RefCell::default() }
     }
 
     /// Something that the user should know, for stderr.
@@ -146,7 +151,11 @@ impl<'a> Request<'a> {
     /// Why a report has no rows.
     pub fn explain_nothing(&self) -> String {
         if self.view.total() != 0.0 {
-            let which = match (&self.plan.selection.focus, &self.plan.selection.ignore) {
+            let selection = &self.plan.selection;
+            let which = match (&selection.focus, &selection.ignore) {
+                _ if selection.retain.is_some() || selection.exclude.is_some() => {
+                    "nothing is left by the filters of frames and stacks"
+                }
                 (Some(_), None) => "--focus matches no stack",
                 (None, Some(_)) => "--ignore matches every stack",
                 _ => "no stack is left by --focus and --ignore",

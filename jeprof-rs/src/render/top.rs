@@ -62,7 +62,7 @@ fn sums(request: &Request<'_>, table: &Table) -> String {
             figures.percent(running),
             figures.label(row.cum),
             figures.percent(row.cum),
-            row.name
+            row.label()
         );
     }
     out

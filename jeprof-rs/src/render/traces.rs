@@ -42,7 +42,7 @@ fn render(request: &Request<'_>) -> Result<Vec<u8>> {
             .iter()
             .map(|label| format!("{}:  {}", label.key, value_text(&label.value)))
             .collect();
-        let names = seen.lines.iter().map(|line| keys.of(*line)).collect();
+        let names = keys.of_stack(view, seen.lines).map(|(_, key)| key).collect();
         traces.push(Trace { figure: seen.figure, labels: labels.join("\n     "), names });
     });
     if traces.is_empty() {

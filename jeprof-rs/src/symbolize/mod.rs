@@ -253,6 +253,7 @@ fn assemble(profile: &Profile, images: &Images, answers: Vec<Answer>, outcome: &
             });
             let address = found.map(|found| found.address);
             let stand_in = symbols.names.id(&stand_in(profile, frame.place, address, start));
+            symbols.stand_ins.insert(stand_in);
             for line in &mut lines {
                 let function = *symbols.function(line);
                 if function.name == NameId::EMPTY {

@@ -1,5 +1,6 @@
 //! What symbolization answers with: for each frame its source lines, innermost inlined function first.
 
+use std::collections::HashSet;
 use std::hash::BuildHasher;
 use std::ops::Range;
 
@@ -143,6 +144,8 @@ pub struct Symbols {
     pub lines: Vec<Line>,
     /// Per entry its part of `lines`, innermost first.
     ranges: Vec<Range<u32>>,
+    /// Names that stand for functions without one.
+    pub stand_ins: HashSet<NameId>,
 }
 
 impl Symbols {
@@ -163,6 +166,11 @@ impl Symbols {
     /// The readable name of a line's function.
     pub fn function_name(&self, line: &Line) -> &str {
         self.names.text(self.function(line).name)
+    }
+
+    /// Whether nothing is known of a line's function.
+    pub fn is_stand_in(&self, line: &Line) -> bool {
+        self.stand_ins.contains(&self.function(line).name)
     }
 
     /// Adds the next entry.

@@ -1,7 +1,7 @@
 //! Which stacks and frames a report sees: allocator frames cut off, filters applied, negative differences dropped.
 //!
 //! Stacks are handed out one by one in a reused buffer; a profile of a million stacks is never copied. The order is
-//! that of jeprof and pprof: allocator frames, `--focus` and `--ignore`, `--hide` and `--show`, `--show_from`, labels,
+//! that of jeprof and pprof: allocator frames, `--retain` and `--exclude`, `--focus` and `--ignore`, `--hide` and `--show`, `--show_from`, labels,
 //! `--prune_from`, inlining, labels as frames.
 
 mod allocator_frames;
@@ -13,11 +13,12 @@ use std::borrow::Cow;
 
 use hashbrown::HashMap;
 
+use crate::compat::names::JeprofNames;
 use crate::model::{Figures, FrameId, Profile, Stack};
 use crate::plan::Plan;
-use crate::plan::choice::{Frames, Metric, Negative};
+use crate::plan::choice::{Compat, Frames, Metric, Negative};
 use crate::symbolize::symbols::{Function, Line, LineId, NameId, Symbols};
-use per_line::{PerLine, allocator_lines, matching_lines};
+use per_line::{Lines, PerLine};
 
 /// One stack as a report sees it.
 pub struct Seen<'s> {
@@ -37,10 +38,16 @@ pub struct View<'a> {
     /// Those of the session, and with labels as frames some more.
     symbols: Cow<'a, Symbols>,
     plan: &'a Plan,
+    /// The stacks of the process, or of the threads that the view is of.
+    stacks: Cow<'a, [Stack]>,
+    /// jeprof's idea of the names, when its rules are followed.
+    jeprof: Option<JeprofNames>,
     /// The allocator's lines.
     allocator: PerLine,
     /// A standard library's, hidden at the leaf end.
     standard: PerLine,
+    /// What `--retain` and `--exclude` take out.
+    removed: Option<PerLine>,
     focus: Option<PerLine>,
     ignore: Option<PerLine>,
     hide: Option<PerLine>,
@@ -73,29 +80,44 @@ impl<'a> View<'a> {
             }
         }
         let mut warnings = Vec::new();
+        let jeprof = (plan.compat == Compat::Jeprof).then(|| JeprofNames::new(profile, symbols));
+        let lines = Lines { profile, symbols, frame_of: &frame_of, jeprof: jeprof.as_ref() };
         let allocator = match selection.frames {
             Frames::All => PerLine::none(symbols),
-            Frames::Program | Frames::Own => allocator_lines(profile, symbols, &frame_of, &mut warnings),
+            Frames::Program | Frames::Own => lines.of_allocator(&mut warnings),
         };
         let standard = match selection.frames {
             Frames::Own => PerLine::new(standard_library::lines(symbols)),
             Frames::All | Frames::Program => PerLine::none(symbols),
         };
-        let matching = |pattern: &Option<regex::Regex>| {
-            pattern.as_ref().map(|pattern| matching_lines(profile, symbols, &frame_of, pattern))
-        };
+        let matching =
+            |pattern: &Option<regex::Regex>| pattern.as_ref().map(|pattern| lines.matching(pattern));
+        let [focus, ignore, hide, show, show_from, prune_from] = [
+            &selection.focus,
+            &selection.ignore,
+            &selection.hide,
+            &selection.show,
+            &selection.show_from,
+            &selection.prune_from,
+        ]
+        .map(matching);
+        let removed = (selection.retain.is_some() || selection.exclude.is_some())
+            .then(|| lines.without(selection.retain.as_ref(), selection.exclude.as_ref()));
         let mut view = View {
             profile,
             symbols: Cow::Borrowed(symbols),
             plan,
+            stacks: Cow::Borrowed(&profile.stacks),
+            jeprof,
             allocator,
             standard,
-            focus: matching(&selection.focus),
-            ignore: matching(&selection.ignore),
-            hide: matching(&selection.hide),
-            show: matching(&selection.show),
-            show_from: matching(&selection.show_from),
-            prune_from: matching(&selection.prune_from),
+            removed,
+            focus,
+            ignore,
+            hide,
+            show,
+            show_from,
+            prune_from,
             physical: PerLine::new(physical),
             frame_of,
             label_lines: HashMap::new(),
@@ -107,6 +129,12 @@ impl<'a> View<'a> {
         }
         view.add_label_lines();
         view
+    }
+
+    /// The same, of what the threads of these numbers have.
+    pub fn of_threads(mut self, uids: &[u64]) -> View<'a> {
+        self.stacks = Cow::Owned(self.profile.stacks_of(uids));
+        self
     }
 
     /// Scales the dumps to the total of the base.
@@ -137,6 +165,9 @@ impl<'a> View<'a> {
                 let function = symbols.function_id(Function { name, ..Function::default() });
                 let line = LineId::new(symbols.lines.len());
                 symbols.push([Line { function, file: NameId::EMPTY, line: 0, column: 0 }]);
+                if let Some(names) = &mut self.jeprof {
+                    names.push_label(&text);
+                }
                 self.label_lines.insert(text, line);
             }
         }
@@ -145,6 +176,11 @@ impl<'a> View<'a> {
     /// The names.
     pub fn symbols(&self) -> &Symbols {
         &self.symbols
+    }
+
+    /// jeprof's idea of the names, when its rules are followed.
+    pub fn jeprof(&self) -> Option<&JeprofNames> {
+        self.jeprof.as_ref()
     }
 
     /// The profile.
@@ -174,25 +210,47 @@ impl<'a> View<'a> {
 
     /// Sum over all stacks, before filters.
     pub fn total(&self) -> f64 {
-        self.profile.stacks.iter().map(|stack| self.figure(stack)).sum()
+        self.stacks.iter().map(|stack| self.figure(stack)).sum()
     }
 
     /// Hands over each stack that the filters leave. Stacks without frames are left out, and those whose figure is
-    /// zero in the dumps and in the base.
-    pub fn walk(&self, visit: impl FnMut(Seen<'_>)) {
-        self.walk_where(|figure, before, _| figure != 0.0 || before != 0.0, visit);
+    /// zero in the dumps and in the base, except where jeprof's rules are followed.
+    pub fn walk(&self, mut visit: impl FnMut(Seen<'_>)) {
+        self.walk_with_empty(|seen| {
+            if !seen.lines.is_empty() {
+                visit(seen);
+            }
+        });
+    }
+
+    /// The same with stacks of which no frame is left. jeprof counts them in some of its outputs.
+    pub fn walk_with_empty(&self, visit: impl FnMut(Seen<'_>)) {
+        // Stacks of threads are not numbered like those of the process, and are never of a base alone.
+        let base_only = self.profile.base_only_from.filter(|_| matches!(self.stacks, Cow::Borrowed(_)));
+        let drops = self.plan.selection.negative == Negative::Drop;
+        let wanted = |index: usize, stack: &Stack| match self.jeprof {
+            None => self.figure(stack) != 0.0 || self.before(stack) != 0.0,
+            // compat: jeprof shows stacks of zero, but none that only the base has when it drops those.
+            Some(_) => !drops || base_only.is_none_or(|from| index < from),
+        };
+        self.walk_where(wanted, visit);
     }
 
     /// As [`View::walk`], for reports of all four figures: stacks in which any is other than zero.
-    pub fn walk_every_figure(&self, visit: impl FnMut(Seen<'_>)) {
-        self.walk_where(|_, _, stack| stack.figures != Figures::default(), visit);
+    pub fn walk_every_figure(&self, mut visit: impl FnMut(Seen<'_>)) {
+        let wanted = |_, stack: &Stack| stack.figures != Figures::default();
+        self.walk_where(wanted, |seen| {
+            if !seen.lines.is_empty() {
+                visit(seen);
+            }
+        });
     }
 
-    fn walk_where(&self, wanted: impl Fn(f64, f64, &Stack) -> bool, mut visit: impl FnMut(Seen<'_>)) {
+    fn walk_where(&self, wanted: impl Fn(usize, &Stack) -> bool, mut visit: impl FnMut(Seen<'_>)) {
         let mut lines: Vec<LineId> = Vec::new();
-        for stack in &self.profile.stacks {
+        for (index, stack) in self.stacks.iter().enumerate() {
             let (figure, before) = (self.figure(stack), self.before(stack));
-            if !wanted(figure, before, stack) {
+            if !wanted(index, stack) {
                 continue;
             }
             lines.clear();
@@ -200,24 +258,32 @@ impl<'a> View<'a> {
                 self.profile.frames_of(stack).iter().flat_map(|frame| self.symbols.line_ids(frame.index())),
             );
             lines.drain(..self.cut(&lines));
-            if self.select(stack, &mut lines) && !lines.is_empty() {
+            if self.select(stack, &mut lines) {
                 visit(Seen { lines: &lines, figure, before, stack });
             }
         }
     }
 
     /// How many lines at the leaf end are left out: all up to the outermost that is the allocator's, and those of the
-    /// standard library that follow, if they are hidden. A stack that would vanish keeps its outermost line.
+    /// standard library that follow, if they are hidden. A stack that would vanish keeps its outermost line, except
+    /// where jeprof's rules are followed.
     fn cut(&self, lines: &[LineId]) -> usize {
         let outermost = lines.iter().rposition(|line| self.allocator.is(*line));
         let allocator = outermost.map_or(0, |outermost| outermost + 1);
         let standard = lines[allocator..].iter().take_while(|line| self.standard.is(**line)).count();
-        (allocator + standard).min(lines.len().saturating_sub(1))
+        let kept = usize::from(self.jeprof.is_none());
+        (allocator + standard).min(lines.len().saturating_sub(kept))
     }
 
     /// Applies the filters to the lines of a stack, leaf first; answers whether the stack is left.
     fn select(&self, stack: &Stack, lines: &mut Vec<LineId>) -> bool {
         let any = |answers: &PerLine, lines: &[LineId]| lines.iter().any(|line| answers.is(*line));
+        if let Some(removed) = &self.removed {
+            lines.retain(|line| !removed.is(*line));
+            if lines.is_empty() {
+                return false;
+            }
+        }
         if self.focus.as_ref().is_some_and(|focus| !any(focus, lines))
             || self.ignore.as_ref().is_some_and(|ignore| any(ignore, lines))
         {
@@ -274,7 +340,7 @@ impl<'a> View<'a> {
     /// What shares relate to: the total of the dumps, or, for comparing, that of the base; with a base that is
     /// subtracted, the sum of all changes.
     pub fn reference_total(&self) -> f64 {
-        let stacks = &self.profile.stacks;
+        let stacks = &self.stacks;
         let before: f64 = stacks.iter().map(|stack| self.before(stack).abs()).sum();
         if self.plan.input.base_is_reference && before > 0.0 {
             before

@@ -5,6 +5,8 @@ use std::collections::HashSet;
 use regex::Regex;
 
 use super::allocator_frames::AllocatorFrames;
+use crate::compat::allocator;
+use crate::compat::names::JeprofNames;
 use crate::model::{FrameId, Place, Profile};
 use crate::symbolize::symbols::{LineId, Symbols};
 
@@ -28,23 +30,38 @@ impl PerLine {
     }
 }
 
-/// The allocator's lines.
-pub fn allocator_lines(
-    profile: &Profile,
-    symbols: &Symbols,
-    frame_of: &[FrameId],
-    warnings: &mut Vec<String>,
-) -> PerLine {
-    let (patterns, problems) = AllocatorFrames::new(&profile.drop_frames);
-    warnings.extend(problems);
-    let by_name: Vec<bool> = symbols.names.texts().map(|name| patterns.has_function(name)).collect();
-    let by_image: Vec<bool> =
-        profile.images.iter().map(|image| AllocatorFrames::has_library(image.name())).collect();
-    let answers = symbols
-        .lines
-        .iter()
-        .zip(frame_of)
-        .map(|(line, frame)| {
+/// What the questions about lines are answered from.
+pub struct Lines<'a> {
+    /// Frames and images.
+    pub profile: &'a Profile,
+    /// The lines.
+    pub symbols: &'a Symbols,
+    /// Per line its frame.
+    pub frame_of: &'a [FrameId],
+    /// jeprof's idea of the names, when its rules are followed.
+    pub jeprof: Option<&'a JeprofNames>,
+}
+
+impl Lines<'_> {
+    /// The allocator's lines. Warnings are about expressions of the dumps that are none.
+    pub fn of_allocator(&self, warnings: &mut Vec<String>) -> PerLine {
+        let (profile, symbols) = (self.profile, self.symbols);
+        if let Some(names) = self.jeprof {
+            // compat: jeprof looks at the outermost function of an address only, by a list of its own.
+            return self.of_frames(|line| {
+                names
+                    .of(line)
+                    .filter(|known| allocator::has(&known.short))
+                    .map_or(Whole::No, |_| Whole::Outermost)
+            });
+        }
+        let (patterns, problems) = AllocatorFrames::new(&profile.drop_frames);
+        warnings.extend(problems);
+        let by_name: Vec<bool> = symbols.names.texts().map(|name| patterns.has_function(name)).collect();
+        let by_image: Vec<bool> =
+            profile.images.iter().map(|image| AllocatorFrames::has_library(image.name())).collect();
+        self.each(|id, frame| {
+            let line = symbols.line(id);
             let in_library = match profile.frames[frame.index()].place {
                 Place::Image { image, .. } => by_image[image.index()],
                 Place::Unmapped(_) => false,
@@ -53,33 +70,80 @@ pub fn allocator_lines(
                 || by_name[symbols.function(line).name.index()]
                 || AllocatorFrames::has_source(symbols.function_name(line), symbols.names.text(line.file))
         })
-        .collect();
-    PerLine::new(answers)
-}
-
-/// jeprof's rule: the address, the function or `file:line` matches, anywhere.
-pub fn matching_lines(
-    profile: &Profile,
-    symbols: &Symbols,
-    frame_of: &[FrameId],
-    pattern: &Regex,
-) -> PerLine {
-    let names: Vec<bool> = symbols.names.texts().map(|name| pattern.is_match(name)).collect();
-    let mut addresses: HashSet<FrameId> = HashSet::new();
-    for (frame, id) in profile.frames.iter().zip(profile.frame_ids()) {
-        if pattern.is_match(&format!("{:016x}", frame.address)) {
-            addresses.insert(id);
-        }
     }
-    let answers = symbols
-        .lines
-        .iter()
-        .zip(frame_of)
-        .map(|(line, frame)| {
-            names[symbols.function(line).name.index()]
-                || addresses.contains(frame)
+
+    /// Lines whose function is none of those to keep, or one of those to leave out.
+    pub fn without(&self, retain: Option<&Regex>, exclude: Option<&Regex>) -> PerLine {
+        let removes = |name: &str| {
+            retain.is_some_and(|retain| !retain.is_match(name))
+                || exclude.is_some_and(|exclude| exclude.is_match(name))
+        };
+        if let Some(names) = self.jeprof {
+            // compat: the outermost function decides for all of its address.
+            return self.of_frames(|outermost| {
+                let removed = match names.of(outermost) {
+                    Some(known) => removes(&known.short),
+                    None => removes(&self.digits(self.frame_of[outermost.index()])),
+                };
+                if removed { Whole::Frame } else { Whole::No }
+            });
+        }
+        let by_name: Vec<bool> = self.symbols.names.texts().map(removes).collect();
+        self.each(|line, _| by_name[self.symbols.function(self.symbols.line(line)).name.index()])
+    }
+
+    /// jeprof's rule: the address, the function or `file:line` matches, anywhere.
+    pub fn matching(&self, pattern: &Regex) -> PerLine {
+        let symbols = self.symbols;
+        let frames = self.profile.frame_ids();
+        let addresses: HashSet<FrameId> =
+            frames.filter(|&frame| pattern.is_match(&self.digits(frame))).collect();
+        if let Some(names) = self.jeprof {
+            return self.each(|line, frame| {
+                let known = names.of(line);
+                addresses.contains(&frame)
+                    || known
+                        .is_some_and(|known| pattern.is_match(&known.short) || pattern.is_match(&known.place))
+            });
+        }
+        let by_name: Vec<bool> = symbols.names.texts().map(|name| pattern.is_match(name)).collect();
+        self.each(|id, frame| {
+            let line = symbols.line(id);
+            by_name[symbols.function(line).name.index()]
+                || addresses.contains(&frame)
                 || pattern.is_match(&symbols.location(line))
         })
-        .collect();
-    PerLine::new(answers)
+    }
+
+    fn each(&self, answer: impl Fn(LineId, FrameId) -> bool) -> PerLine {
+        let lines = self.frame_of.iter().enumerate();
+        PerLine(lines.map(|(index, frame)| answer(LineId::new(index), *frame)).collect())
+    }
+
+    /// Answers that the outermost line of a frame gives.
+    fn of_frames(&self, answer: impl Fn(LineId) -> Whole) -> PerLine {
+        let mut answers = vec![false; self.symbols.lines.len()];
+        for frame in self.profile.frame_ids() {
+            let lines = self.symbols.line_ids(frame.index());
+            let Some(outermost) = lines.clone().next_back() else { continue };
+            match answer(outermost) {
+                Whole::No => {}
+                Whole::Outermost => answers[outermost.index()] = true,
+                Whole::Frame => lines.for_each(|line| answers[line.index()] = true),
+            }
+        }
+        PerLine(answers)
+    }
+
+    /// The look-up address of a frame, as jeprof writes it.
+    fn digits(&self, frame: FrameId) -> String {
+        format!("{:016x}", self.profile.frames[frame.index()].address)
+    }
+}
+
+/// Which lines of a frame an answer is for.
+enum Whole {
+    No,
+    Outermost,
+    Frame,
 }

@@ -75,7 +75,7 @@ impl Run {
         (flat, cum)
     }
 
-    /// Flat figure, cumulative figure and name of every row.
+    /// Flat figure, cumulative figure and name of every row, without the mark of inlined functions.
     pub fn rows(&self) -> Vec<(i64, i64, String)> {
         let row = |line: &str| {
             let mut rest = line;
@@ -86,7 +86,9 @@ impl Run {
                 words.push(word);
                 rest = after;
             }
-            Some((words[0].parse().ok()?, words[3].parse().ok()?, rest.to_string()))
+            let marks = [" (inline)", " (partial-inline)"];
+            let name = marks.iter().find_map(|mark| rest.strip_suffix(mark)).unwrap_or(rest);
+            Some((words[0].parse().ok()?, words[3].parse().ok()?, name.to_string()))
         };
         self.stdout.lines().filter(|line| !line.starts_with("Total")).filter_map(row).collect()
     }

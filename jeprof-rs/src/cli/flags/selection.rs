@@ -1,7 +1,7 @@
 //! Flags that choose stacks and frames.
 
 use super::{Flag, Takes, pattern};
-use crate::plan::choice::{Frames, Negative};
+use crate::plan::choice::{Frames, Negative, Threads};
 use crate::plan::tag_filter::TagFilter;
 
 /// In the order of the help.
@@ -22,6 +22,37 @@ pub const ROWS: &[Flag] = &[
             Ok(())
         }),
         help: "Only stacks in which no frame's function, file:line or address matches",
+        ..Flag::BASE
+    },
+    Flag {
+        name: "retain",
+        takes: Takes::One("REGEX", |plan, value| {
+            plan.selection.retain = Some(pattern(value)?);
+            Ok(())
+        }),
+        help: "Only frames whose function matches; stacks without any are left out",
+        ..Flag::BASE
+    },
+    Flag {
+        name: "exclude",
+        takes: Takes::One("REGEX", |plan, value| {
+            plan.selection.exclude = Some(pattern(value)?);
+            Ok(())
+        }),
+        help: "Only frames whose function does not match; what they allocated counts for their callers",
+        ..Flag::BASE
+    },
+    Flag {
+        name: "thread",
+        takes: Takes::One("ID|NAME|*", |plan, value| {
+            plan.selection.threads = match value {
+                "" => return Err("is neither a thread's number nor its name".into()),
+                "*" => Threads::Each,
+                named => Threads::Named(named.into()),
+            };
+            Ok(())
+        }),
+        help: "What one thread allocated, or all of that name; '*' makes a report for each",
         ..Flag::BASE
     },
     Flag {

@@ -19,6 +19,7 @@ Examples:
   jeprof-rs dot svc.1234.0.f.heap | dot -Tpng > heap.png
   jeprof-rs dot --nodecount=30 --focus=parse ./svc svc.1234.0.f.heap > parse.dot",
     json: Some(crate::render::json::graph),
+    repeats: true,
     render,
     ..BASE
 };
