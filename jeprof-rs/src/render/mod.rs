@@ -2,11 +2,11 @@
 
 pub mod call_graph;
 pub mod collapsed;
+pub mod export;
 pub mod flame;
 pub mod json;
 mod picture;
 mod pprof_head;
-mod proto;
 pub mod tags;
 pub mod text;
 pub mod top;
@@ -105,7 +105,10 @@ pub const OUTPUTS: &[Output] = &[
     tree::PEEK,
     traces::ROW,
     tags::ROW,
-    proto::ROW,
+    export::proto::ROW,
+    export::speedscope::ROW,
+    export::firefox::ROW,
+    export::otlp::ROW,
     flame::ROW,
     call_graph::dot::ROW,
     call_graph::svg::ROW,

@@ -7,10 +7,10 @@ use flate2::write::GzEncoder;
 use prof_format::dump::Carried;
 use prof_format::pprof::{self as encode, encode};
 
-use super::{Output, Request};
 use crate::aggregate::samples::{Location, Samples};
 use crate::error::{Error, Result};
 use crate::plan::Part;
+use crate::render::{Output, Request};
 use crate::symbolize::symbols::NameId;
 
 /// The row of this output.
