@@ -381,3 +381,52 @@ fn go_pprof_shows_every_name_of_an_encoded_profile() {
     }
     assert!(!top.contains("# total"), "{top}");
 }
+
+#[test]
+fn jeprof_names_a_symbolized_file_as_we_do() {
+    for (format, seed) in [(Format::Text, 91), (Format::HeapV2, 92)] {
+        let snapshot = VecSnapshot::random(&mut Random::new(seed), 1 << 16, false, 60);
+        let mut profile = Vec::new();
+        let Ok(()) = write(format, &snapshot, &mut profile);
+        let mut file = String::from("--- symbol\nbinary=/opt/demo/app\n");
+        for (index, frame) in read(&profile).unwrap().frame_table.iter().enumerate() {
+            let address = frame.address;
+            match index % 4 {
+                0 => {}
+                1 => file.push_str(&format!("{address:#x} plain{index}\n")),
+                2 => file.push_str(&format!("{address:#018x} outer{index}--inner{index}\r\n")),
+                _ => file.push_str(&format!("0x0{address:x}\tone{index}--two{index}--three{index}--\n")),
+            }
+        }
+        let bytes = [file.as_bytes(), b"---\n%warn careful\n--- heap\n", &profile].concat();
+        let dump = read(&bytes).unwrap();
+        let mut ours: BTreeMap<String, f64> = BTreeMap::new();
+        for row in &dump.stacks {
+            let leaf = &dump.frame_table[dump.stack(row)[0] as usize];
+            let name = match &leaf.names[..] {
+                [] => format!("{:#018x}", leaf.address),
+                [only] => only.function.clone(),
+                [inner, ..] => format!("{} (inline)", inner.function),
+            };
+            *ours.entry(name).or_default() += row.live.bytes;
+        }
+        let folder = Scratch::new("symbolized");
+        let path = folder.file("a.heap");
+        std::fs::write(&path, bytes).unwrap();
+        let outcome = Run::new("jeprof").args(["--text", "--show_bytes"]).arg(&path).outcome().ok();
+        assert!(outcome.stderr.contains("careful"), "{outcome}");
+        let mut theirs: BTreeMap<String, f64> = BTreeMap::new();
+        for line in outcome.stdout.lines().skip(1) {
+            let (figures, name) = line.rsplit_once("% ").unwrap();
+            let flat: f64 = figures.split_whitespace().next().unwrap().parse().unwrap();
+            if flat > 0.0 {
+                theirs.insert(name.to_owned(), flat);
+            }
+        }
+        ours.retain(|_, bytes| *bytes >= 1.0);
+        assert!(ours.len() > 20 && ours.keys().eq(theirs.keys()), "{ours:#?}\n{theirs:#?}");
+        for (name, bytes) in &ours {
+            assert!((bytes - theirs[name]).abs() <= 1.0, "{name}: {bytes}, jeprof {}", theirs[name]);
+        }
+    }
+}
