@@ -153,3 +153,69 @@ fn read_answer(picture: &Picture, sizes: Vec<Sized>, answer: &str) -> Option<Dra
         .collect::<Option<_>>()?;
     Some(Drawing::framed(picture, boxes, arrows.into_iter().collect::<Option<_>>()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::picture::{Edge, Line, Look, Node, Side};
+
+    fn picture() -> Picture {
+        let node = |name: &str| Node {
+            lines: vec![Line { text: name.into(), side: Side::Center }],
+            tooltip: name.into(),
+            font_size: 10.0,
+            look: Look::Plain,
+        };
+        let edge = |from, to| Edge {
+            from,
+            to,
+            label: "7".into(),
+            tooltip: String::new(),
+            width: 1.0,
+            dashed: false,
+            weight: 1.0,
+        };
+        // The last one names no box.
+        Picture {
+            nodes: vec![node("a"), node("b")],
+            edges: vec![edge(0, 1), edge(1, 1), edge(1, 5)],
+            ..Picture::default()
+        }
+    }
+
+    const ANSWER: &str = "graph 1 1 2\nnode 0 0.5 1.5 0.4 0.3 \"\" solid box black lightgrey\n\
+        node 1 0.5 0.5 0.4 0.3 \"\" solid box black lightgrey\n\
+        edge 0 1 4 0.5 1.3 0.5 1.2 0.5 1.0 0.5 0.8 \"<..>\" 0.6 1.0 solid black\n\
+        edge 1 1 4 0.7 0.6 0.9 0.6 0.9 0.4 0.7 0.4 \"<..>\" 0.95 0.5 solid black\nstop\n";
+
+    fn read(answer: &str) -> Option<Drawing> {
+        let picture = picture();
+        let sizes = picture.nodes.iter().map(measure).collect();
+        read_answer(&picture, sizes, answer)
+    }
+
+    #[test]
+    fn places_are_taken_over_and_turned_upside_down() {
+        let drawing = read(ANSWER).unwrap();
+        assert!(drawing.boxes[0].rect.y < drawing.boxes[1].rect.y);
+        assert_eq!(drawing.arrows.len(), 2);
+        let head = &drawing.arrows[0].head;
+        assert!(head[0].y > head[1].y, "the arrow points down");
+        assert_eq!(drawing.arrows[1].label.as_ref().unwrap().text, "7");
+        assert!(question(&picture(), &[measure(&picture().nodes[0])]).contains("1 -> 1 [weight=1,label="));
+    }
+
+    #[test]
+    fn an_answer_without_the_places_is_refused() {
+        for broken in [
+            "",
+            "graph 1 1 2\nstop\n",
+            &ANSWER.replace("node 1", "node 9"),
+            &ANSWER.replace("edge 1 1 4", "edge 1 1 400"),
+            &ANSWER.replace("edge 0 1", "edge 1 0"),
+            &ANSWER.replace("0.5 1.5", "here there"),
+        ] {
+            assert!(read(broken).is_none(), "{broken}");
+        }
+    }
+}
