@@ -22,6 +22,7 @@ packages=(
     llvm             # llvm-dwp
     xz-utils
     groff            # checks the manual page
+    graphviz         # what draws --gif and --ps
 )
 
 missing=()
