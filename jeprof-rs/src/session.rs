@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use prof_format::dump::{Dump, MapRow};
+use prof_format::vocab::Format;
 
 use crate::compat::dump::as_jeprof_reads;
 use crate::error::{Error, Result};
@@ -41,8 +42,11 @@ pub struct Session {
     pub base: Vec<Taken>,
     /// File name of the program, `heap` when unknown.
     pub program_name: String,
-    /// Path of the program: absolute if it was given, as the dumps have it otherwise; `heap` when unknown.
+    /// Path of the program: absolute if it was given, as the dumps have it otherwise; `heap`, or jeprof's
+    /// `(unknown)`, when unknown.
     pub program_path: String,
+    /// The profile part of the only dump, as it was written, when that is text and the plan asked for it.
+    pub text: Option<Vec<u8>>,
     /// What was chosen without being asked for, and what was fetched.
     pub notes: Vec<String>,
     /// What makes the answers less than they could be.
@@ -59,13 +63,15 @@ impl Session {
         let inputs = inputs::sort(&plan.input, &progress)?;
         let mut warnings: Vec<String> = Vec::new();
         let mut profile = Profile::default();
+        let mut text = None;
         let (mut dumps, mut base) = (Vec::new(), Vec::new());
         let labels = if plan.input.keep_labels { Labels::Keep } else { Labels::Drop };
         let (mut empty, mut services) = (Vec::new(), Vec::new());
         let (mut earlier, mut same_process): (Vec<Vec<MapRow>>, Vec<_>) = (Vec::new(), Vec::new());
         let by_thread = plan.selection.threads != Threads::Process;
         for (index, source) in inputs.dumps.iter().enumerate() {
-            let dump = read(source, plan, &progress, &mut warnings)?;
+            let (dump, bytes) = read(source, plan, &progress, &mut warnings)?;
+            text = bytes;
             if dump.stacks.is_empty() {
                 empty.push(source);
             }
@@ -93,7 +99,7 @@ impl Session {
             ));
         }
         for source in &inputs.base {
-            let dump = read(source, plan, &progress, &mut warnings)?;
+            let (dump, _) = read(source, plan, &progress, &mut warnings)?;
             base.push(taken(source, &dump));
             let known = profile.frames.len();
             profile.add(&dump, Sign::Minus, labels)?;
@@ -130,7 +136,7 @@ impl Session {
         let program_path = absolute
             .map(|path| path.display().to_string())
             .or_else(|| profile.program_path.clone())
-            .unwrap_or_else(|| "heap".into());
+            .unwrap_or_else(|| if plan.compat == Compat::Jeprof { "(unknown)" } else { "heap" }.into());
         let program_name = given.or(profile.program_path.as_deref()).map_or("heap", file_name).to_string();
         Ok(Session {
             profile,
@@ -139,6 +145,7 @@ impl Session {
             base,
             program_name,
             program_path,
+            text: text.filter(|_| inputs.dumps.len() == 1 && inputs.base.is_empty()),
             notes: inputs.notes,
             warnings,
         })
@@ -205,7 +212,13 @@ const NO_SAMPLES: &str = "has no samples: profiling was off (prof:true, prof_act
 the sampling distance (lg_prof_sample), or what was sampled had been freed (prof_accum:true keeps that; a dump while \
 the program runs shows it live)";
 
-fn read(source: &Source, plan: &Plan, progress: &Progress, warnings: &mut Vec<String>) -> Result<Dump> {
+/// A dump, and its text without symbols and headings in front if the plan asks for it.
+fn read(
+    source: &Source,
+    plan: &Plan,
+    progress: &Progress,
+    warnings: &mut Vec<String>,
+) -> Result<(Dump, Option<Vec<u8>>)> {
     progress.step(format!("reading {source}"));
     let bytes = load::read(source, plan.input.unpack_bytes_max)?;
     // A service may name addresses that its own profile does not map.
@@ -215,5 +228,8 @@ fn read(source: &Source, plan: &Plan, progress: &Progress, warnings: &mut Vec<St
         as_jeprof_reads(&mut dump, &bytes);
     }
     warnings.extend(dump.warnings.iter().map(|warning| format!("{source}: {warning}")));
-    Ok(dump)
+    let text = (plan.input.keep_text && dump.format != Format::Pprof)
+        .then(|| bytes.get(dump.profile_offset..).map(<[u8]>::to_vec))
+        .flatten();
+    Ok((dump, text))
 }

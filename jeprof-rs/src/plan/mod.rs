@@ -67,6 +67,8 @@ pub struct InputPlan {
     pub base_is_reference: bool,
     /// Whether stacks of different threads and other labels are told apart.
     pub keep_labels: bool,
+    /// Whether the text of a dump is kept beside what was read from it.
+    pub keep_text: bool,
     /// Most bytes that a compressed dump may unpack to.
     pub unpack_bytes_max: u64,
     /// Headers for servers that are asked for profiles, names and values.
@@ -246,6 +248,7 @@ impl Default for Plan {
                 base: Vec::new(),
                 base_is_reference: false,
                 keep_labels: false,
+                keep_text: false,
                 unpack_bytes_max: 1 << 30,
                 headers: Vec::new(),
                 seconds: None,

@@ -39,6 +39,8 @@ pub struct Output {
     pub parts: &'static [Part],
     /// Whether it tells stacks of different threads and other labels apart.
     pub keeps_labels: bool,
+    /// Whether it repeats the text of a dump.
+    pub keeps_text: bool,
     /// Whether it is nothing for a terminal.
     pub binary: bool,
     /// Whether reports of several threads may follow each other (`--thread='*'`).
@@ -73,6 +75,7 @@ impl Output {
         examples: "",
         parts: Output::TABLE,
         keeps_labels: false,
+        keeps_text: false,
         binary: false,
         repeats: false,
         viewer: None,
@@ -109,6 +112,8 @@ pub const OUTPUTS: &[Output] = &[
     export::speedscope::ROW,
     export::firefox::ROW,
     export::otlp::ROW,
+    export::raw::ROW,
+    export::callgrind::ROW,
     flame::ROW,
     call_graph::dot::ROW,
     call_graph::svg::ROW,
