@@ -6,7 +6,7 @@ use core::ops::Range;
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
-use crate::dump::{Dump, Frame, StackRow};
+use crate::dump::{Dump, Figure, Frame, StackRow};
 use crate::vocab::Format;
 
 /// Warnings kept of one dump; a file of the wrong kind would give one per line.
@@ -20,6 +20,29 @@ impl TooMany {
     pub(crate) const WHAT: &'static str = "more frames than 4,294,967,295";
 }
 
+/// A stack of the dump.
+#[derive(Clone)]
+pub(crate) struct Stack {
+    /// Its range in `dump.frames`.
+    pub(crate) frames: Range<u32>,
+    /// Whether it was met for the first time, so that no row of it can be there.
+    pub(crate) new: bool,
+    /// The largest uid of a thread that has a row of it since it was met; they come in ascending order.
+    last_uid: Option<u64>,
+}
+
+impl Stack {
+    /// A row of this stack.
+    pub(crate) fn row(&self, live: Figure, accum: Figure) -> StackRow {
+        StackRow { frames: self.frames.clone(), live, accum, ..StackRow::default() }
+    }
+}
+
+/// Indices of rows, by stack, thread and labels. Most files repeat nothing, and then it is never made: a million stacks
+/// would pay a few misses of the cache each.
+#[derive(Default)]
+struct RowIndex(Option<HashTable<u32>>);
+
 /// A dump in the making.
 ///
 /// Frames, stacks and rows are found again by hashing, in tables that hold indices only: what they are is in the dump
@@ -31,10 +54,8 @@ pub(crate) struct Builder {
     frames: HashMap<u64, u32>,
     /// Ranges of `dump.frames` that are distinct stacks.
     stacks: HashTable<(u32, u32)>,
-    /// Indices in `dump.stacks`, by stack, thread and labels.
-    rows: HashTable<u32>,
-    /// Indices in `dump.thread_stacks`, likewise.
-    shares: HashTable<u32>,
+    rows: RowIndex,
+    shares: RowIndex,
     /// Place of a uid in `dump.threads`.
     threads: HashMap<u64, usize>,
     /// How many lines, and the first of them.
@@ -48,8 +69,8 @@ impl Builder {
             hash: DefaultHashBuilder::default(),
             frames: HashMap::new(),
             stacks: HashTable::new(),
-            rows: HashTable::new(),
-            shares: HashTable::new(),
+            rows: RowIndex::default(),
+            shares: RowIndex::default(),
             threads: HashMap::new(),
             skipped: (0, 0),
         }
@@ -69,11 +90,11 @@ impl Builder {
         self.dump.frames.len()
     }
 
-    /// The range of the stack whose frames were pushed since `start`. If it is known, those frames are taken back.
+    /// The stack whose frames were pushed since `start`. If it is known, those frames are taken back.
     ///
     /// # Errors
     /// [`TooMany`] when its place is not a number of 32 bits.
-    pub(crate) fn close_stack(&mut self, start: usize) -> Result<Range<u32>, TooMany> {
+    pub(crate) fn close_stack(&mut self, start: usize) -> Result<Stack, TooMany> {
         let all = &mut self.dump.frames;
         let hash = &self.hash;
         let place = |index: usize| u32::try_from(index).map_err(|_| TooMany);
@@ -88,23 +109,26 @@ impl Builder {
             hashbrown::hash_table::Entry::Occupied(known) => {
                 let (first, past) = *known.get();
                 all.truncate(start);
-                Ok(first..past)
+                Ok(Stack { frames: first..past, new: false, last_uid: None })
             }
             hashbrown::hash_table::Entry::Vacant(free) => {
                 free.insert(range);
-                Ok(range.0..range.1)
+                Ok(Stack { frames: range.0..range.1, new: true, last_uid: None })
             }
         }
     }
 
-    /// Adds to the row of this stack, thread and labels.
-    pub(crate) fn add(&mut self, row: StackRow) {
-        add(&self.hash, &mut self.rows, &mut self.dump.stacks, row);
+    /// Adds to the row of this stack, thread and labels; `new` when there can be none yet.
+    pub(crate) fn add(&mut self, row: StackRow, new: bool) {
+        self.rows.add(&self.hash, &mut self.dump.stacks, row, new);
     }
 
     /// Adds to the row of a thread that repeats its share of what [`Builder::add`] was given.
-    pub(crate) fn add_share(&mut self, row: StackRow) {
-        add(&self.hash, &mut self.shares, &mut self.dump.thread_stacks, row);
+    pub(crate) fn add_share(&mut self, stack: &mut Stack, uid: u64, live: Figure, accum: Figure) {
+        let new = stack.new && stack.last_uid.is_none_or(|last| last < uid);
+        stack.last_uid = stack.last_uid.max(Some(uid));
+        let row = StackRow { thread: Some(uid), ..stack.row(live, accum) };
+        self.shares.add(&self.hash, &mut self.dump.thread_stacks, row, new);
     }
 
     /// Notes a thread; the first name that is not empty stays.
@@ -153,24 +177,37 @@ impl Builder {
     }
 }
 
-fn add(hash: &DefaultHashBuilder, rows: &mut HashTable<u32>, list: &mut Vec<StackRow>, row: StackRow) {
-    let key = |row: &StackRow| (row.frames.start, row.frames.end, row.thread, row.labels);
-    let hashed = |row: &StackRow| hash.hash_one(key(row));
-    let found = rows.entry(
-        hashed(&row),
-        |index| key(&list[*index as usize]) == key(&row),
-        |index| hashed(&list[*index as usize]),
-    );
-    match found {
-        hashbrown::hash_table::Entry::Occupied(known) => {
-            let known = &mut list[*known.get() as usize];
-            known.live = known.live.plus(row.live);
-            known.accum = known.accum.plus(row.accum);
-        }
-        hashbrown::hash_table::Entry::Vacant(free) => {
-            // Each row took a line or a message of the file, and one of 32 bits' worth would fill the memory first.
-            free.insert(list.len() as u32);
+impl RowIndex {
+    fn add(&mut self, hash: &DefaultHashBuilder, list: &mut Vec<StackRow>, row: StackRow, new: bool) {
+        if new && self.0.is_none() {
             list.push(row);
+            return;
+        }
+        let key = |row: &StackRow| (row.frames.start, row.frames.end, row.thread, row.labels);
+        let hashed = |row: &StackRow| hash.hash_one(key(row));
+        let table = self.0.get_or_insert_with(|| {
+            let mut table = HashTable::with_capacity(list.len());
+            for (index, row) in (0..).zip(&*list) {
+                table.insert_unique(hashed(row), index, |index: &u32| hashed(&list[*index as usize]));
+            }
+            table
+        });
+        let found = table.entry(
+            hashed(&row),
+            |index| key(&list[*index as usize]) == key(&row),
+            |index| hashed(&list[*index as usize]),
+        );
+        match found {
+            hashbrown::hash_table::Entry::Occupied(known) => {
+                let known = &mut list[*known.get() as usize];
+                known.live = known.live.plus(row.live);
+                known.accum = known.accum.plus(row.accum);
+            }
+            hashbrown::hash_table::Entry::Vacant(free) => {
+                // Each row took a line or a message of the file, and one of 32 bits' worth would fill the memory first.
+                free.insert(list.len() as u32);
+                list.push(row);
+            }
         }
     }
 }

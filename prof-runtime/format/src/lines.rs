@@ -1,9 +1,8 @@
 //! Line by line through a text dump, with places for error messages.
 
 use alloc::{format, string::String};
-use core::ops::Range;
 
-use crate::builder::{Builder, TooMany};
+use crate::builder::{Builder, Stack, TooMany};
 use crate::digits::{leading_decimal, leading_hex, string};
 use crate::dump::ReadError;
 use crate::maps;
@@ -122,7 +121,7 @@ const ADDRESS_MAX: u64 = i64::MAX as u64;
 /// The addresses of a stack line, leaf first, into frames: 1 is taken from every address but the leaf, which names a
 /// call, so that each lies inside the calling instruction (a writer that leaves allocator frames out has lowered the
 /// leaf already). The single address 0 stands for a stack without frames.
-pub(crate) fn stack(line: &Line<'_>, addresses: &[u8], into: &mut Builder) -> Result<Range<u32>, ReadError> {
+pub(crate) fn stack(line: &Line<'_>, addresses: &[u8], into: &mut Builder) -> Result<Stack, ReadError> {
     let start = into.open_stack();
     let mut rest = addresses.trim_ascii();
     if rest == b"0x0" {

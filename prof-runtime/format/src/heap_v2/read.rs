@@ -1,11 +1,10 @@
 //! Reads jemalloc's form, from us, jemalloc 5 and the variants of it in the wild.
 
 use alloc::format;
-use core::ops::Range;
 
-use crate::builder::Builder;
+use crate::builder::{Builder, Stack};
 use crate::digits::{decimal, string};
-use crate::dump::{Dump, Figure, ReadError, StackRow};
+use crate::dump::{Dump, Figure, ReadError};
 use crate::heading::{self, Opened};
 use crate::lines::{self, Cursor, Line, Pairs};
 use crate::totals;
@@ -52,18 +51,18 @@ pub(crate) fn read_opened(mut opened: Opened<'_>) -> Result<Dump, ReadError> {
         last = line;
         if let Some(addresses) = line.text.strip_prefix(b"@") {
             close(stack.take())?;
-            let frames = lines::stack(&line, addresses, into)?;
-            stack = Some(Open { frames, line, counted: false });
+            let found = lines::stack(&line, addresses, into)?;
+            stack = Some(Open { stack: found, line, counted: false });
         } else if let Some((uid, pairs, rest)) = counts(line.text) {
             let (live, accum) = (figure(pairs.live, into), figure(pairs.accum, into));
             match (&mut stack, uid) {
                 // Names stand in the header only: behind the figures of a stack they are damage.
                 (Some(_), _) if !rest.is_empty() => into.skip(line.number),
                 (Some(open), None) => {
+                    into.add(open.stack.row(live, accum), open.stack.new && !open.counted);
                     open.counted = true;
-                    into.add(open.row(None, live, accum));
                 }
-                (Some(open), Some(uid)) => into.add_share(open.row(Some(uid), live, accum)),
+                (Some(open), Some(uid)) => into.add_share(&mut open.stack, uid, live, accum),
                 (None, None) => {}
                 (None, Some(uid)) => into.thread(uid, &string(rest)),
             }
@@ -94,15 +93,9 @@ pub(crate) fn read_opened(mut opened: Opened<'_>) -> Result<Dump, ReadError> {
 
 /// The stack that count lines belong to.
 struct Open<'a> {
-    frames: Range<u32>,
+    stack: Stack,
     line: Line<'a>,
     counted: bool,
-}
-
-impl Open<'_> {
-    fn row(&self, thread: Option<u64>, live: Figure, accum: Figure) -> StackRow {
-        StackRow { frames: self.frames.clone(), live, accum, thread, labels: 0 }
-    }
 }
 
 /// A stack ends at the next one, at the memory map or at the end of the file, and by then has to have its figures.

@@ -310,9 +310,9 @@ impl<'t, 'a> Reader<'t, 'a> {
             Some(known) => *known,
             None => self.labels(labels).map_err(|fault| part.broken("label", fault))?,
         };
-        let frames = self.into.close_stack(start);
-        let frames = frames.map_err(|TooMany| part.broken(FIELD, Fault::Content(TooMany::WHAT.into())))?;
-        self.into.add(StackRow { frames, live, accum, thread, labels: set });
+        let stack = self.into.close_stack(start);
+        let stack = stack.map_err(|TooMany| part.broken(FIELD, Fault::Content(TooMany::WHAT.into())))?;
+        self.into.add(StackRow { thread, labels: set, ..stack.row(live, accum) }, stack.new);
         Ok(())
     }
 

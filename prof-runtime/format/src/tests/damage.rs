@@ -90,7 +90,8 @@ fn errors_name_the_place() {
 
 /// Files of every reader: ours, and those with symbols in front or from other writers.
 fn samples() -> Vec<Vec<u8>> {
-    let mut all: Vec<Vec<u8>> = Format::ALL.iter().map(|format| sample(*format)).collect();
+    let snapshot = VecSnapshot::random(&mut Random::new(5), 1 << 16, true, 3);
+    let mut all: Vec<Vec<u8>> = Format::ALL.iter().map(|format| written(*format, &snapshot)).collect();
     let dump = read(&all[1]).unwrap();
     for profile in [0, 1] {
         let mut file = b"%warn careful\n--- symbol\nbinary=/opt/demo/app\n".to_vec();

@@ -3,9 +3,9 @@
 use alloc::format;
 
 use super::MARK;
-use crate::builder::Builder;
+use crate::builder::{Builder, Stack};
 use crate::digits::{decimal, hex, string};
-use crate::dump::{Dump, Figure, ReadError, StackRow};
+use crate::dump::{Dump, Figure, ReadError};
 use crate::heading::{self, Opened};
 use crate::lines::{self, Cursor, Line, Pairs};
 use crate::unbias::scale;
@@ -171,16 +171,10 @@ fn sample(
         into.skip(line.number);
         return Ok(());
     };
-    let frames = lines::stack(line, cursor.0, into)?;
+    let stack = lines::stack(line, cursor.0, into)?;
     let accum = if into.dump.has_accum { sampling.figure(pairs.accum) } else { Figure::default() };
-    into.add(StackRow {
-        frames: frames.clone(),
-        live: sampling.figure(pairs.live),
-        accum,
-        thread: None,
-        labels: 0,
-    });
-    ours.stack = Some(frames);
+    into.add(stack.row(sampling.figure(pairs.live), accum), stack.new);
+    ours.stack = Some(stack);
     Ok(())
 }
 
@@ -189,7 +183,7 @@ fn sample(
 struct Extras {
     announced: bool,
     /// The stack to which `# t` lines belong.
-    stack: Option<core::ops::Range<u32>>,
+    stack: Option<Stack>,
     build_ids: alloc::vec::Vec<(u64, BuildId)>,
 }
 
@@ -230,8 +224,7 @@ impl Extras {
             _ => {
                 let uid = decimal(name.strip_prefix(b"t")?)?;
                 let (live, accum) = estimates(&mut rest)?;
-                let frames = self.stack.clone()?;
-                into.add_share(StackRow { frames, live, accum, thread: Some(uid), labels: 0 });
+                into.add_share(self.stack.as_mut()?, uid, live, accum);
             }
         }
         Some(())
