@@ -218,3 +218,126 @@ fn packed_symbols_made_as_distributions_do() {
     zoo.record();
     zoo.check(Known::Symbols, &[]);
 }
+
+/// One function of an address: whether it has a name, and its line without folders.
+type Seen = (bool, Option<String>);
+
+fn seen(name: &str, place: &str) -> Seen {
+    let place = place.split(" (").next().unwrap_or(place);
+    let mut parts = place.rsplit('/').next().unwrap_or(place).split(':');
+    let (file, line) = (parts.next().unwrap_or("??"), parts.next().unwrap_or("0"));
+    let known = file != "??" && !matches!(line, "0" | "?");
+    (!name.is_empty() && !name.starts_with("??"), known.then(|| format!("{file}:{line}")))
+}
+
+/// What other programs know of addresses, innermost function first.
+fn known_to(tool: &str, binary: &Path, addresses: &[String]) -> Vec<Vec<Seen>> {
+    let mut command = Command::new(tool);
+    match tool {
+        "addr2line" => command.args(["-afiC", "-e"]).arg(binary),
+        _ => command.args(["--inlines", "--print-address", "--obj"]).arg(binary),
+    };
+    let text = run(command.args(addresses));
+    let mut answers: Vec<Vec<Seen>> = Vec::new();
+    let mut lines = text.lines().filter(|line| !line.is_empty());
+    while let Some(line) = lines.next() {
+        match (line.starts_with("0x"), answers.last_mut()) {
+            (true, _) => answers.push(Vec::new()),
+            (false, Some(answer)) => answer.push(seen(line, lines.next().unwrap_or(""))),
+            (false, None) => panic!("{text}"),
+        }
+    }
+    assert_eq!(answers.len(), addresses.len(), "{tool}: {text}");
+    answers
+}
+
+/// What we know of all addresses of the program in its dump: address, and its functions in no order.
+fn known_to_us(zoo: &Zoo, args: &[&str]) -> Vec<(String, Vec<Seen>)> {
+    let own = ["--text", "--addresses", "--all-frames", "--show_bytes"];
+    let report = finish(command(&[&own, args, &[zoo.dump()]].concat()).output().unwrap());
+    let mut known: std::collections::BTreeMap<String, Vec<Seen>> = Default::default();
+    for (_, _, row) in report.rows() {
+        let (address, rest) = row.split_once(' ').unwrap();
+        let (name, place) = rest.rsplit_once(' ').unwrap_or((rest, ""));
+        // A program that is linked to fixed addresses lies low; libraries do not.
+        if !address.starts_with("00007") {
+            let (named, line) = seen(name, place);
+            let named = named && !name.contains("!fn@0x") && !name.contains("+0x");
+            known.entry(format!("0x{address}")).or_default().push((named, line));
+        }
+    }
+    known.into_iter().collect()
+}
+
+/// For every address of the program in the dump: as many functions, names and lines as GNU addr2line and
+/// llvm-symbolizer know, and where the latter knows as many functions as we do, the same lines. `binary` is what those two
+/// can be given to find the debug information.
+fn check_complete(zoo: &Zoo, binary: &Path, args: &[&str]) -> [usize; 3] {
+    let ours = known_to_us(zoo, args);
+    assert!(ours.len() > 15, "{ours:?}");
+    let addresses: Vec<String> = ours.iter().map(|(address, _)| address.clone()).collect();
+    let figures = |known: &[Seen]| {
+        [
+            known.len(),
+            known.iter().filter(|seen| seen.0).count(),
+            known.iter().filter(|seen| seen.1.is_some()).count(),
+        ]
+    };
+    let sorted = |known: &[Seen]| {
+        let mut lines: Vec<Option<String>> = known.iter().map(|seen| seen.1.clone()).collect();
+        lines.sort();
+        lines
+    };
+    for tool in ["addr2line", "llvm-symbolizer"] {
+        for ((address, ours), theirs) in ours.iter().zip(known_to(tool, binary, &addresses)) {
+            let (mine, other) = (figures(ours), figures(&theirs));
+            assert!(
+                mine.iter().zip(other).all(|(mine, other)| *mine >= other),
+                "{address}: {ours:?}, {tool}: {theirs:?}"
+            );
+            // GNU's takes the unit's own name for the first file of DWARF 5.
+            if mine == other && tool != "addr2line" {
+                assert_eq!(sorted(ours), sorted(&theirs), "{address}, {tool}");
+            }
+        }
+    }
+    let all: Vec<Seen> = ours.into_iter().flat_map(|(_, known)| known).collect();
+    figures(&all)
+}
+
+#[test]
+fn nothing_that_gnu_and_llvm_know_is_missing() {
+    set_up();
+    let mut figures: Vec<(String, [usize; 3])> = Vec::new();
+    for (name, flags) in [
+        ("dwarf4", &["-Cdwarf-version=4"] as &[&str]),
+        ("dwarf5", &["-Cdwarf-version=5"]),
+        ("legacy", &["-Csymbol-mangling-version=legacy"]),
+        ("lto", &["-Clto=fat", "-Cembed-bitcode=yes"]),
+        ("packed", &["-Csplit-debuginfo=packed"]),
+        ("unpacked", &["-Csplit-debuginfo=unpacked"]),
+        ("zlib", &["-Clinker-features=-lld", "-Clink-arg=-Wl,--compress-debug-sections=zlib"]),
+        ("zstd", &["-Clinker-features=-lld", "-Clink-arg=-Wl,--compress-debug-sections=zstd"]),
+        ("lines", &["-Cdebuginfo=line-tables-only"]),
+        ("symbols", &["-Cdebuginfo=0"]),
+    ] {
+        let zoo =
+            Zoo::build(&format!("complete-{name}"), &[&["-g", "-Crelocation-model=static"], flags].concat());
+        figures.push((name.into(), check_complete(&zoo, &zoo.binary, &[])));
+    }
+    let zoo = Zoo::compile("complete-stripped", &["-g", "-Crelocation-model=static"]);
+    let whole = zoo.scratch.path("whole");
+    fs::copy(&zoo.binary, &whole).unwrap();
+    let debug = zoo.scratch.path("menagerie.debug");
+    zoo.split_off(&debug);
+    run(Command::new("objcopy").arg(format!("--add-gnu-debuglink={}", text(&debug))).arg(&zoo.binary));
+    zoo.record();
+    figures.push(("debug link".into(), check_complete(&zoo, &whole, &[])));
+    println!("frames, names, lines: {figures:?}");
+    let of = |wanted: &str| figures.iter().find(|(name, _)| name == wanted).unwrap().1;
+    // The same code, whatever its debug information is packed in.
+    for same in ["packed", "unpacked", "debug link", "dwarf5"] {
+        assert_eq!(of(same), of("dwarf4"), "{same}");
+    }
+    assert_eq!(of("zlib"), of("zstd"));
+}
