@@ -57,10 +57,10 @@ impl Search {
                 found.add(candidate, Origin::Copy);
             }
         }
-        for folder in &self.lib_prefix {
-            let parts: Vec<Component<'_>> =
-                path.components().filter(|part| *part != Component::RootDir).collect();
-            for first in 0..parts.len() {
+        let parts: Vec<Component<'_>> =
+            path.components().filter(|part| *part != Component::RootDir).collect();
+        for first in 0..parts.len() {
+            for folder in &self.lib_prefix {
                 found.add(folder.join(parts[first..].iter().collect::<PathBuf>()), Origin::Copy);
             }
         }
@@ -110,6 +110,8 @@ impl Search {
             let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { continue };
             let mut conventional = name.to_os_string();
             conventional.push(".debug");
+            // Some distributions give the debug file the binary's own name.
+            self.debug_roots().iter().for_each(|root| add(below(root, path)));
             for name in link.map(Path::new).into_iter().chain([Path::new(&conventional)]) {
                 add(folder.join(name));
                 add(folder.join(".debug").join(name));
@@ -340,10 +342,10 @@ mod tests {
             texts(found.into_iter().map(|(path, _)| path).collect()),
             [
                 "/p/usr/lib/libz.so",
-                "/p/lib/libz.so",
-                "/p/libz.so",
                 "/q/usr/lib/libz.so",
+                "/p/lib/libz.so",
                 "/q/lib/libz.so",
+                "/p/libz.so",
                 "/q/libz.so",
                 "/usr/lib/libz.so"
             ]
@@ -362,6 +364,8 @@ mod tests {
             [
                 "/image/usr/lib/debug/.build-id/ab/cdef.debug",
                 "/usr/lib/debug/.build-id/ab/cdef.debug",
+                "/image/usr/lib/debug/bin/svc",
+                "/usr/lib/debug/bin/svc",
                 "/bin/svc.sym",
                 "/bin/.debug/svc.sym",
                 "/image/usr/lib/debug/bin/svc.sym",
