@@ -9,6 +9,7 @@ pub mod build;
 pub mod fixture;
 pub mod golden;
 pub mod heap;
+pub mod perl_jeprof;
 pub mod run;
 pub mod sampling;
 pub mod scratch;
