@@ -3,12 +3,13 @@
 use std::ops::Range;
 
 use prof_format::dump::{Dump, MapRow};
+use prof_format::totals::Totals;
 use prof_format::vocab::Format;
 
 use crate::compat::dump::as_jeprof_reads;
 use crate::error::{Error, Result};
 use crate::formats::{self, Unmapped};
-use crate::load::{self, Source, inputs};
+use crate::load::{self, Source, inputs, statistics};
 use crate::model::labels::Labels;
 use crate::model::merge::Sign;
 use crate::model::{Profile, file_name};
@@ -68,9 +69,16 @@ impl Session {
         let labels = if plan.input.keep_labels { Labels::Keep } else { Labels::Drop };
         let (mut empty, mut services) = (Vec::new(), Vec::new());
         let (mut earlier, mut same_process): (Vec<Vec<MapRow>>, Vec<_>) = (Vec::new(), Vec::new());
+        let mut statistics: Option<Totals> = None;
         let by_thread = plan.selection.threads != Threads::Process;
         for (index, source) in inputs.dumps.iter().enumerate() {
-            let (dump, bytes) = read(source, plan, &progress, &mut warnings)?;
+            let (dump, bytes) = match read(source, plan, &progress, &mut warnings)? {
+                Content::Dump(dump, bytes) => (dump, bytes),
+                Content::Statistics(totals) => {
+                    statistics = Some(totals);
+                    continue;
+                }
+            };
             text = bytes;
             if dump.stacks.is_empty() {
                 empty.push(source);
@@ -88,8 +96,12 @@ impl Session {
             profile.made_at = profile.made_at.max(source.written_at());
             earlier.push(dump.maps);
         }
+        if let (Some(_), true) = (statistics, dumps.is_empty()) {
+            return Err(Error::new("statistics were given, and no heap profile"));
+        }
+        profile.totals = statistics.or(profile.totals);
         match empty.as_slice() {
-            [source, ..] if empty.len() == inputs.dumps.len() => return Err(Error::at(source, NO_SAMPLES)),
+            [source, ..] if empty.len() == dumps.len() => return Err(Error::at(source, NO_SAMPLES)),
             some => warnings.extend(some.iter().map(|source| format!("{source}: {NO_SAMPLES}"))),
         }
         if let [first, ..] = same_process.as_slice() {
@@ -99,7 +111,9 @@ impl Session {
             ));
         }
         for source in &inputs.base {
-            let (dump, _) = read(source, plan, &progress, &mut warnings)?;
+            let Content::Dump(dump, _) = read(source, plan, &progress, &mut warnings)? else {
+                return Err(Error::at(source, "--base wants a dump, these are statistics"));
+            };
             base.push(taken(source, &dump));
             let known = profile.frames.len();
             profile.add(&dump, Sign::Minus, labels)?;
@@ -212,15 +226,20 @@ const NO_SAMPLES: &str = "has no samples: profiling was off (prof:true, prof_act
 the sampling distance (lg_prof_sample), or what was sampled had been freed (prof_accum:true keeps that; a dump while \
 the program runs shows it live)";
 
-/// A dump, and its text without symbols and headings in front if the plan asks for it.
-fn read(
-    source: &Source,
-    plan: &Plan,
-    progress: &Progress,
-    warnings: &mut Vec<String>,
-) -> Result<(Dump, Option<Vec<u8>>)> {
+/// What a source holds.
+enum Content {
+    /// A dump, and its text without symbols and headings in front if the plan asks for it.
+    Dump(Box<Dump>, Option<Vec<u8>>),
+    /// The allocator's statistics, which a stock jemalloc prints beside its dumps.
+    Statistics(Totals),
+}
+
+fn read(source: &Source, plan: &Plan, progress: &Progress, warnings: &mut Vec<String>) -> Result<Content> {
     progress.step(format!("reading {source}"));
     let bytes = load::read(source, plan.input.unpack_bytes_max)?;
+    if let Some(statistics) = statistics::read(&bytes) {
+        return statistics.map(Content::Statistics).map_err(|what| Error::at(source, what));
+    }
     // A service may name addresses that its own profile does not map.
     let bare = plan.rows.granularity == Granularity::Addresses || matches!(source, Source::Service(_));
     let mut dump = formats::parse(source, &bytes, if bare { Unmapped::Fine } else { Unmapped::Refused })?;
@@ -231,5 +250,5 @@ fn read(
     let text = (plan.input.keep_text && dump.format != Format::Pprof)
         .then(|| bytes.get(dump.profile_offset..).map(<[u8]>::to_vec))
         .flatten();
-    Ok((dump, text))
+    Ok(Content::Dump(Box::new(dump), text))
 }

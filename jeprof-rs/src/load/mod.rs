@@ -5,6 +5,7 @@
 pub mod http;
 pub mod inputs;
 pub mod remote;
+pub mod statistics;
 pub mod symbol_page;
 pub mod unpack;
 pub mod url;

@@ -1,5 +1,6 @@
 //! Reports: one file and one row per output. Each is given figures and names, and touches no file.
 
+mod bridge;
 pub mod call_graph;
 pub mod collapsed;
 pub mod export;
@@ -108,6 +109,7 @@ pub const OUTPUTS: &[Output] = &[
     tree::PEEK,
     traces::ROW,
     tags::ROW,
+    bridge::ROW,
     export::proto::ROW,
     export::speedscope::ROW,
     export::firefox::ROW,
