@@ -26,7 +26,7 @@ fn node(name: &str, font_size: f64, look: Look) -> Node {
 
 fn edge(from: usize, to: usize, weight: f64) -> Edge {
     let (label, tooltip) = (format!("{weight}"), format!("{from} calls {to}"));
-    Edge { from, to, label, tooltip, width: 1.0, dashed: from % 2 == 0, weight }
+    Edge { from, to, label, tooltip, width: 1.0, dashed: from.is_multiple_of(2), weight }
 }
 
 /// Loops, circles, parallel edges, parts that do not hang together, boxes of all sizes.
