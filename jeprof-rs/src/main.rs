@@ -23,13 +23,14 @@ mod render;
 mod report;
 mod session;
 mod symbolize;
+mod terminal;
 mod tool;
 mod transform;
 mod units;
 mod unnamed;
 mod viewer;
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 use cli::Request;
@@ -63,15 +64,15 @@ fn run() -> Result<ExitCode> {
 }
 
 fn print(output: &Output, plan: &Plan) -> Result<()> {
-    let on_terminal = plan.output_file.is_none() && std::io::stdout().is_terminal();
-    if output.binary && on_terminal && plan.format == Format::Native {
+    let screen = terminal::screen(plan.screen.color, plan.output_file.is_some());
+    if output.binary && screen.width.is_some() && plan.format == Format::Native {
         return Err(Error::new(format!(
             "{} is nothing for a terminal: redirect it (> FILE) or use -o FILE",
             output.name
         )));
     }
     let session = Session::load(plan)?;
-    let report = report::make(&session, output, plan, on_terminal)?;
+    let report = report::make(&session, output, plan, screen)?;
     for note in &session.notes {
         tell(note);
     }

@@ -6,6 +6,7 @@ use crate::plan::Plan;
 use crate::plan::choice::{Compat, Format, Threads};
 use crate::render::{Output, Request, json};
 use crate::session::Session;
+use crate::terminal::Screen;
 use crate::transform::View;
 use crate::unnamed::explain_unnamed;
 
@@ -22,7 +23,7 @@ pub struct Report {
 ///
 /// # Errors
 /// The dumps do not have the figure or the thread, or the output has nothing to show.
-pub fn make(session: &Session, output: &Output, plan: &Plan, on_terminal: bool) -> Result<Report> {
+pub fn make(session: &Session, output: &Output, plan: &Plan, screen: Screen) -> Result<Report> {
     // compat: to jeprof figures that a dump has not are zero.
     if plan.compat != Compat::Jeprof {
         session.check_metric(plan.figure.metric)?;
@@ -36,7 +37,7 @@ pub fn make(session: &Session, output: &Output, plan: &Plan, on_terminal: bool) 
     }
     let mut bytes = Vec::new();
     for (thread, view) in &views {
-        let mut request = Request::new(session, view, plan, on_terminal);
+        let mut request = Request::new(session, view, plan, screen);
         request.thread = thread.as_deref();
         match (plan.format, output.json) {
             (Format::Native, _) => {

@@ -17,9 +17,9 @@ fn offered(name: &str, words: &[&str]) -> Vec<String> {
     std::fs::write(&script, jeprof_rs(&["completions", "bash"]).stdout).unwrap();
     let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
     let last = words.len() - 1;
-    // The script registers its function with `complete`; -o options are bash's own and not needed here.
+    // The function that the script registers with `complete`; compopt works only where bash itself calls it.
     let program = format!(
-        "source ./script || exit 1; COMP_WORDS=({words}); COMP_CWORD={last}; \
+        "compopt() {{ :; }}; source ./script || exit 1; COMP_WORDS=({words}); COMP_CWORD={last}; \
          [[ $(complete -p jeprof-rs) =~ -F[[:space:]]([^ ]+) ]]; \"${{BASH_REMATCH[1]}}\" jeprof-rs '{current}' '{previous}'; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
         words = quoted.join(" "),
         current = words[last],

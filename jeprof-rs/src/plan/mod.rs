@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use regex::Regex;
 
+use crate::terminal::Color;
 use crate::units::{ByteUnit, Unit};
 use choice::{
     Compat, Contexts, Format, Frames, Granularity, Layout, Metric, NamedBy, Negative, Order, Rows, Threads,
@@ -21,6 +22,8 @@ use tag_filter::TagFilter;
 pub enum Part {
     /// What is printed, and where to.
     Output,
+    /// How a table looks on a terminal.
+    Terminal,
     /// Which figure.
     Figure,
     /// What a row, a node or a box stands for.
@@ -44,6 +47,7 @@ impl Part {
     pub fn title(self) -> &'static str {
         match self {
             Part::Output => "Output",
+            Part::Terminal => "On a terminal",
             Part::Figure => "Figure",
             Part::Granularity => "What a row stands for",
             Part::Rows => "Rows and nodes",
@@ -177,6 +181,15 @@ pub struct PicturePlan {
     pub negate: bool,
 }
 
+/// How a table looks on a terminal.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ScreenPlan {
+    /// When to colour.
+    pub color: Color,
+    /// Whether names are printed whole, however narrow the terminal is.
+    pub full_names: bool,
+}
+
 /// Nodes and edges of the call graph, and how it is drawn.
 #[derive(Clone, Debug)]
 pub struct GraphPlan {
@@ -225,6 +238,8 @@ pub struct Plan {
     pub graph: GraphPlan,
     /// The look of flame graphs.
     pub picture: PicturePlan,
+    /// The look of tables on a terminal.
+    pub screen: ScreenPlan,
     /// How the report is written.
     pub format: Format,
     /// Whose quirks are kept.
@@ -291,6 +306,7 @@ impl Default for Plan {
             },
             graph: GraphPlan::default(),
             picture: PicturePlan::default(),
+            screen: ScreenPlan::default(),
             format: Format::Native,
             compat: Compat::None,
             argument: None,

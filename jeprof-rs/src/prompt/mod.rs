@@ -9,7 +9,7 @@ mod help;
 mod lines;
 
 use std::collections::HashSet;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 
@@ -19,7 +19,7 @@ use crate::plan::Plan;
 use crate::plan::choice::Compat;
 use crate::report;
 use crate::session::Session;
-use crate::{images_table, tell, viewer};
+use crate::{images_table, tell, terminal, viewer};
 use command::{Command, Target};
 use completion::Completion;
 use lines::Lines;
@@ -99,8 +99,8 @@ impl Prompt {
             (Target::Usual, Some(path)) => &Target::File(path),
             (target, _) => target,
         };
-        let on_terminal = *target == Target::Usual && std::io::stdout().is_terminal();
-        let report = report::make(&self.session, wanted.output, &plan, on_terminal)?;
+        let screen = terminal::screen(plan.screen.color, *target != Target::Usual);
+        let report = report::make(&self.session, wanted.output, &plan, screen)?;
         for remark in &plan.remarks {
             tell(remark);
         }

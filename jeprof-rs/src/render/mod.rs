@@ -19,6 +19,7 @@ use std::cell::RefCell;
 use crate::error::Result;
 use crate::plan::{Part, Plan};
 use crate::session::Session;
+use crate::terminal::Screen;
 use crate::transform::View;
 
 /// One kind of report. Flags, subcommands, help, prompt commands and the man page are derived from the rows.
@@ -137,15 +138,15 @@ pub struct Request<'a> {
     pub plan: &'a Plan,
     /// Whose memory the view is of, `t1` for thread 1, when it is not the whole process'.
     pub thread: Option<&'a str>,
-    /// Whether the reader is a person at a terminal.
-    pub on_terminal: bool,
+    /// What it is printed on.
+    pub screen: Screen,
     warnings: RefCell<Vec<String>>,
 }
 
 impl<'a> Request<'a> {
     /// A request without warnings yet.
-    pub fn new(session: &'a Session, view: &'a View<'a>, plan: &'a Plan, on_terminal: bool) -> Request<'a> {
-        Request { session, view, plan, thread: None, on_terminal, warnings: RefCell::default() }
+    pub fn new(session: &'a Session, view: &'a View<'a>, plan: &'a Plan, screen: Screen) -> Request<'a> {
+        Request { session, view, plan, thread: None, screen, warnings: RefCell::default() }
     }
 
     /// Something that the user should know, for stderr.

@@ -5,7 +5,10 @@ use std::fmt::Write;
 use super::{Output, Request};
 use crate::aggregate::table::{Table, table};
 use crate::error::Result;
+use crate::plan::Part;
 use crate::plan::choice::Rows;
+use crate::terminal::names::shortened;
+use crate::terminal::{Screen, paint};
 use crate::units::{Unit, percent};
 
 /// The row of this output.
@@ -15,6 +18,7 @@ pub const ROW: Output = Output {
     about: "Table, one row per function (the default)",
     json: Some(super::json::rows),
     repeats: true,
+    parts: PARTS,
     render,
     ..Output::BASE
 };
@@ -25,9 +29,11 @@ fn render(request: &Request<'_>) -> Result<Vec<u8>> {
     if table.rows.is_empty() {
         request.warn(request.explain_nothing());
     }
-    // compat: jeprof's table has all rows, whatever --nodecount says.
-    let rows = if request.view.jeprof().is_some() { Rows::All } else { plan.rows.count };
-    let layout = Layout { unit: plan.unit(), rows, on_terminal: request.on_terminal };
+    // compat: jeprof's table has all rows, whatever --nodecount says, on a terminal too.
+    let jeprof = request.view.jeprof().is_some();
+    let rows = if jeprof { Rows::All } else { plan.rows.count };
+    let screen = if jeprof { Screen::default() } else { request.screen };
+    let layout = Layout { unit: plan.unit(), rows, screen, full_names: plan.screen.full_names };
     let total = request.view.total();
     let mut out = head(request.thread, total, layout.unit);
     out.push_str(&lay_out(&table, layout));
@@ -44,8 +50,10 @@ pub struct Layout {
     pub unit: Unit,
     /// Number of rows.
     pub rows: Rows,
-    /// Whether the reader is a person at a terminal.
-    pub on_terminal: bool,
+    /// What it is printed on.
+    pub screen: Screen,
+    /// Whether names are never cut.
+    pub full_names: bool,
 }
 
 /// `Total: V U`, where `total` is what the profile, or a thread, holds before frames and stacks were selected. Without
@@ -58,36 +66,98 @@ fn head(thread: Option<&str>, total: f64, unit: Unit) -> String {
     format!("Total{thread}: {} {}\n", unit.figure(total), unit.word())
 }
 
-/// One row each: flat, its share, running sum of the shares, cumulative, its share, name. On a terminal a table that
-/// is cut short says so.
+/// Those of a table, and its look on a terminal.
+const PARTS: &[Part] = &[
+    Part::Output,
+    Part::Terminal,
+    Part::Figure,
+    Part::Granularity,
+    Part::Rows,
+    Part::Selection,
+    Part::Input,
+    Part::Naming,
+];
+
+const HEAD: [&str; 5] = ["own", "own%", "sum%", "total", "total%"];
+/// jeprof's columns. On a terminal they grow with their figures.
+const WIDTHS: [usize; 5] = [8, 6, 6, 8, 6];
+/// Names are not cut shorter than this; a narrower terminal has to wrap.
+const NAME_MIN: usize = 16;
+
+/// One row each: flat, its share, running sum of the shares, cumulative, its share, name.
+///
+/// On a terminal columns have heads and fit their figures, names fit the line, and a table that is cut
+/// short says so; anywhere else the layout is jeprof's to the byte.
 pub fn lay_out(table: &Table, layout: Layout) -> String {
-    let unit = layout.unit;
+    let (unit, screen) = (layout.unit, layout.screen);
     let mut out = String::new();
-    let rows_max = match (layout.rows, layout.on_terminal) {
+    // Writing to a String cannot fail.
+    let rows_max = match (layout.rows, screen.width) {
         (Rows::AtMost(rows), _) => rows,
-        (Rows::Fitting, true) => TERMINAL_ROWS,
-        (Rows::Fitting, false) | (Rows::All, _) => usize::MAX,
+        (Rows::Fitting, Some(_)) => TERMINAL_ROWS,
+        (Rows::Fitting, None) | (Rows::All, _) => usize::MAX,
     };
     let mut running = 0.0;
-    for row in table.rows.iter().take(rows_max) {
-        running += row.flat;
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            out,
-            "{:>8} {:>6} {:>6} {:>8} {:>6} {}",
-            unit.figure(row.flat),
-            percent(row.flat, table.shown_total),
-            percent(running, table.shown_total),
-            unit.figure(row.cum),
-            percent(row.cum, table.shown_total),
-            row.label(),
-        );
+    let rows: Vec<[String; 5]> = table
+        .rows
+        .iter()
+        .take(rows_max)
+        .map(|row| {
+            running += row.flat;
+            [
+                unit.figure(row.flat),
+                percent(row.flat, table.shown_total),
+                percent(running, table.shown_total),
+                unit.figure(row.cum),
+                percent(row.cum, table.shown_total),
+            ]
+        })
+        .collect();
+    let mut widths = WIDTHS;
+    if screen.width.is_some() {
+        for (at, width) in widths.iter_mut().enumerate() {
+            *width = rows.iter().map(|cells| cells[at].len()).max().unwrap_or(0).max(*width);
+        }
+        if !rows.is_empty() {
+            let cells: Vec<String> =
+                HEAD.iter().zip(widths).map(|(head, width)| format!("{head:>width$}")).collect();
+            let _ = writeln!(out, "{}", paint(&format!("{} name", cells.join(" ")), "2", screen));
+        }
     }
-    if layout.on_terminal && table.rows.len() > rows_max {
+    let left = screen.width.map(|width| width.saturating_sub(widths.iter().sum::<usize>() + 5).max(NAME_MIN));
+    for (row, cells) in table.rows.iter().zip(&rows) {
+        let own = style(row.flat, table.shown_total);
+        // Roots hold nearly everything: only what a function allocates itself is worth a colour.
+        let called = if style(row.cum, table.shown_total) == FAINT { FAINT } else { "" };
+        for (at, (cell, width)) in cells.iter().zip(widths).enumerate() {
+            let cell = format!("{cell:>width$}");
+            let _ = write!(out, "{} ", paint(&cell, [own, own, "", called, called][at], screen));
+        }
+        let name = match left {
+            Some(left) if !layout.full_names => shortened(&row.label(), left),
+            _ => row.label().to_string(),
+        };
+        // A symbol's name could hold what a terminal obeys.
+        let name = if left.is_some() { name.replace(|c: char| c.is_control(), "?") } else { name };
+        let _ = writeln!(out, "{}", paint(&name, if own == HEAVY { "1" } else { "" }, screen));
+    }
+    if screen.width.is_some() && table.rows.len() > rows_max {
         let left_out = table.rows.len() - rows_max;
         let _ = writeln!(out, "({left_out} more rows: --nodecount=0 shows all)");
     }
     out
+}
+
+const HEAVY: &str = "1;31";
+const FAINT: &str = "2";
+
+/// A tenth of the whole stands out, less than a thousandth steps back.
+fn style(value: f64, total: f64) -> &'static str {
+    match (value / total).abs() {
+        share if share >= 0.1 => HEAVY,
+        share if share < 0.001 => FAINT,
+        _ => "",
+    }
 }
 
 #[cfg(test)]
@@ -100,7 +170,12 @@ mod tests {
     }
 
     fn layout(unit: Unit, rows: Rows, on_terminal: bool) -> Layout {
-        Layout { unit, rows, on_terminal }
+        Layout {
+            unit,
+            rows,
+            screen: Screen { width: on_terminal.then_some(80), color: false },
+            full_names: false,
+        }
     }
 
     #[test]
@@ -164,8 +239,34 @@ mod tests {
             (text.lines().count(), text.contains("more rows"))
         };
         assert_eq!(lines(Rows::Fitting, false), (45, false));
-        assert_eq!(lines(Rows::Fitting, true), (41, true));
+        assert_eq!(lines(Rows::Fitting, true), (42, true));
         assert_eq!(lines(Rows::AtMost(3), false), (3, false));
-        assert_eq!(lines(Rows::All, true), (45, false));
+        assert_eq!(lines(Rows::All, true), (46, false));
+    }
+
+    #[test]
+    fn a_terminal_has_aligned_columns_short_names_and_colours() {
+        let long =
+            "core::ops::function::FnOnce<alloc::vec::Vec<u8>>::call_once::a_very_long_name_of_a_function";
+        let rows = vec![row(long, 123_456_789_012.0, 123_456_789_012.0), row("g\u{1b}[2J", 1.0, 2.0)];
+        let table = Table { shown_total: 123_456_789_014.0, rows };
+        let screen = Screen { width: Some(80), color: false };
+        let mut layout = Layout { unit: Unit::Bytes, rows: Rows::All, screen, full_names: false };
+        assert_eq!(
+            lay_out(&table, layout),
+            "         own   own%   sum%        total total% name\n\
+             123456789012 100.0% 100.0% 123456789012 100.0% core::ops…me_of_a_function\n           \
+             1   0.0% 100.0%            2   0.0% g?[2J\n"
+                .replace("core::ops…me_of_a_function", &shortened(long, 80 - 47))
+        );
+        assert!(lay_out(&table, layout).lines().all(|line| line.chars().count() <= 80));
+        layout.full_names = true;
+        assert!(lay_out(&table, layout).contains(long));
+        layout.screen = Screen { width: None, color: true };
+        let colored = lay_out(&table, layout);
+        assert!(
+            colored.starts_with("\x1b[1;31m123456789012\x1b[0m \x1b[1;31m100.0%\x1b[0m 100.0% "),
+            "{colored:?}"
+        );
     }
 }

@@ -10,6 +10,7 @@ mod picture;
 mod rows;
 mod selection;
 mod symbols;
+mod terminal;
 
 use regex::Regex;
 
@@ -72,6 +73,7 @@ impl Flag {
 /// Every flag, part by part in the order of the help.
 pub const PARTS: &[(Part, &[Flag])] = &[
     (Part::Output, output::ROWS),
+    (Part::Terminal, terminal::ROWS),
     (Part::Figure, figure::ROWS),
     (Part::Granularity, granularity::ROWS),
     (Part::Rows, rows::ROWS),
