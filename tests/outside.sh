@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 
 packages=(
     libjemalloc-dev  # jeprof, and the C library as a reference
+    curl             # what jeprof fetches with
     golang-go        # go tool pprof
     binutils         # what both call for symbols; gold, dwp, strip
     redis-server     # redis-server, and redis-benchmark in redis-tools

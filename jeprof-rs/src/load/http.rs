@@ -144,9 +144,7 @@ impl Client {
             ureq::Error::ConnectionFailed => "cannot connect".into(),
             ureq::Error::Timeout(_) => format!("no answer within {} s", self.manner.silence_max.as_secs()),
             ureq::Error::Io(error) => in_words(&error),
-            ureq::Error::Rustls(error) => {
-                format!("{error} (the system's certificates are trusted; SSL_CERT_FILE names others)")
-            }
+            ureq::Error::Rustls(error) => untrusted(&error),
             other => other.to_string(),
         }
     }
@@ -154,13 +152,21 @@ impl Client {
 
 fn in_words(error: &std::io::Error) -> String {
     match error.kind() {
-        // What the client below wraps: it has words of its own for these.
+        // How the client below hands on what its TLS says.
+        std::io::ErrorKind::InvalidData => untrusted(error),
         std::io::ErrorKind::TimedOut => "the server fell silent".into(),
         std::io::ErrorKind::UnexpectedEof => {
             "the server closed the connection in the middle of its answer".into()
         }
         _ => plain(error),
     }
+}
+
+fn untrusted(error: &dyn std::fmt::Display) -> String {
+    let text = error.to_string();
+    let is_about_trust = text.contains("certificate");
+    let advice = if is_about_trust { " (the system's are trusted; SSL_CERT_FILE names others)" } else { "" };
+    text + advice
 }
 
 /// An answer that is being read. Reading fails past the limit, never silently short.

@@ -125,10 +125,16 @@ pub fn parse(line: &str, settings: &Settings) -> Result<Command> {
         }
         return Err(unknown(first));
     };
+    let compat = settings.plan()?.compat;
     // compat: jeprof's own table is called so at its prompt; otherwise it is pprof's.
-    let is_jeprof_s = output.name == top::ROW.name && settings.plan()?.compat == Compat::Jeprof;
+    let is_jeprof_s = output.name == top::ROW.name && compat == Compat::Jeprof;
     let output = if is_jeprof_s { &text::ROW } else { output };
-    report(output, count, rest, settings).map(Command::Report)
+    let mut report = report(output, count, rest, settings)?;
+    if compat == Compat::Jeprof && output.name == text::ROW.name {
+        // compat: jeprof reads words to focus on here and does nothing with them.
+        report.options.retain(|(name, _)| name != "focus");
+    }
+    Ok(Command::Report(report))
 }
 
 /// jeprof's sentence, and the nearest command.
@@ -243,8 +249,9 @@ mod tests {
         assert_eq!(report_of("top").output.name, "top");
         let mut settings = Settings::default();
         settings.assign("compat", "jeprof").unwrap();
-        let Command::Report(report) = parse("top3", &settings).unwrap() else { panic!() };
+        let Command::Report(report) = parse("top3 focus -ignore", &settings).unwrap() else { panic!() };
         assert_eq!(report.output.name, "text");
+        assert!(report.options.iter().all(|(name, _)| name != "focus"));
     }
 
     #[test]

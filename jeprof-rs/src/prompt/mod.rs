@@ -45,6 +45,8 @@ pub fn run(settings: Settings, plan: Plan, failure: ExitCode) -> Result<ExitCode
         Compat::None => "jeprof-rs: 'help' lists the commands, 'quit' leaves",
     };
     let _ = writeln!(std::io::stderr(), "{welcome}");
+    // compat: a mistake does not count at jeprof's prompt.
+    let forgives = plan.compat == Compat::Jeprof;
     let mut prompt = Prompt { session, plan, settings, told: HashSet::new() };
     let mut failed = false;
     while let Some(line) = lines.next()? {
@@ -58,7 +60,7 @@ pub fn run(settings: Settings, plan: Plan, failure: ExitCode) -> Result<ExitCode
         }
     }
     lines.keep_history().unwrap_or_else(|error| tell(&format_args!("warning: {error}")));
-    Ok(if failed && !lines.is_terminal() { failure } else { ExitCode::SUCCESS })
+    Ok(if failed && !forgives && !lines.is_terminal() { failure } else { ExitCode::SUCCESS })
 }
 
 struct Prompt {
