@@ -7,6 +7,7 @@
 // Allowed in one place: symbolize/mapped.rs.
 #![deny(unsafe_code)]
 
+mod address_list;
 mod aggregate;
 mod cli;
 mod compat;
@@ -42,6 +43,9 @@ use session::Session;
 
 const FAILURE: u8 = 2;
 
+/// Variables by which jeprof and its ancestor find object tools.
+const UNNEEDED: [&str; 2] = ["JEPROF_TOOLS", "PPROF_TOOLS"];
+
 fn main() -> ExitCode {
     match run() {
         Ok(status) => status,
@@ -56,8 +60,17 @@ fn run() -> Result<ExitCode> {
     let args = std::env::args_os().skip(1).map(|arg| {
         arg.into_string().map_err(|arg| Error::at(arg.display(), "the argument is not valid UTF-8"))
     });
+    for name in UNNEEDED.iter().filter(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty())) {
+        tell(&format_args!("{name} is not needed: no other programs are called for names"));
+    }
     match cli::parse(args.collect::<Result<Vec<String>>>()?)? {
         Request::Tool(tool, args) => (tool.run)(args),
+        Request::Addresses(plan) => {
+            let named = address_list::name(&plan)?;
+            write(&plan, &named.output)?;
+            named.warnings.iter().for_each(|warning| tell(&format_args!("warning: {warning}")));
+            Ok(ExitCode::SUCCESS)
+        }
         Request::Prompt(settings, plan) => prompt::run(settings, *plan, ExitCode::from(FAILURE)),
         Request::Report(output, plan) => print(output, &plan).map(|()| ExitCode::SUCCESS),
     }
@@ -81,14 +94,7 @@ fn print(output: &Output, plan: &Plan) -> Result<()> {
     }
     match (&output.viewer, &plan.output_file) {
         (Some(viewer), _) => tell(&viewer::show(viewer, &report.output, plan)?),
-        (None, Some(path)) => {
-            std::fs::write(path, &report.output).map_err(|e| Error::at(path.display(), plain(&e)))?
-        }
-        (None, None) => match std::io::stdout().lock().write_all(&report.output) {
-            // `jeprof-rs x | head` is not a failure.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
-            outcome => outcome.map_err(|error| Error::at("standard output", plain(&error)))?,
-        },
+        (None, _) => write(plan, &report.output)?,
     }
     if plan.finding.show_table {
         // Nobody is left to tell if stderr is closed.
@@ -99,6 +105,18 @@ fn print(output: &Output, plan: &Plan) -> Result<()> {
         tell(&format_args!("warning: {warning}"));
     }
     Ok(())
+}
+
+/// Writes where the plan says: into a file or to stdout.
+fn write(plan: &Plan, bytes: &[u8]) -> Result<()> {
+    match &plan.output_file {
+        Some(path) => std::fs::write(path, bytes).map_err(|error| Error::at(path.display(), plain(&error))),
+        None => match std::io::stdout().lock().write_all(bytes) {
+            // `jeprof-rs x | head` is not a failure.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            outcome => outcome.map_err(|error| Error::at("standard output", plain(&error))),
+        },
+    }
 }
 
 /// Says something on stderr.

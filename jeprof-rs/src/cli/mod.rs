@@ -17,6 +17,7 @@ use crate::tool::Tool;
 use flags::Takes;
 pub use flags::pattern;
 use settings::Settings;
+use spelling::{INTERACTIVE, MODES, SYMBOLS};
 
 const ABOUT: &str = "\
 Shows where a program's heap comes from: reads heap profiles of jemalloc, of jeprof-rs's own allocator, of \
@@ -52,7 +53,6 @@ Exit status: 0, or 2 with a message on stderr; conf has 1 for a string with some
 
 const INPUTS: &str = "program and dumps";
 const ARGUMENT: &str = "argument of the command";
-const INTERACTIVE: &str = spelling::INTERACTIVE;
 const KIND_OF_OUTPUT: &str = "kind of output";
 
 /// Commands that make no report.
@@ -64,6 +64,8 @@ pub enum Request {
     Report(&'static Output, Box<Plan>),
     /// Ask for reports, one after another.
     Prompt(Settings, Box<Plan>),
+    /// Name the addresses on stdin.
+    Addresses(Box<Plan>),
     /// Run a command with these words.
     Tool(&'static Tool, Vec<String>),
 }
@@ -90,7 +92,12 @@ pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Request> {
     words.push("--".into());
     words.extend(spelled.files);
     let matches = parser().try_get_matches_from(words).unwrap_or_else(|error| error.exit());
-    if matches.try_get_one(INTERACTIVE).ok().flatten().is_some_and(|on| *on) {
+    let is_on = |mode: &str| matches.try_get_one(mode).ok().flatten().is_some_and(|on| *on);
+    if is_on(SYMBOLS) {
+        let (_, plan) = fill(&text::ROW, &matches)?;
+        return Ok(Request::Addresses(Box::new(plan)));
+    }
+    if is_on(INTERACTIVE) {
         let settings = settings(&matches);
         let (_, plan) = fill(&text::ROW, &matches)?;
         return Ok(Request::Prompt(settings, Box::new(plan)));
@@ -145,14 +152,15 @@ fn command_line(style: Argument) -> Command {
             None => arg.action(ArgAction::SetTrue).overrides_with(output.name),
         })
     });
-    let root = root.arg(
-        Arg::new(INTERACTIVE)
-            .long(INTERACTIVE)
-            .action(ArgAction::SetTrue)
-            .help("Ask for reports at a prompt ('help' there lists them); profiles are read once")
-            .help_heading(Part::Output.title()),
-    );
-    let flags = OUTPUTS.iter().filter(|output| output.flag).map(|output| output.name).chain([INTERACTIVE]);
+    let root = MODES.iter().fold(root, |root, (name, help)| {
+        let arg = Arg::new(*name).long(*name).action(ArgAction::SetTrue).overrides_with(*name);
+        root.arg(arg.help(*help).help_heading(Part::Output.title()))
+    });
+    let flags = OUTPUTS
+        .iter()
+        .filter(|output| output.flag)
+        .map(|output| output.name)
+        .chain(MODES.map(|(name, _)| name));
     let root = with_flags(root.group(ArgGroup::new(KIND_OF_OUTPUT).args(flags).multiple(false)));
     let root = OUTPUTS.iter().filter(|output| output.command).fold(root, |root, output| {
         let argument = output.argument.map_or(String::new(), |value| format!(" {value}"));
@@ -270,7 +278,7 @@ mod tests {
         match parse(args.split_whitespace().map(String::from)).unwrap() {
             Request::Report(output, plan) => (output.name, *plan),
             Request::Tool(tool, _) => panic!("{} is no report", tool.name),
-            Request::Prompt(..) => panic!("the prompt is no report"),
+            Request::Prompt(..) | Request::Addresses(_) => panic!("{args} is no report"),
         }
     }
 

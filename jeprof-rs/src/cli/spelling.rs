@@ -8,11 +8,23 @@ use super::flags;
 use crate::error::{Error, Result};
 use crate::render::{OUTPUTS, Output};
 
-/// Long options without value that are no rows.
-const BUILT_IN: [&str; 3] = ["help", "version", INTERACTIVE];
+/// Long options that the parser brings along, without value.
+const BUILT_IN: [&str; 2] = ["help", "version"];
 
 /// jeprof's word for the prompt.
 pub const INTERACTIVE: &str = "interactive";
+
+/// jeprof's word for naming addresses.
+pub const SYMBOLS: &str = "symbols";
+
+/// Switches that ask for something else than a report, with what they do.
+pub const MODES: [(&str, &str); 2] = [
+    (INTERACTIVE, "Ask for reports at a prompt ('help' there lists them); profiles are read once"),
+    (
+        SYMBOLS,
+        "Name the addresses on stdin, one line each; lines of a memory map there say what was loaded where",
+    ),
+];
 
 /// The option that carries the first word behind a command such as `list REGEX`. No user has to know it.
 pub const COMMAND_ARGUMENT: &str = "argument";
@@ -132,7 +144,8 @@ fn names() -> impl Iterator<Item = (&'static str, Long)> {
     let outputs = OUTPUTS.iter().filter(|output| output.flag).map(|output| {
         (output.name, Long { name: output.name, takes_value: output.argument.is_some(), negated: false })
     });
-    let built_in = BUILT_IN.iter().map(|name| (*name, Long { name, takes_value: false, negated: false }));
+    let built_in = BUILT_IN.into_iter().chain(MODES.map(|(name, _)| name));
+    let built_in = built_in.map(|name| (name, Long { name, takes_value: false, negated: false }));
     flags.chain(outputs).chain(built_in)
 }
 

@@ -104,7 +104,9 @@ impl Prompt {
         let screen = terminal::screen(plan.screen.color, *target != Target::Usual);
         let report = report::make(&self.session, wanted.output, &plan, screen)?;
         for remark in &plan.remarks {
-            tell(remark);
+            if self.told.insert(remark.to_string()) {
+                tell(remark);
+            }
         }
         match (target, &wanted.output.viewer) {
             (Target::Usual, Some(viewer)) => tell(&viewer::show(viewer, &report.output, &plan)?),
@@ -120,9 +122,8 @@ impl Prompt {
             (Target::Pipe(shell), _) => pipe(shell, &report.output)?,
         }
         for warning in report.warnings {
-            if !self.told.contains(&warning) {
+            if self.told.insert(warning.clone()) {
                 tell(&format_args!("warning: {warning}"));
-                self.told.insert(warning);
             }
         }
         Ok(())

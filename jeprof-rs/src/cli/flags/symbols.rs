@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::{Flag, Takes};
 
+/// What is said of jeprof's ways to name object tools.
+const NO_TOOLS: &str = "--tools is not needed: no other programs are called for names";
+
 /// In the order of the help.
 pub const ROWS: &[Flag] = &[
     Flag {
@@ -73,6 +76,25 @@ pub const ROWS: &[Flag] = &[
         takes: Takes::Switch(|plan| plan.finding.show_table = true),
         help: "List on stderr, for each program and library, which files its names come from and where others were \
                looked for",
+        ..Flag::BASE
+    },
+    Flag {
+        name: "tools",
+        takes: Takes::One("PREFIX", |plan, _| {
+            plan.remarks.push(NO_TOOLS);
+            Ok(())
+        }),
+        help: "For scripts written for jeprof: names are found without nm, addr2line, objdump and c++filt",
+        ..Flag::BASE
+    },
+    Flag {
+        name: "test_stride",
+        takes: Takes::One("N", |plan, _| {
+            plan.remarks
+                .push("--test_stride is not needed: there is no reader of CPU profiles that it could test");
+            Ok(())
+        }),
+        help: "For scripts written for jeprof: nothing is read in strides",
         ..Flag::BASE
     },
     Flag {
