@@ -33,8 +33,9 @@ fn offered(name: &str, words: &[&str]) -> Vec<String> {
 
 #[test]
 fn bash_accepts_the_script_and_registers_it() {
-    let script = String::from_utf8(jeprof_rs(&["completions", "bash"]).stdout).unwrap();
-    let check = "bash --norc -n /dev/stdin <<< \"$SCRIPT\" && eval \"$SCRIPT\" && complete -p jeprof-rs";
+    let script = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("jeprof-rs.bash");
+    std::fs::write(&script, jeprof_rs(&["completions", "bash"]).stdout).unwrap();
+    let check = "bash --norc -n \"$SCRIPT\" && source \"$SCRIPT\" && complete -p jeprof-rs";
     let outcome = Command::new("bash").args(["--norc", "-c", check]).env("SCRIPT", script).output().unwrap();
     assert!(outcome.status.success() && outcome.stderr.is_empty(), "{outcome:?}");
 }
