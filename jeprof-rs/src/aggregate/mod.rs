@@ -3,5 +3,6 @@
 pub mod call_tree;
 pub mod graph;
 pub mod keys;
+pub mod listing;
 pub mod samples;
 pub mod table;

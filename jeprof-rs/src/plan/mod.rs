@@ -36,6 +36,8 @@ pub enum Part {
     Graph,
     /// How a picture looks.
     Picture,
+    /// Where source code is, and how instructions look.
+    Listing,
     /// How dumps are read.
     Input,
     /// How code gets its names.
@@ -54,6 +56,7 @@ impl Part {
             Part::Selection => "Which stacks and frames",
             Part::Graph => "Call graph",
             Part::Picture => "Picture",
+            Part::Listing => "Source code",
             Part::Input => "Input",
             Part::Naming => "Names of code",
         }
@@ -221,6 +224,15 @@ impl Default for GraphPlan {
     }
 }
 
+/// Where source code is.
+#[derive(Clone, Debug, Default)]
+pub struct ListingPlan {
+    /// Folders in which source files are looked for.
+    pub source_path: Vec<PathBuf>,
+    /// Prefixes that are cut off the paths of source files.
+    pub trim_path: Vec<String>,
+}
+
 /// A checked request.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -236,6 +248,8 @@ pub struct Plan {
     pub rows: RowPlan,
     /// Nodes and edges of the call graph.
     pub graph: GraphPlan,
+    /// Where source code is.
+    pub listing: ListingPlan,
     /// The look of flame graphs.
     pub picture: PicturePlan,
     /// The look of tables on a terminal.
@@ -305,6 +319,7 @@ impl Default for Plan {
                 trim: true,
             },
             graph: GraphPlan::default(),
+            listing: ListingPlan::default(),
             picture: PicturePlan::default(),
             screen: ScreenPlan::default(),
             format: Format::Native,

@@ -6,6 +6,7 @@ pub mod collapsed;
 pub mod export;
 pub mod flame;
 pub mod json;
+mod listing;
 mod picture;
 mod pprof_head;
 pub mod tags;
@@ -108,6 +109,8 @@ pub const OUTPUTS: &[Output] = &[
     top::ROW,
     tree::TREE,
     tree::PEEK,
+    listing::COMMAND,
+    listing::FLAG,
     traces::ROW,
     tags::ROW,
     bridge::ROW,

@@ -5,6 +5,7 @@ mod figure;
 mod granularity;
 mod graph;
 mod input;
+mod listing;
 mod output;
 mod picture;
 mod rows;
@@ -80,6 +81,7 @@ pub const PARTS: &[(Part, &[Flag])] = &[
     (Part::Graph, graph::ROWS),
     (Part::Selection, selection::ROWS),
     (Part::Picture, picture::ROWS),
+    (Part::Listing, listing::ROWS),
     (Part::Input, input::ROWS),
     (Part::Naming, symbols::ROWS),
 ];
