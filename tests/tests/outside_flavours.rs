@@ -22,12 +22,15 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
+/// Name, `+` in front when it is inlined, source, and mark of the line.
+type Place = (&'static str, &'static str, &'static str);
+
 /// The stacks of `aviary.cc`; without inlined functions when only symbols are known. `flock` is local to its unit and
 /// inlined everywhere: the compiler writes neither a linkage name nor a symbol for it, so its path is not known.
 fn aviary(inlined: bool) -> Vec<(i64, Vec<Function>)> {
     const MAIN: &str = "aviary.cc";
     const PART: &str = "aviary_part.cc";
-    let stacks: [(i64, &str, &[(&str, &'static str, &'static str)]); 6] = [
+    let stacks: [(i64, &str, &[Place]); 6] = [
         (1000, "main lay", &[("aviary::Nest<int>::lay", MAIN, "lay")]),
         (
             2000,
