@@ -70,8 +70,9 @@ fn conf_reads_the_environment_and_stdin() {
     let run = |args: &[&str], input: &'static str| {
         let mut command = Command::new(BINARY);
         command.arg("conf").args(args).env("MALLOC_CONF", "lg_chunk:22");
-        let echo = Command::new("printf").arg(input).stdout(Stdio::piped()).spawn().unwrap();
-        let outcome = command.stdin(echo.stdout.unwrap()).output().unwrap();
+        let mut echo = Command::new("printf").arg(input).stdout(Stdio::piped()).spawn().unwrap();
+        let outcome = command.stdin(echo.stdout.take().unwrap()).output().unwrap();
+        echo.wait().unwrap();
         String::from_utf8(outcome.stdout).unwrap()
     };
     assert!(run(&[], "").starts_with("wrong  lg_chunk:22\n"));

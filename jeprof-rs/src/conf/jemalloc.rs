@@ -42,7 +42,7 @@ pub const ROWS: &[Row] = &[
         "large objects start at random offsets of a page, which costs a page each",
         "large objects start on page boundaries",
     )
-    .from_531(),
+    .since_531(),
     row(
         "calloc_madvise_threshold",
         within(0, LARGEST),
@@ -53,7 +53,7 @@ pub const ROWS: &[Row] = &[
             &[],
         ),
     )
-    .from_531(),
+    .since_531(),
     switch(
         "confirm_conf",
         "false",
@@ -70,7 +70,7 @@ pub const ROWS: &[Row] = &[
             &[],
         ),
     )
-    .from_531(),
+    .since_531(),
     row(
         "dirty_decay_ms",
         within(-1, DECAY_MAX),
@@ -93,7 +93,7 @@ pub const ROWS: &[Row] = &[
         "large requests are rounded up to whole pages only",
         "large requests are rounded up to size classes",
     )
-    .from_531(),
+    .since_531(),
     words(
         "dss",
         true,
@@ -111,7 +111,7 @@ pub const ROWS: &[Row] = &[
         "huge pages are asked for even where the system gives them anyway",
         "huge pages are asked for where the system does not give them anyway",
     )
-    .from_531(),
+    .since_531(),
     row(
         "experimental_hpa_max_purge_nhp",
         within(-1, I64),
@@ -122,14 +122,14 @@ pub const ROWS: &[Row] = &[
             &[(-1, "any number of huge pages is purged in one go")],
         ),
     )
-    .from_531(),
+    .since_531(),
     switch(
         "experimental_hpa_start_huge_if_thp_always",
         "true",
         "new pages count as huge where the system's setting is always",
         "new pages count as small",
     )
-    .from_531(),
+    .since_531(),
     switch(
         "experimental_infallible_new",
         "false",
@@ -142,7 +142,7 @@ pub const ROWS: &[Row] = &[
         "thread caches shrink by time and place",
         "thread caches shrink by the older rule",
     )
-    .from_531(),
+    .since_531(),
     switch(
         "hpa",
         "false",
@@ -189,14 +189,14 @@ pub const ROWS: &[Row] = &[
             "huge pages are asked for when they are full enough",
         ],
     )
-    .from_531(),
+    .since_531(),
     switch(
         "hpa_hugify_sync",
         "false",
         "huge pages are made at once (MADV_COLLAPSE)",
         "huge pages are made when the kernel gets to it",
     )
-    .from_531(),
+    .since_531(),
     row(
         "hpa_min_purge_delay_ms",
         within(0, U64),
@@ -207,7 +207,7 @@ pub const ROWS: &[Row] = &[
             &[(0, "a huge page may be purged as soon as it is idle")],
         ),
     )
-    .from_531(),
+    .since_531(),
     row(
         "hpa_min_purge_interval_ms",
         within(0, U64),
@@ -224,14 +224,14 @@ pub const ROWS: &[Row] = &[
         "4096",
         Says::Amount(Bytes, "a huge page is purged only from {} of dirty memory in it", &[]),
     )
-    .from_531(),
+    .since_531(),
     row(
         "hpa_purge_threshold_ratio",
         RATIO,
         "",
         Says::Any("a huge page is purged only when this share of it is dirty: {}"),
     )
-    .from_531(),
+    .since_531(),
     row(
         "hpa_sec_batch_fill_extra",
         clipped(0, 512),
@@ -245,7 +245,7 @@ pub const ROWS: &[Row] = &[
         "3",
         Says::Amount(Count, "a miss of the small extent cache fetches {} extents more", &[]),
     )
-    .from_531(),
+    .since_531(),
     row(
         "hpa_sec_bytes_after_flush",
         clipped(PAGE, U64),
@@ -266,7 +266,7 @@ pub const ROWS: &[Row] = &[
         "32768",
         Says::Amount(Bytes, "the small extent cache keeps extents up to {}", &[]),
     )
-    .from_531(),
+    .since_531(),
     row(
         "hpa_sec_max_bytes",
         clipped(PAGE, U64),
@@ -280,7 +280,7 @@ pub const ROWS: &[Row] = &[
         "262144",
         Says::Amount(Bytes, "a shard of the small extent cache is flushed at {}", &[]),
     )
-    .from_531(),
+    .since_531(),
     row(
         "hpa_sec_nshards",
         within(0, U64),
@@ -294,7 +294,7 @@ pub const ROWS: &[Row] = &[
         "2",
         Says::Amount(Count, "the small extent cache has {} shards", &[(0, "the small extent cache is off")]),
     )
-    .from_531(),
+    .since_531(),
     row(
         "hpa_slab_max_alloc",
         clipped(PAGE, HUGE),
@@ -307,7 +307,7 @@ pub const ROWS: &[Row] = &[
         "the arena of oversize requests asks for huge pages",
         "the arena of oversize requests does not ask for huge pages",
     )
-    .from_531(),
+    .since_531(),
     words(
         "junk",
         false,
@@ -392,7 +392,7 @@ pub const ROWS: &[Row] = &[
         "15",
         Says::Amount(LgBytes, "threads cache objects up to {}; tcache_max says the same in bytes", &[]),
     )
-    .from_531(),
+    .since_531(),
     row(
         "lg_tcache_nslots_mul",
         within(-16, 16),
@@ -490,7 +490,7 @@ pub const ROWS: &[Row] = &[
             &[(0, "ranges are purged one by one")],
         ),
     )
-    .from_531(),
+    .since_531(),
     switch(
         "prof",
         "false",
@@ -519,7 +519,7 @@ pub const ROWS: &[Row] = &[
         Says::Amount(Count, "stacks are kept with up to {} frames", &[]),
     )
     .built_with(PROF)
-    .from_531(),
+    .since_531(),
     switch("prof_final", "false", "a dump when the program exits", "no dump at exit").built_with(PROF),
     switch(
         "prof_gdump",
@@ -556,7 +556,7 @@ pub const ROWS: &[Row] = &[
         "names of dumps hold the pid only",
     )
     .built_with(PROF)
-    .from_531(),
+    .since_531(),
     row("prof_prefix", Kind::Text, "jeprof", Says::Any("dumps are called {}.PID.NUMBER.REASON.heap"))
         .built_with(PROF),
     row(
@@ -686,14 +686,14 @@ pub const ROWS: &[Row] = &[
         "32768",
         Says::Amount(Bytes, "threads cache objects up to {}", &[]),
     )
-    .from_531(),
+    .since_531(),
     row(
         "tcache_ncached_max",
         Kind::Ranges { min: 0, max: u32::MAX, word: false },
         "",
         Says::Any("cached objects per size class, at most: {} (FROM-TO bytes:N objects)"),
     )
-    .from_531(),
+    .since_531(),
     row(
         "tcache_nslots_large",
         clipped(1, 2048),

@@ -56,7 +56,7 @@ impl Row {
     }
 
     /// jemalloc 5.3.0 has another row of the name, or none.
-    pub(super) const fn from_531(mut self) -> Row {
+    pub(super) const fn since_531(mut self) -> Row {
         self.versions = Versions::From531;
         self
     }
