@@ -17,12 +17,16 @@ pub fn explain_unnamed(profile: &Profile, outcome: &Outcome, view: &View<'_>) ->
     }
     // Code in no mapping is counted behind the images.
     let no_image = profile.images.len();
-    let mut image_of_frame: Vec<Option<usize>> = vec![None; profile.frames.len()];
+    let symbols = &outcome.symbols;
+    let mut image_of_line: Vec<Option<u32>> = vec![None; symbols.lines.len()];
     for frame in &outcome.stand_ins {
-        image_of_frame[frame.index()] = Some(match profile.frames[frame.index()].place {
+        let image = match profile.frames[frame.index()].place {
             Place::Image { image, .. } => image.index(),
             Place::Unmapped(_) => no_image,
-        });
+        };
+        for line in symbols.line_ids(frame.index()) {
+            image_of_line[line.index()] = Some(image as u32);
+        }
     }
     /// What stacks with an unnamed frame of one image add up to.
     #[derive(Clone, Default)]
@@ -39,9 +43,9 @@ pub fn explain_unnamed(profile: &Profile, outcome: &Outcome, view: &View<'_>) ->
         total += figure;
         stack_number += 1;
         for (depth, line) in seen.lines.iter().enumerate() {
-            let frame = view.frame_of(*line);
-            let Some(image) = frame.and_then(|frame| image_of_frame[frame.index()]) else { continue };
-            let affected = &mut affected[image];
+            // Lines behind those of the session stand for labels.
+            let Some(Some(image)) = image_of_line.get(line.index()) else { continue };
+            let affected = &mut affected[*image as usize];
             if depth == 0 {
                 affected.at_leaf += figure;
             }

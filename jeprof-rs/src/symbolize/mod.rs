@@ -152,7 +152,6 @@ fn resolve_all(located: &[Located], cache: Option<&Path>, threads: usize) -> Vec
 }
 
 /// Ids of one answer's names and functions in the whole.
-#[derive(Default)]
 struct Renamed {
     names: Vec<NameId>,
     functions: Vec<FunctionId>,
@@ -178,7 +177,7 @@ impl Renamed {
 }
 
 /// Brings the answers into the order of the profile's frames and fills the gaps.
-fn assemble(profile: &Profile, images: &Images, answers: Vec<Answer>, outcome: &mut Outcome) {
+fn assemble(profile: &Profile, images: &Images, mut answers: Vec<Answer>, outcome: &mut Outcome) {
     /// Where the lines of a frame are: in which answer, under which entry, and the address that was looked up.
     #[derive(Clone, Copy)]
     struct Found {
@@ -192,12 +191,17 @@ fn assemble(profile: &Profile, images: &Images, answers: Vec<Answer>, outcome: &
             found[frame.index()] = Some(Found { answer, entry, address });
         }
     }
+    // The largest answer's tables are gone on with, so that most names are not looked up again.
+    let count = |answer: &Answer| answer.as_ref().map_or(0, |answer| answer.names.texts().len());
+    let largest = (0..answers.len()).max_by_key(|&index| count(&answers[index]));
+    if let Some(Ok(largest)) = largest.map(|index| &mut answers[index]) {
+        outcome.symbols = largest.take_tables();
+    }
     let symbols = &mut outcome.symbols;
-    let renamed: Vec<Renamed> = answers
-        .iter()
-        .map(|answer| match answer {
-            Ok(answer) => Renamed::new(answer, symbols),
-            Err(_) => Renamed::default(),
+    let renamed: Vec<Option<Renamed>> = (answers.iter().enumerate())
+        .map(|(index, answer)| match answer {
+            Ok(answer) if largest != Some(index) => Some(Renamed::new(answer, symbols)),
+            _ => None,
         })
         .collect();
     for (Located { image, .. }, answer) in images.located.iter().zip(&answers) {
@@ -228,11 +232,15 @@ fn assemble(profile: &Profile, images: &Images, answers: Vec<Answer>, outcome: &
         if let Some(Found { answer, entry, .. }) = *found
             && let Ok(known) = &answers[answer]
         {
-            lines.extend(known.lines_of(entry).iter().map(|line| Line {
-                function: renamed[answer].functions[line.function.index()],
-                file: renamed[answer].names[line.file.index()],
-                ..*line
-            }));
+            match &renamed[answer] {
+                None => lines.extend_from_slice(known.lines_of(entry)),
+                Some(Renamed { names, functions }) => {
+                    lines.extend(known.lines_of(entry).iter().map(|line| {
+                        let (function, file) = (functions[line.function.index()], names[line.file.index()]);
+                        Line { function, file, ..*line }
+                    }))
+                }
+            }
         }
         if lines.is_empty()
             && let Some(raw) = in_no_file.get(&id)

@@ -27,8 +27,9 @@ pub struct Names {
     texts: String,
     /// Where each text ends.
     ends: Vec<usize>,
-    /// Finds a text again: the table holds ids only, the texts themselves are above.
-    ids: HashTable<NameId>,
+    /// Finds a text again. The texts themselves are above; their hashes are kept, because looking at every text again
+    /// whenever the table grows costs more than all else.
+    ids: HashTable<(u64, NameId)>,
     hash: DefaultHashBuilder,
 }
 
@@ -49,13 +50,13 @@ impl Names {
     /// The id of a text; the same for equal texts.
     pub fn id(&mut self, text: &str) -> NameId {
         let Names { texts, ends, ids, hash } = self;
-        let known = |id: NameId| text_at(texts, ends, id);
-        let entry = ids.entry(hash.hash_one(text), |&id| known(id) == text, |&id| hash.hash_one(known(id)));
-        match entry {
-            Entry::Occupied(known) => *known.get(),
+        let hash = hash.hash_one(text);
+        let is_it = |&(known, id): &(u64, NameId)| known == hash && text_at(texts, ends, id) == text;
+        match ids.entry(hash, is_it, |&(hash, _)| hash) {
+            Entry::Occupied(known) => known.get().1,
             Entry::Vacant(free) => {
                 let id = NameId(ends.len() as u32);
-                free.insert(id);
+                free.insert((hash, id));
                 texts.push_str(text);
                 ends.push(texts.len());
                 id
@@ -156,6 +157,16 @@ impl Symbols {
             functions.push(function);
             FunctionId(functions.len() as u32 - 1)
         })
+    }
+
+    /// Takes the names and functions out, to go on with them. The entries stay, with lines that refer to what is taken.
+    pub fn take_tables(&mut self) -> Symbols {
+        Symbols {
+            names: std::mem::take(&mut self.names),
+            functions: std::mem::take(&mut self.functions),
+            function_ids: std::mem::take(&mut self.function_ids),
+            ..Symbols::default()
+        }
     }
 
     /// The function of a line.

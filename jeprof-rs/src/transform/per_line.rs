@@ -57,7 +57,12 @@ impl Lines<'_> {
         }
         let (patterns, problems) = AllocatorFrames::new(&profile.drop_frames);
         warnings.extend(problems);
-        let by_name: Vec<bool> = symbols.names.texts().map(|name| patterns.has_function(name)).collect();
+        // Per function, not per text: most texts are files and linkage names.
+        let mut by_name: Vec<Option<bool>> = vec![None; symbols.names.texts().len()];
+        for function in &symbols.functions {
+            let name = function.name;
+            by_name[name.index()].get_or_insert_with(|| patterns.has_function(symbols.names.text(name)));
+        }
         let by_image: Vec<bool> =
             profile.images.iter().map(|image| AllocatorFrames::has_library(image.name())).collect();
         self.each(|id, frame| {
@@ -67,7 +72,7 @@ impl Lines<'_> {
                 Place::Unmapped(_) => false,
             };
             in_library
-                || by_name[symbols.function(line).name.index()]
+                || by_name[symbols.function(line).name.index()] == Some(true)
                 || AllocatorFrames::has_source(symbols.function_name(line), symbols.names.text(line.file))
         })
     }
