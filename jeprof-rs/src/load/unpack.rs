@@ -40,8 +40,8 @@ const SUSPICIOUS_RATIO: u64 = 50;
 
 /// The bytes themselves, or what they unpack to.
 ///
-/// **Cost**: of a stream that exceeds the limit, at most a gigabyte per second or so is looked at, and nothing beyond
-/// [`SUSPICIOUS_BYTES`] is held when it is one of those that consist of repetitions.
+/// **Cost**: a stream that is refused has been unpacked up to the limit; of one that consists of repetitions nothing
+/// beyond [`SUSPICIOUS_BYTES`] was held, and when it is within the limit it has been unpacked twice.
 ///
 /// # Errors
 /// In words: the stream is broken or cut short, is too large unpacked, or is of another compression.
@@ -180,7 +180,9 @@ mod tests {
         writer.finish().unwrap()
     }
 
-    const PACKERS: [fn(&[u8]) -> Vec<u8>; 3] = [gzip, zstd, xz];
+    type Pack = fn(&[u8]) -> Vec<u8>;
+
+    const PACKERS: [Pack; 3] = [gzip, zstd, xz];
 
     #[test]
     fn packed_bytes_are_unpacked_and_the_rest_is_left_alone() {

@@ -140,11 +140,13 @@ fn show(bytes: &[u8]) -> Result<()> {
 
 /// What a report is called as a file; `None` for text, which is for the screen.
 fn file_ending(binary: bool, report: &[u8]) -> Option<&'static str> {
-    const KINDS: [(&[u8], &str); 5] = [
+    const KINDS: [(&[u8], &str); 7] = [
         (b"<?xml", "svg"),
         (b"<svg", "svg"),
         (b"<!DOCTYPE html", "html"),
         (b"%PDF", "pdf"),
+        (b"%!PS", "ps"),
+        (b"GIF8", "gif"),
         (&[0x1f, 0x8b], "pb.gz"),
     ];
     let kind = KINDS.iter().find(|(start, _)| report.starts_with(start)).map(|(_, ending)| *ending);
