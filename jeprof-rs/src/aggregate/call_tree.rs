@@ -11,7 +11,7 @@ use crate::transform::View;
 /// A node: a call path that begins at the root.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Node {
-    /// What it stands for, a key of [`CallTree::keys`]. Of no meaning in the root.
+    /// What it stands for, an index in [`CallTree::names`]. Of no meaning in the root.
     pub key: u32,
     /// What the path itself allocated.
     pub own: f64,
@@ -41,9 +41,7 @@ pub enum Root {
 
 /// All stacks of a view.
 pub struct CallTree {
-    /// What nodes stand for.
-    pub keys: Keys,
-    /// Names by key.
+    /// What nodes stand for, by key.
     pub names: Vec<String>,
     nodes: Vec<Node>,
 }
@@ -93,7 +91,7 @@ impl CallTree {
             nodes[at as usize].own += seen.figure;
             nodes[at as usize].own_before += seen.before;
         });
-        let mut tree = CallTree { keys, names, nodes };
+        let mut tree = CallTree { names, nodes };
         tree.sort_children();
         for node in &mut tree.nodes {
             node.key = of_rank.get(node.key as usize).copied().unwrap_or(0);
@@ -146,16 +144,6 @@ impl CallTree {
         self.nodes.len()
     }
 
-    /// The name of a node.
-    pub fn name(&self, index: usize) -> &str {
-        &self.names[self.nodes[index].key as usize]
-    }
-
-    /// The children of a node in the order of their names.
-    pub fn children(&self, index: usize) -> impl Iterator<Item = usize> {
-        self.chain(self.nodes[index].first_child).map(|child| child as usize)
-    }
-
     /// Visits the nodes below the root, parents before children, siblings by name, with their depth from 1. Children
     /// of a node for which `visit` answers `false` are left out. Needs no stack of its own size: paths may be long.
     pub fn walk(&self, mut visit: impl FnMut(usize, usize) -> bool) {
@@ -189,8 +177,8 @@ mod tests {
         let (mut path, mut found) = (Vec::new(), Vec::new());
         tree.walk(|index, depth| {
             path.truncate(depth - 1);
-            path.push(tree.name(index));
             let node = tree.node(index);
+            path.push(tree.names[node.key as usize].as_str());
             if node.own != 0.0 {
                 found.push((path.join(";"), node.own, node.total));
             }

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use crate::model::labels::LabelsId;
 use crate::model::{FrameId, ImageId, Place};
 use crate::plan::choice::Metric;
 use crate::symbolize::symbols::LineId;
@@ -31,8 +30,6 @@ pub struct Sample {
     pub values: Vec<f64>,
     /// Its labels, the average object size among them.
     pub labels: Vec<Label>,
-    /// Which set of the profile's labels it has.
-    pub labels_id: LabelsId,
 }
 
 /// All stacks of a view.
@@ -84,7 +81,6 @@ impl Samples {
                 locations: start..collected.stacks.len(),
                 values,
                 labels: labels_of(view.profile(), seen.stack),
-                labels_id: seen.stack.labels,
             });
         });
         collected

@@ -52,11 +52,6 @@ impl LabelSets {
         &self.sets[id.0 as usize]
     }
 
-    /// Ids of all sets.
-    pub fn ids(&self) -> impl Iterator<Item = LabelsId> + use<> {
-        (0..self.sets.len() as u32).map(LabelsId)
-    }
-
     /// The set of a row of a dump: its labels, and its thread, by name or else as `t` and its number.
     pub fn of_row(&mut self, dump: &Dump, row: &StackRow) -> LabelsId {
         let mut set = dump.label_sets.get(row.labels as usize).cloned().unwrap_or_default();
