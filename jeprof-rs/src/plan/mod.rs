@@ -151,6 +151,8 @@ pub struct RowPlan {
     pub order: Order,
     /// Number of rows.
     pub count: Rows,
+    /// Whether it is for the prompt, where jeprof's table, too, keeps to the number of rows.
+    pub at_prompt: bool,
     /// Rows and nodes of at most this share of the total are left out where an output trims.
     pub node_fraction: Option<f64>,
     /// Whether outputs trim at all.
@@ -315,6 +317,7 @@ impl Default for Plan {
                 granularity: Granularity::Functions,
                 order: Order::Flat,
                 count: Rows::Fitting,
+                at_prompt: false,
                 node_fraction: None,
                 trim: true,
             },

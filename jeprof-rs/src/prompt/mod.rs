@@ -93,6 +93,7 @@ impl Prompt {
         }
         let mut plan = settings.plan()?;
         plan.input = self.plan.input.clone();
+        plan.rows.at_prompt = true;
         if let Some(argument) = &wanted.argument {
             plan.argument =
                 Some(crate::cli::pattern(argument).map_err(|what| Error::at(wanted.output.name, what))?);

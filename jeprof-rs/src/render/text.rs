@@ -31,7 +31,7 @@ fn render(request: &Request<'_>) -> Result<Vec<u8>> {
     }
     // compat: jeprof's table has all rows, whatever --nodecount says, on a terminal too.
     let jeprof = request.view.jeprof().is_some();
-    let rows = if jeprof { Rows::All } else { plan.rows.count };
+    let rows = if jeprof && !plan.rows.at_prompt { Rows::All } else { plan.rows.count };
     let screen = if jeprof { Screen::default() } else { request.screen };
     let layout = Layout { unit: plan.unit(), rows, screen, full_names: plan.screen.full_names };
     let total = request.view.total();
