@@ -6,8 +6,7 @@
 //! together with those of the processes that they start, and the peak of resident memory.
 //!
 //! * jeprof is 5.3.1's, with GNU binutils.
-//! * Cold means without our symbol cache: the folder that it would lie in cannot be made. Warm means with it filled. The
-//!   files themselves are in the page cache in either case.
+//! * Cold means without our symbol cache, warm with it filled. The files themselves are in the page cache in either case.
 //! * blazesym only symbolizes, in a process of this program: all distinct addresses of the dump that lie in the program,
 //!   with inlined functions, files, lines and readable names, in one call; nothing is printed.
 
@@ -197,10 +196,11 @@ impl Bench {
                 command
             }
         };
-        // Nothing can be kept below a file, whatever the switch of the cache is called today.
-        let caches =
-            if *tool == Tool::Warm { self.scratch.file("cache") } else { self.scratch.file("offsets") };
-        command.stdin(Stdio::null()).stderr(Stdio::null()).env("XDG_CACHE_HOME", caches);
+        match tool {
+            Tool::Cold => command.env("JEPROF_RS_CACHE", "off"),
+            _ => command.env("JEPROF_RS_CACHE", self.scratch.file("cache")),
+        };
+        command.stdin(Stdio::null()).stderr(Stdio::null());
         command
     }
 
@@ -240,7 +240,8 @@ impl Bench {
                 }
                 let path = self.scratch.file("output");
                 let output = File::create(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-                measure(command.stdout(output))?;
+                // What goes wrong is told once, here.
+                measure(command.stdout(output).stderr(Stdio::inherit()))?;
                 sizes[index] =
                     fs::metadata(&path).map_err(|error| format!("{}: {error}", path.display()))?.len();
                 if sizes[index] == 0 && row.1 != Tool::Blazesym {
