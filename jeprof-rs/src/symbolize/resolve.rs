@@ -3,6 +3,7 @@
 //! First the debug information, then the symbol table, and there only a symbol that really spans the address: the
 //! nearest one below names some other function.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::path::Path;
 
@@ -56,16 +57,15 @@ pub fn resolve(
 
     let mut building = Building::default();
     let paths: Vec<Vec<NameId>> = own.found.iter().map(|found| building.texts(&found.paths)).collect();
-    let functions: Vec<Vec<FunctionId>> = own
-        .found
-        .iter()
-        .zip(&paths)
-        .map(|(found, paths)| {
-            let id = |function: &dwarf::Function<'_>| {
-                let raw = String::from_utf8_lossy(function.raw);
-                building.function(&raw, paths[function.file as usize], function.line)
-            };
-            found.functions.iter().map(id).collect()
+    let functions: Vec<Vec<FunctionId>> = (readable(&own.found).iter().zip(&own.found).zip(&paths))
+        .map(|((readable, found), paths)| {
+            let functions = found.functions.iter().zip(readable);
+            functions
+                .map(|(function, (raw, readable))| {
+                    let names = building.names(raw, || readable.as_str().into());
+                    building.named(names, paths[function.file as usize], function.line)
+                })
+                .collect()
         })
         .collect();
     let mut unsettled = Vec::new();
@@ -117,6 +117,25 @@ pub fn resolve(
         building.symbols.push(lines[entry].iter().copied().chain(alone));
     }
     Ok(Resolution { symbols: building.symbols, unsettled })
+}
+
+/// Per finding the names of its functions as they stand there and made readable; one thread for each.
+fn readable<'f>(found: &'f [dwarf::Found<'_>]) -> Vec<Vec<(Cow<'f, str>, String)>> {
+    let of_one = |found: &'f dwarf::Found<'_>| {
+        let both = |function: &'f dwarf::Function<'_>| {
+            let raw = String::from_utf8_lossy(function.raw);
+            let readable = names::readable(&raw).into_owned();
+            (raw, readable)
+        };
+        found.functions.iter().map(both).collect()
+    };
+    match found {
+        [one] => vec![of_one(one)],
+        several => std::thread::scope(|scope| {
+            let threads: Vec<_> = several.iter().map(|found| scope.spawn(move || of_one(found))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap_or_default()).collect()
+        }),
+    }
 }
 
 /// Asks the symbol table for the outermost function of addresses (with their indices) of which the debug information
@@ -185,17 +204,24 @@ impl Building {
     }
 
     fn function(&mut self, raw: &str, file: NameId, start_line: u32) -> FunctionId {
+        let names = self.names(raw, || names::readable(raw));
+        self.named(names, file, start_line)
+    }
+
+    /// Readable name and linkage name.
+    fn names<'n>(&mut self, raw: &'n str, readable: impl FnOnce() -> Cow<'n, str>) -> (NameId, NameId) {
+        if let Some(&known) = self.known.get(raw) {
+            return known;
+        }
         let names = &mut self.symbols.names;
-        let (name, linkage) = match self.known.get(raw) {
-            Some(&known) => known,
-            None => {
-                let readable = names::readable(raw);
-                let linkage = if readable == raw { NameId::EMPTY } else { names.id(raw) };
-                let both = (names.id(&readable), linkage);
-                self.known.insert(raw.into(), both);
-                both
-            }
-        };
+        let readable = readable();
+        let linkage = if readable == raw { NameId::EMPTY } else { names.id(raw) };
+        let both = (names.id(&readable), linkage);
+        self.known.insert(raw.into(), both);
+        both
+    }
+
+    fn named(&mut self, (name, linkage): (NameId, NameId), file: NameId, start_line: u32) -> FunctionId {
         self.symbols.function_id(Function { name, linkage, file, start_line })
     }
 }

@@ -11,6 +11,7 @@ mod lines;
 mod ranges;
 mod sections;
 mod shapes;
+mod tables;
 mod units;
 mod worker;
 
@@ -75,7 +76,7 @@ pub fn resolve<'a>(
             unlisted.get_or_init(|| starts.unlisted(dwarf));
         }
         Job::Ask(units) => {
-            let claims = units::claims_of(dwarf, units, &unclaimed, code_start);
+            let claims = units::claims_of(dwarf, &mut worker.tables, units, &unclaimed, code_start);
             more.lock().expect("no thread panics while it holds the lock").extend(claims);
         }
     };

@@ -5,11 +5,12 @@
 
 use std::sync::OnceLock;
 
-use gimli::{DebugInfoOffset, UnitType};
+use gimli::{AttributeValue, DebugInfoOffset, Section, UnitType, constants as c};
 
 use super::ranges::CodeAttributes;
 use super::sections::Reader;
 use super::shapes::Fault;
+use super::tables::Tables;
 
 /// A unit and the wanted addresses that it claims, as indices in the list of wanted addresses.
 #[derive(Debug, PartialEq, Eq)]
@@ -115,8 +116,9 @@ impl Starts {
 /// Asks units themselves whether they claim addresses (sorted, with their indices).
 ///
 /// Cost: the first entry of each; the line table of a unit that does not say where its code is.
-pub fn claims_of(
-    dwarf: &gimli::Dwarf<Reader<'_>>,
+pub fn claims_of<'a>(
+    dwarf: &gimli::Dwarf<Reader<'a>>,
+    tables: &mut Tables,
     units: &[usize],
     wanted: &[(u64, u32)],
     code_start: u64,
@@ -127,26 +129,44 @@ pub fn claims_of(
         // Partial units hold what others refer to, type units no code.
         if matches!(header.type_(), UnitType::Compilation | UnitType::Skeleton(_)) {
             // A broken unit does not cost the others their names.
-            let _ = claim(dwarf, header, wanted, code_start, |index| claims.push((offset, index)));
+            let _ = claim(dwarf, tables, header, wanted, code_start, |index| claims.push((offset, index)));
         }
     }
     gather(dwarf, claims)
 }
 
-fn claim(
-    dwarf: &gimli::Dwarf<Reader<'_>>,
-    header: gimli::UnitHeader<Reader<'_>>,
+fn claim<'a>(
+    dwarf: &gimli::Dwarf<Reader<'a>>,
+    tables: &mut Tables,
+    header: gimli::UnitHeader<Reader<'a>>,
     wanted: &[(u64, u32)],
     code_start: u64,
     mut claimed: impl FnMut(u32),
 ) -> Result<(), Fault> {
-    let unit = dwarf.unit(header)?;
-    let unit = unit.unit_ref(dwarf);
-    let mut entries = unit.entries_raw(None)?;
+    let abbreviations = tables.of(dwarf, &header)?;
+    let mut entries = header.entries_raw(&abbreviations, None)?;
     let abbreviation = entries.read_abbreviation()?.ok_or(Fault::Broken)?;
-    let mut code = CodeAttributes::default();
+    let (mut attributes, mut has_ranges, mut has_rows) = (Vec::new(), false, false);
     for &specification in abbreviation.attributes() {
-        code.take(unit, &entries.read_attribute(specification)?)?;
+        let attribute = entries.read_attribute(specification)?;
+        match (attribute.name(), attribute.value()) {
+            (c::DW_AT_low_pc | c::DW_AT_ranges, _) => has_ranges = true,
+            (c::DW_AT_stmt_list, AttributeValue::DebugLineRef(at)) => {
+                has_rows = !is_empty_program(dwarf, at.0)
+            }
+            _ => {}
+        }
+        attributes.push(attribute);
+    }
+    // Most units that are not listed have no code, and opening one reads the list of its files.
+    if !has_ranges && !has_rows {
+        return Ok(());
+    }
+    let unit = tables.open(dwarf, header)?;
+    let unit = unit.unit_ref(dwarf);
+    let mut code = CodeAttributes::default();
+    for attribute in &attributes {
+        code.take(unit, attribute)?;
     }
     let any = std::cell::Cell::new(false);
     let mut claim_range = |begin: u64, end: u64| {
@@ -175,6 +195,27 @@ fn claim(
         }
     }
     Ok(())
+}
+
+/// Whether a line program has no instructions. `false` also for what is not easily told.
+fn is_empty_program(dwarf: &gimli::Dwarf<Reader<'_>>, offset: usize) -> bool {
+    let section = dwarf.debug_line.reader().slice();
+    let number = |at: usize, length: usize| {
+        let bytes = section.get(offset.checked_add(at)?..)?.get(..length)?;
+        Some(bytes.iter().rev().fold(0_u64, |number, &byte| number << 8 | u64::from(byte)))
+    };
+    let is_empty = || {
+        let (length, version) = (number(0, 4)?, number(4, 2)?);
+        // Up to version 4 the length of the header follows the version, in 5 two bytes come between.
+        let at = match version {
+            2..=4 => 6,
+            5 => 8,
+            _ => return None,
+        };
+        // What the length counts begins behind its 4 bytes.
+        Some(length < 0xffff_fff0 && length == at as u64 + number(at, 4)?)
+    };
+    is_empty().unwrap_or(false)
 }
 
 /// Brings the claims of each unit together.

@@ -6,7 +6,8 @@ use gimli::{AttributeValue, DebugInfoOffset, UnitOffset, constants as c};
 use hashbrown::HashMap;
 
 use super::sections::Reader;
-use super::shapes::{Fault, Shapes};
+use super::shapes::Fault;
+use super::tables::Tables;
 use super::units::{Claim, Starts};
 use super::{functions, lines};
 
@@ -59,7 +60,7 @@ pub struct Answer {
 /// What a worker has found.
 #[derive(Default)]
 pub struct Found<'a> {
-    /// Functions; the same one can occur several times.
+    /// Distinct functions.
     pub functions: Vec<Function<'a>>,
     /// Distinct paths of source files.
     pub paths: Vec<String>,
@@ -83,6 +84,8 @@ pub struct Worker<'i, 'a> {
     dwarf: &'i gimli::Dwarf<Reader<'a>>,
     starts: &'i Starts,
     code_start: u64,
+    /// Abbreviations that were read.
+    pub tables: Tables,
     /// What has been found so far.
     pub found: Found<'a>,
     path_ids: HashMap<String, u32>,
@@ -90,6 +93,8 @@ pub struct Worker<'i, 'a> {
     files: HashMap<(usize, u64), u32>,
     /// Functions by where their entry is in `.debug_info`.
     known: HashMap<usize, u32>,
+    /// Functions by what is known of them: every unit has its own entries for what it has inlined.
+    function_ids: HashMap<Function<'a>, u32>,
     /// Units that others refer to.
     referred: HashMap<usize, Arc<OpenUnit<'a>>>,
 }
@@ -102,10 +107,12 @@ impl<'i, 'a> Worker<'i, 'a> {
             dwarf,
             starts,
             code_start,
+            tables: Tables::default(),
             found,
             path_ids: HashMap::new(),
             files: HashMap::new(),
             known: HashMap::new(),
+            function_ids: HashMap::new(),
             referred: HashMap::new(),
         }
     }
@@ -128,7 +135,7 @@ impl<'i, 'a> Worker<'i, 'a> {
         }
         let unit = open.unit.unit_ref(self.dwarf);
         let wanted: Vec<u64> = claim.wanted.iter().map(|&index| all[index as usize]).collect();
-        let shapes = Shapes::new(&open.unit)?;
+        let shapes = self.tables.shapes(&open.unit)?;
         let hits = functions::find(unit, &shapes, &wanted, self.code_start)?;
         let rows = match lines::find(&open.unit, &wanted, self.code_start) {
             // Names without lines are better than nothing.
@@ -196,9 +203,9 @@ impl<'i, 'a> Worker<'i, 'a> {
         });
     }
 
-    fn open(&self, header: gimli::UnitHeader<Reader<'a>>) -> Result<OpenUnit<'a>, Fault> {
+    fn open(&mut self, header: gimli::UnitHeader<Reader<'a>>) -> Result<OpenUnit<'a>, Fault> {
         let start = header.debug_info_offset().ok_or(Fault::Broken)?;
-        Ok(OpenUnit { start: start.0, unit: self.dwarf.unit(header)? })
+        Ok(OpenUnit { start: start.0, unit: self.tables.open(self.dwarf, header)? })
     }
 
     fn place(&mut self, open: &OpenUnit<'a>, row: lines::Row) -> (u32, u32, u32) {
@@ -265,10 +272,10 @@ impl<'i, 'a> Worker<'i, 'a> {
         }
         let id = match function.raw {
             [] => NO_FUNCTION,
-            _ => {
+            _ => *self.function_ids.entry(function).or_insert_with(|| {
                 self.found.functions.push(function);
                 self.found.functions.len() as u32 - 1
-            }
+            }),
         };
         self.known.insert(key, id);
         Ok(id)
