@@ -87,9 +87,10 @@ impl Session {
             dumps.push(taken(source, &dump));
             let known = profile.frames.len();
             profile.add(&dump, Sign::Plus, labels)?;
-            // compat: jeprof takes the threads of the last dump for those of all, and subtracts nothing from them.
-            let is_last = index + 1 == inputs.dumps.len();
-            if by_thread && (is_last || plan.compat == Compat::None) {
+            // compat: jeprof takes the threads of the last dump for those of all, subtracts nothing from them, and
+            // reads them in heap_v2 only.
+            let is_jeprof_s = index + 1 == inputs.dumps.len() && dump.format == Format::HeapV2;
+            if by_thread && (is_jeprof_s || plan.compat == Compat::None) {
                 profile.add_shares(&dump, Sign::Plus, labels)?;
             }
             services.extend(service(source, known..profile.frames.len()));

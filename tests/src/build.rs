@@ -39,7 +39,7 @@ fn own_path() -> PathBuf {
 }
 
 /// Cargo's target folder, told by the running program's own path, so that every setting of it is honoured.
-pub(crate) fn target_folder() -> PathBuf {
+pub fn target_folder() -> PathBuf {
     let own = own_path();
     let folder = own.ancestors().find(|folder| {
         folder.file_name().is_some_and(|name| name == "debug" || name == "release")

@@ -1,7 +1,7 @@
 //! Running a program with a time limit and captured output.
 
 use std::ffi::OsStr;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -46,6 +46,7 @@ impl std::fmt::Display for Outcome {
 /// A program to run. The environment's own `LD_PRELOAD` and `MALLOC_CONF` are taken away, the viewer's cache is off.
 pub struct Run {
     command: Command,
+    input: Vec<u8>,
     limit: Duration,
 }
 
@@ -56,7 +57,7 @@ impl Run {
         command.env_remove("LD_PRELOAD").env_remove("MALLOC_CONF").stdin(Stdio::null());
         // The viewer's names are to come from the files that the test has made.
         command.env("JEPROF_RS_CACHE", "off");
-        Run { command, limit: Duration::from_secs(120) }
+        Run { command, input: Vec::new(), limit: Duration::from_secs(120) }
     }
 
     /// One argument.
@@ -93,6 +94,13 @@ impl Run {
         self
     }
 
+    /// What the program reads from its standard input, which is empty otherwise. It has to fit a pipe (64 KiB).
+    pub fn input(mut self, text: &str) -> Run {
+        self.input = text.into();
+        self.command.stdin(Stdio::piped());
+        self
+    }
+
     /// Another time limit.
     pub fn limit(mut self, limit: Duration) -> Run {
         self.limit = limit;
@@ -108,6 +116,10 @@ impl Run {
         let command = format!("{:?}", self.command);
         let piped = self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = piped.spawn().unwrap_or_else(|error| panic!("{command}: cannot be started: {error}"));
+        if let Some(mut stdin) = child.stdin.take() {
+            // A program that does not read it has its reasons.
+            let _ = stdin.write_all(&self.input);
+        }
         let stdout = drain(child.stdout.take());
         let stderr = drain(child.stderr.take());
         let (status, late) = wait(&mut child, self.limit);

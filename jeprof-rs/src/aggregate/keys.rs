@@ -23,9 +23,6 @@ enum Identity {
 /// A line that has no key.
 const NONE: u32 = u32::MAX;
 
-/// jeprof leaves addresses above this out of tables and graphs.
-const ADDRESS_MAX: u64 = i64::MAX as u64;
-
 /// The keys of all lines of a view, numbered from 0.
 pub struct Keys {
     granularity: Granularity,
@@ -223,9 +220,6 @@ fn jeprof_text(
     renamed: Option<String>,
 ) -> String {
     let digits = digits(view, line);
-    if view.address_of(line) > ADDRESS_MAX {
-        return String::new();
-    }
     let (function, place) = match known {
         Some(known) => {
             let function = renamed.unwrap_or_else(|| jeprof_function(known, view.is_inlined(line)));

@@ -51,7 +51,7 @@ pub enum Inlined {
 pub struct Table {
     /// Sum of flat over all rows: what percentages relate to.
     pub shown_total: f64,
-    /// Rows in the asked order, those with two zeros left out.
+    /// Rows in the asked order. Those with two zeros are left out, except where jeprof's rules are followed.
     pub rows: Vec<Row>,
 }
 
@@ -92,7 +92,6 @@ pub fn table(view: &View<'_>, granularity: Granularity, order: Order) -> Table {
 
     let names: Vec<String> = (0..keys.len()).map(|key| keys.name(view, key)).collect();
     let figures = if order == Order::Flat { &flat } else { &cum };
-    // jeprof's interactive tables count rows of zero, although they do not show them.
     let mut order: Vec<usize> = (0..keys.len()).filter(|&key| occurs[key] != (false, false)).collect();
     order.sort_by(|&a, &b| {
         figures[b].partial_cmp(&figures[a]).unwrap_or(Equal).then_with(|| names[a].cmp(&names[b]))
@@ -111,7 +110,9 @@ pub fn table(view: &View<'_>, granularity: Granularity, order: Order) -> Table {
             (false, _) => Inlined::Never,
         },
     };
-    let rows = order.into_iter().map(row).filter(|row| row.flat != 0.0 || row.cum != 0.0).collect();
+    // compat: jeprof's interactive tables count rows of zero, although they do not show them.
+    let is_row = |row: &Row| row.flat != 0.0 || row.cum != 0.0 || view.jeprof().is_some();
+    let rows = order.into_iter().map(row).filter(is_row).collect();
     Table { shown_total: flat.iter().sum(), rows }
 }
 

@@ -52,7 +52,7 @@ pub fn text(calls: &BTreeMap<String, f64>) -> String {
     let (mut files, mut functions) = (HashMap::new(), HashMap::new());
     let mut out = String::from("events: Hits\n\n");
     for (call, figure) in taken_apart {
-        let count = whole(figure);
+        let count = count(figure);
         put(&mut out, "fl", &call[1], &mut files);
         put(&mut out, "fn", &call[3], &mut functions);
         // Writing to a String cannot fail.
@@ -64,6 +64,11 @@ pub fn text(calls: &BTreeMap<String, f64>) -> String {
         let _ = writeln!(out, "{} {count}\n", &call[2]);
     }
     out
+}
+
+/// A figure without its fraction; Perl's integers have 64 bits without a sign.
+fn count(figure: f64) -> String {
+    if figure < i64::MAX as f64 { whole(figure).to_string() } else { format!("{figure:.0}") }
 }
 
 fn put(out: &mut String, key: &str, name: &str, numbers: &mut HashMap<String, usize>) {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{Output, Request};
-use crate::aggregate::table::{Table, table};
+use crate::aggregate::table::{Row, Table, table};
 use crate::error::Result;
 use crate::plan::Part;
 use crate::plan::choice::Rows;
@@ -98,10 +98,11 @@ pub fn lay_out(table: &Table, layout: Layout) -> String {
         (Rows::Fitting, None) | (Rows::All, _) => usize::MAX,
     };
     let mut running = 0.0;
-    let rows: Vec<[String; 5]> = table
-        .rows
+    // jeprof counts rows of zero, and does not show them.
+    let is_shown = |row: &&Row| row.flat != 0.0 || row.cum != 0.0;
+    let shown: Vec<&Row> = table.rows.iter().take(rows_max).filter(is_shown).collect();
+    let rows: Vec<[String; 5]> = shown
         .iter()
-        .take(rows_max)
         .map(|row| {
             running += row.flat;
             [
@@ -125,7 +126,7 @@ pub fn lay_out(table: &Table, layout: Layout) -> String {
         }
     }
     let left = screen.width.map(|width| width.saturating_sub(widths.iter().sum::<usize>() + 5).max(NAME_MIN));
-    for (row, cells) in table.rows.iter().zip(&rows) {
+    for (row, cells) in shown.into_iter().zip(&rows) {
         let own = style(row.flat, table.shown_total);
         // Roots hold nearly everything: only what a function allocates itself is worth a colour.
         let called = if style(row.cum, table.shown_total) == FAINT { FAINT } else { "" };
@@ -163,7 +164,7 @@ fn style(value: f64, total: f64) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aggregate::table::{Inlined, Row};
+    use crate::aggregate::table::Inlined;
 
     fn row(name: &str, flat: f64, cum: f64) -> Row {
         Row { name: name.into(), flat, cum, mean_flat: 0.0, mean_cum: 0.0, inlined: Inlined::Never }

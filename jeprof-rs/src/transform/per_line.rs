@@ -47,12 +47,15 @@ impl Lines<'_> {
     pub fn of_allocator(&self, warnings: &mut Vec<String>) -> PerLine {
         let (profile, symbols) = (self.profile, self.symbols);
         if let Some(names) = self.jeprof {
-            // compat: jeprof looks at the outermost function of an address only, by a list of its own.
+            // compat: jeprof looks at the outermost function of an address only, by a list of its own. In an allocator
+            // library without symbols it guesses an exported name, nearly always one of the list.
             return self.of_frames(|line| {
-                names
-                    .of(line)
-                    .filter(|known| allocator::has(&known.short))
-                    .map_or(Whole::No, |_| Whole::Outermost)
+                let is_listed = names.of(line).is_some_and(|known| allocator::has(&known.short));
+                let frame = &profile.frames[self.frame_of[line.index()].index()];
+                let is_guessed = symbols.is_stand_in(symbols.line(line))
+                    && matches!(frame.place, Place::Image { image, .. }
+                        if AllocatorFrames::has_library(profile.images[image.index()].name()));
+                if is_listed || is_guessed { Whole::Outermost } else { Whole::No }
             });
         }
         let (patterns, problems) = AllocatorFrames::new(&profile.drop_frames);
