@@ -105,7 +105,7 @@ fn run(
         let opcode = input.byte()?;
         if opcode >= opcode_base {
             let adjusted = opcode - opcode_base;
-            line += base + i64::from(adjusted % range);
+            line = line.wrapping_add(base + i64::from(adjusted % range));
             address = address.wrapping_add(step * u64::from(adjusted / range));
             if !dead {
                 row.line = line as u32;

@@ -12,6 +12,10 @@ use super::sections::Reader;
 use super::shapes::Fault;
 use super::tables::Tables;
 
+/// More claims than these are nonsense that would fill the memory.
+const CLAIMS_MIN: usize = 1 << 16;
+const CLAIMS_PER_ADDRESS_MAX: usize = 64;
+
 /// A unit and the wanted addresses that it claims, as indices in the list of wanted addresses.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Claim {
@@ -57,6 +61,9 @@ pub fn listed(dwarf: &gimli::Dwarf<Reader<'_>>, wanted: &[u64], code_start: u64)
             }
             let from = wanted.partition_point(|&address| address < begin);
             let held = wanted[from..].iter().take_while(|&&address| address < end).count();
+            if claims.len() + held > CLAIMS_MIN + CLAIMS_PER_ADDRESS_MAX * wanted.len() {
+                break;
+            }
             claims.extend((from..from + held).map(|index| (unit, index as u32)));
         }
     }
