@@ -17,6 +17,7 @@ mod formats;
 mod images_table;
 mod load;
 mod model;
+mod output_file;
 mod plan;
 mod progress;
 mod prompt;
@@ -31,11 +32,12 @@ mod units;
 mod unnamed;
 mod viewer;
 
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::process::ExitCode;
 
 use cli::Request;
 use error::{Error, Result, plain};
+use output_file::OutputFile;
 use plan::Plan;
 use plan::choice::Format;
 use render::Output;
@@ -85,32 +87,69 @@ fn print(output: &Output, plan: &Plan) -> Result<()> {
         )));
     }
     let session = Session::load(plan)?;
-    let report = report::make(&session, output, plan, screen)?;
+    let warnings = match streamed(&session, output, plan) {
+        Some(warnings) => warnings?,
+        None => {
+            let report = report::make(&session, output, plan, screen)?;
+            match &output.viewer {
+                Some(viewer) => tell(&viewer::show(viewer, &report.output, plan)?),
+                None => write(plan, &report.output)?,
+            }
+            report.warnings
+        }
+    };
     for note in &session.notes {
         tell(note);
     }
     for remark in &plan.remarks {
         tell(remark);
     }
-    match (&output.viewer, &plan.output_file) {
-        (Some(viewer), _) => tell(&viewer::show(viewer, &report.output, plan)?),
-        (None, _) => write(plan, &report.output)?,
-    }
     if plan.finding.show_table {
         // Nobody is left to tell if stderr is closed.
         let _ = std::io::stderr().write_all(images_table::render(&session, plan.figure.metric).as_bytes());
     }
     // Behind the table, where a person at a terminal still sees them.
-    for warning in session.warnings.iter().chain(&report.warnings) {
+    for warning in session.warnings.iter().chain(&warnings) {
         tell(&format_args!("warning: {warning}"));
     }
     Ok(())
 }
 
+/// Writes a report that may be large piece by piece; `None` for one that is made whole.
+fn streamed(session: &Session, output: &Output, plan: &Plan) -> Option<Result<Vec<String>>> {
+    output.stream?;
+    let place: &dyn std::fmt::Display;
+    let (path, outcome);
+    match &plan.output_file {
+        Some(file) => {
+            path = file.display();
+            place = &path;
+            outcome = match std::fs::File::create(file) {
+                Ok(file) => {
+                    report::stream(session, output, plan, &mut BufWriter::with_capacity(1 << 18, file))?
+                }
+                Err(error) => Ok(Err(error)),
+            };
+        }
+        None => {
+            place = &"standard output";
+            let mut out = BufWriter::with_capacity(1 << 18, std::io::stdout().lock());
+            outcome = report::stream(session, output, plan, &mut out)?;
+        }
+    }
+    Some(outcome.and_then(|written| match written {
+        // `jeprof-rs x | head` is not a failure.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Vec::new()),
+        written => written.map_err(|error| Error::at(place, plain(&error))),
+    }))
+}
+
 /// Writes where the plan says: into a file or to stdout.
 fn write(plan: &Plan, bytes: &[u8]) -> Result<()> {
     match &plan.output_file {
-        Some(path) => std::fs::write(path, bytes).map_err(|error| Error::at(path.display(), plain(&error))),
+        Some(path) => OutputFile::create(path)
+            .and_then(|mut file| file.write_all(bytes).and_then(|()| file.finish()))
+            .map_err(|error| Error::at(path.display(), plain(&error))),
         None => match std::io::stdout().lock().write_all(bytes) {
             // `jeprof-rs x | head` is not a failure.
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),

@@ -19,22 +19,38 @@ pub struct Report {
     pub warnings: Vec<String>,
 }
 
+/// Chooses, adds up and writes piece by piece, if the output can and the plan asks for one report in its own form.
+/// `None` when it does not; then [`make`] does it.
+///
+/// # Errors
+/// As [`make`], and those of `out`, as they are.
+pub fn stream(
+    session: &Session,
+    output: &Output,
+    plan: &Plan,
+    out: &mut dyn std::io::Write,
+) -> Option<Result<std::io::Result<Vec<String>>>> {
+    let stream = output.stream?;
+    if plan.format != Format::Native || plan.selection.threads != Threads::Process {
+        return None;
+    }
+    Some(prepare(session, output, plan).map(|(views, mut warnings)| {
+        for (_, view) in &views {
+            let request = Request::new(session, view, plan, Screen::default());
+            stream(&request, out)?;
+            warnings.extend(request.into_warnings());
+        }
+        out.flush()?;
+        Ok(warnings)
+    }))
+}
+
 /// Chooses, adds up and prints.
 ///
 /// # Errors
 /// The dumps do not have the figure or the thread, or the output has nothing to show.
 pub fn make(session: &Session, output: &Output, plan: &Plan, screen: Screen) -> Result<Report> {
-    // compat: to jeprof figures that a dump has not are zero.
-    if plan.compat != Compat::Jeprof {
-        session.check_metric(plan.figure.metric)?;
-    }
-    let mut warnings: Vec<String> =
-        plan.unused.iter().map(|flag| format!("--{flag} has no effect on {}", output.name)).collect();
-    let views = views(session, output, plan)?;
-    if let [(_, view), ..] = views.as_slice() {
-        warnings.extend(view.warnings.iter().cloned());
-        warnings.extend(explain_unnamed(&session.profile, &session.outcome, view));
-    }
+    let (views, mut warnings) = prepare(session, output, plan)?;
     let mut bytes = Vec::new();
     for (thread, view) in &views {
         let mut request = Request::new(session, view, plan, screen);
@@ -54,6 +70,24 @@ pub fn make(session: &Session, output: &Output, plan: &Plan, screen: Screen) -> 
         }
     }
     Ok(Report { output: bytes, warnings })
+}
+
+/// Views, by thread where asked, with what is to be told about all of them.
+type Prepared<'a> = (Vec<(Option<String>, View<'a>)>, Vec<String>);
+
+fn prepare<'a>(session: &'a Session, output: &Output, plan: &'a Plan) -> Result<Prepared<'a>> {
+    // compat: to jeprof figures that a dump has not are zero.
+    if plan.compat != Compat::Jeprof {
+        session.check_metric(plan.figure.metric)?;
+    }
+    let mut warnings: Vec<String> =
+        plan.unused.iter().map(|flag| format!("--{flag} has no effect on {}", output.name)).collect();
+    let views = views(session, output, plan)?;
+    if let [(_, view), ..] = views.as_slice() {
+        warnings.extend(view.warnings.iter().cloned());
+        warnings.extend(explain_unnamed(&session.profile, &session.outcome, view));
+    }
+    Ok((views, warnings))
 }
 
 /// One view for each report: of the whole process, or of threads.

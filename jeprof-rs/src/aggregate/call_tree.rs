@@ -1,12 +1,7 @@
 //! Equal stacks as one tree, root first: for collapsed stacks, flame graphs and everything else that shows who called
 //! whom by which way.
 
-use hashbrown::HashMap;
-
-use super::keys::Keys;
-use crate::plan::choice::Granularity;
-use crate::symbolize::symbols::LineId;
-use crate::transform::View;
+use super::paths::{Paths, shared};
 
 /// A node: a call path that begins at the root.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,15 +25,6 @@ impl Node {
     }
 }
 
-/// Which end of the stacks is the root.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Root {
-    /// `main`: children are callees.
-    Callers,
-    /// The allocating function: children are callers.
-    Leaves,
-}
-
 /// All stacks of a view.
 pub struct CallTree {
     /// What nodes stand for, by key.
@@ -49,72 +35,38 @@ pub struct CallTree {
 const NONE: u32 = u32::MAX;
 
 impl CallTree {
-    /// Builds the tree; children are in the order of their names.
+    /// Builds the tree; children are in the order of their names, and behind their parent.
     ///
-    /// Cost: one hash look-up per frame of every stack, and names made once per key.
-    pub fn new(view: &View<'_>, granularity: Granularity, root: Root) -> CallTree {
-        let keys = Keys::new(view, granularity);
-        let names: Vec<String> = (0..keys.len()).map(|key| keys.name(view, key)).collect();
-        // Ordered by name, so that an order of numbers is one of names. Keys of one name share a rank: overloads and
-        // generic instances that are shown alike are one box.
-        let mut order: Vec<u32> = (0..keys.len() as u32).collect();
-        order.sort_by(|&a, &b| names[a as usize].cmp(&names[b as usize]));
-        let mut rank = vec![0_u32; keys.len()];
-        let mut of_rank: Vec<u32> = Vec::new();
-        for &key in &order {
-            if of_rank.last().is_none_or(|&last| names[last as usize] != names[key as usize]) {
-                of_rank.push(key);
-            }
-            rank[key as usize] = of_rank.len() as u32 - 1;
-        }
-
+    /// Cost: one pass over the paths.
+    pub fn new(paths: Paths) -> CallTree {
         let mut nodes = vec![Node::new(0, 0, NONE)];
-        let mut children: HashMap<(u32, u32), u32> = HashMap::new();
-        view.walk(|seen| {
-            let mut at = 0_u32;
-            nodes[0].total += seen.figure;
-            let mut step = |(_, key): (LineId, usize)| {
-                let key = rank[key];
-                let next = *children.entry((at, key)).or_insert_with(|| {
-                    let next_sibling = nodes[at as usize].first_child;
-                    nodes.push(Node::new(key, at, next_sibling));
-                    nodes[at as usize].first_child = nodes.len() as u32 - 1;
-                    nodes.len() as u32 - 1
-                });
-                nodes[next as usize].total += seen.figure;
-                at = next;
-            };
-            match root {
-                Root::Callers => keys.of_stack(view, seen.lines).rev().for_each(&mut step),
-                Root::Leaves => keys.of_stack(view, seen.lines).for_each(&mut step),
+        // Nodes from the root to the end of the path before, without the root itself.
+        let mut way: Vec<u32> = Vec::new();
+        let mut previous: &[u32] = &[];
+        for (path, elements) in paths.iter() {
+            let common = shared(previous, elements);
+            let mut sibling = way.get(common).copied();
+            way.truncate(common);
+            for &key in &elements[common..] {
+                let parent = way.last().copied().unwrap_or(0);
+                let at = nodes.len() as u32;
+                nodes.push(Node::new(key, parent, NONE));
+                match sibling.take() {
+                    Some(sibling) => nodes[sibling as usize].next_sibling = at,
+                    None => nodes[parent as usize].first_child = at,
+                }
+                way.push(at);
             }
-            nodes[at as usize].own += seen.figure;
-            nodes[at as usize].own_before += seen.before;
-        });
-        let mut tree = CallTree { names, nodes };
-        tree.sort_children();
-        for node in &mut tree.nodes {
-            node.key = of_rank.get(node.key as usize).copied().unwrap_or(0);
+            let end = &mut nodes[way.last().copied().unwrap_or(0) as usize];
+            end.own += path.own;
+            end.own_before += path.before;
+            nodes[0].total += path.own;
+            for &at in &way {
+                nodes[at as usize].total += path.own;
+            }
+            previous = elements;
         }
-        tree
-    }
-
-    /// Brings the children of every node into the order of their keys.
-    fn sort_children(&mut self) {
-        let mut children: Vec<u32> = Vec::new();
-        for index in 0..self.nodes.len() {
-            children.clear();
-            children.extend(self.chain(self.nodes[index].first_child));
-            if children.len() < 2 {
-                continue;
-            }
-            children.sort_by_key(|&child| self.nodes[child as usize].key);
-            self.nodes[index].first_child = children[0];
-            for pair in children.windows(2) {
-                self.nodes[pair[0] as usize].next_sibling = pair[1];
-            }
-            self.nodes[children[children.len() - 1] as usize].next_sibling = NONE;
-        }
+        CallTree { names: paths.names, nodes }
     }
 
     fn chain(&self, first: u32) -> impl Iterator<Item = u32> {
@@ -164,15 +116,18 @@ impl CallTree {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aggregate::paths::Root;
     use crate::model::testing::example;
     use crate::plan::Plan;
+    use crate::plan::choice::Granularity;
+    use crate::transform::View;
 
     /// Every path with something of its own.
     fn paths(stacks: &[(&str, f64)], root: Root) -> Vec<(String, f64, f64)> {
         let example = example(stacks);
         let plan = Plan::default();
         let view = View::new(&example.profile, &example.symbols, &plan);
-        let tree = CallTree::new(&view, Granularity::Functions, root);
+        let tree = CallTree::new(Paths::new(&view, Granularity::Functions, root));
         assert_eq!(tree.node(CallTree::ROOT).total, view.total());
         let (mut path, mut found) = (Vec::new(), Vec::new());
         tree.walk(|index, depth| {

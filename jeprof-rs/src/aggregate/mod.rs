@@ -4,5 +4,6 @@ pub mod call_tree;
 pub mod graph;
 pub mod keys;
 pub mod listing;
+pub mod paths;
 pub mod samples;
 pub mod table;

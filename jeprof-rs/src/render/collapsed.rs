@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::io::Write;
 
 use super::{Output, Request};
-use crate::aggregate::call_tree::{CallTree, Root};
+use crate::aggregate::paths::{Paths, Root, shared};
 use crate::compat::names::JeprofNames;
-use crate::error::Result;
+use crate::error::{Error, Result, plain};
 use crate::symbolize::symbols::LineId;
 use crate::transform::View;
 use crate::units::whole;
@@ -21,6 +21,7 @@ pub const ROW: Output = Output {
     json: Some(super::json::stacks),
     repeats: true,
     render,
+    stream: Some(write),
     ..Output::BASE
 };
 
@@ -28,30 +29,42 @@ fn render(request: &Request<'_>) -> Result<Vec<u8>> {
     if let Some(names) = request.view.jeprof() {
         return Ok(jeprof_lines(request.view, names));
     }
-    let tree = CallTree::new(request.view, request.plan.rows.granularity, Root::Callers);
-    if tree.len() == 1 {
+    let mut out = Vec::new();
+    write(request, &mut out).map_err(|error| Error::at("collapsed", plain(&error)))?;
+    Ok(out)
+}
+
+/// Writes piece by piece: the text may be many times larger than the dump.
+fn write(request: &Request<'_>, out: &mut dyn Write) -> std::io::Result<()> {
+    if let Some(names) = request.view.jeprof() {
+        return out.write_all(&jeprof_lines(request.view, names));
+    }
+    let paths = Paths::new(request.view, request.plan.rows.granularity, Root::Callers);
+    if paths.is_empty() {
         request.warn(request.explain_nothing());
     }
-    Ok(lines(&tree))
+    lines(&paths, out)
 }
 
 /// `root;..;leaf FIGURE` lines, in the order of the paths. Figures are whole; those that come to zero are left out,
 /// because most readers refuse or ignore them.
-fn lines(tree: &CallTree) -> Vec<u8> {
-    let names = safe_names(tree);
-    let mut out = Vec::new();
-    let mut path = Path::default();
-    tree.walk(|index, depth| {
-        let node = tree.node(index);
-        path.enter(depth, &names[node.key as usize]);
-        if whole(node.own) != 0 {
-            out.extend_from_slice(path.text.as_bytes());
-            // Writing to a vector cannot fail.
-            let _ = writeln!(out, " {}", whole(node.own));
+fn lines(paths: &Paths, out: &mut dyn Write) -> std::io::Result<()> {
+    let names = safe_names(&paths.names);
+    let mut text = PathText::default();
+    let mut previous: &[u32] = &[];
+    for (path, elements) in paths.iter() {
+        let common = shared(previous, elements);
+        for (depth, &key) in elements.iter().enumerate().skip(common) {
+            text.enter(depth + 1, &names[key as usize]);
         }
-        true
-    });
-    out
+        text.leave_below(elements.len());
+        previous = elements;
+        if whole(path.own) != 0 {
+            out.write_all(text.text.as_bytes())?;
+            writeln!(out, " {}", whole(path.own))?;
+        }
+    }
+    Ok(())
 }
 
 /// compat: jeprof's lines: whole names, `[inline]` behind those of inlined functions, a line for each stack of
@@ -85,21 +98,21 @@ fn jeprof_lines(view: &View<'_>, names: &JeprofNames) -> Vec<u8> {
 }
 
 /// Names by key. A `;` inside a name would start a frame, and a line break a line, so both are replaced.
-pub fn safe_names(tree: &CallTree) -> Vec<String> {
+pub fn safe_names(names: &[String]) -> Vec<String> {
     let replace = |name: &String| name.replace(';', ":").replace(['\n', '\r'], " ");
-    tree.names.iter().map(replace).collect()
+    names.iter().map(replace).collect()
 }
 
-/// The path to the node that a walk is at, as text.
+/// The path that a walk is at, as text.
 #[derive(Default)]
-pub struct Path {
+pub struct PathText {
     /// `root;..;node`.
     pub text: String,
     /// Length of the text up to each depth.
     ends: Vec<usize>,
 }
 
-impl Path {
+impl PathText {
     /// Goes to the next node of a walk.
     pub fn enter(&mut self, depth: usize, name: &str) {
         self.ends.truncate(depth - 1);
@@ -109,6 +122,12 @@ impl Path {
         }
         self.text.push_str(name);
         self.ends.push(self.text.len());
+    }
+
+    /// Cuts what is deeper.
+    pub fn leave_below(&mut self, depth: usize) {
+        self.ends.truncate(depth);
+        self.text.truncate(self.ends.last().copied().unwrap_or(0));
     }
 }
 
@@ -124,8 +143,9 @@ mod tests {
         let example = example(stacks);
         let plan = Plan::default();
         let view = View::new(&example.profile, &example.symbols, &plan);
-        let tree = CallTree::new(&view, Granularity::Functions, Root::Callers);
-        String::from_utf8(lines(&tree)).unwrap()
+        let mut out = Vec::new();
+        lines(&Paths::new(&view, Granularity::Functions, Root::Callers), &mut out).unwrap();
+        String::from_utf8(out).unwrap()
     }
 
     #[test]
@@ -144,8 +164,10 @@ mod tests {
         let example = example(&[("main;f", 1.0)]);
         let plan = Plan::default();
         let view = View::new(&example.profile, &example.symbols, &plan);
-        let mut tree = CallTree::new(&view, Granularity::Functions, Root::Callers);
-        tree.names.iter_mut().for_each(|name| name.push_str(";\n\r"));
-        assert_eq!(String::from_utf8(lines(&tree)).unwrap(), "main:  ;f:   1\n");
+        let mut paths = Paths::new(&view, Granularity::Functions, Root::Callers);
+        paths.names.iter_mut().for_each(|name| name.push_str(";\n\r"));
+        let mut out = Vec::new();
+        lines(&paths, &mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "main:  ;f:   1\n");
     }
 }

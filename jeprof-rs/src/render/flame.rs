@@ -6,9 +6,10 @@ use inferno::flamegraph::color::{BackgroundColor, BasicPalette, MultiPalette, Pa
 use inferno::flamegraph::{Direction, Options, TextTruncateDirection, from_lines};
 use regex::{Captures, Regex};
 
-use super::collapsed::{Path, safe_names};
+use super::collapsed::{PathText, safe_names};
 use super::{Output, Request};
-use crate::aggregate::call_tree::{CallTree, Root};
+use crate::aggregate::call_tree::CallTree;
+use crate::aggregate::paths::{Paths, Root};
 use crate::error::{Error, Result};
 use crate::plan::choice::Metric;
 use crate::plan::{Part, PicturePlan};
@@ -66,7 +67,7 @@ const WIDTH_PERCENT_MIN: f64 = 0.01;
 fn render(request: &Request<'_>) -> Result<Vec<u8>> {
     let picture = &request.plan.picture;
     let root = if picture.reverse { Root::Leaves } else { Root::Callers };
-    let tree = CallTree::new(request.view, request.plan.rows.granularity, root);
+    let tree = CallTree::new(Paths::new(request.view, request.plan.rows.granularity, root));
     if tree.len() == 1 {
         return Err(Error::new(request.explain_nothing()));
     }
@@ -161,7 +162,7 @@ impl Boxes {
     /// What the drawing crate reads: `path now`, or `path before now`. Boxes below the share of the total are folded
     /// into their parents, which keeps the lines few however many stacks there are.
     fn lines(&self, tree: &CallTree, share_min: f64) -> Vec<String> {
-        let names = safe_names(tree);
+        let names = safe_names(&tree.names);
         let least = self.widths[CallTree::ROOT] * share_min;
         let is_drawn = |index: usize| self.widths[index] >= least && whole(self.widths[index]) > 0;
         let mut kept = self.own.clone();
@@ -172,7 +173,7 @@ impl Boxes {
                 *parent = (parent.0 + now, parent.1 + before);
             }
         }
-        let (mut path, mut lines) = (Path::default(), Vec::new());
+        let (mut path, mut lines) = (PathText::default(), Vec::new());
         tree.walk(|index, depth| {
             if !is_drawn(index) {
                 return false;
@@ -228,7 +229,6 @@ fn draw(lines: &[String], picture: &PicturePlan, caption: &Caption) -> Result<Ve
     options.deterministic = true;
     options.font_size = 12;
     options.frame_height = picture.box_height.unwrap_or(16);
-    options.no_sort = true;
     let mut svg = Vec::new();
     from_lines(&mut options, lines.iter().map(String::as_str), &mut svg)
         .map_err(|error| Error::at("flame graph", error))?;
@@ -268,7 +268,7 @@ mod tests {
         let example = example(stacks);
         let plan = Plan::default();
         let view = View::new(&example.profile, &example.symbols, &plan);
-        let tree = CallTree::new(&view, Granularity::Functions, Root::Callers);
+        let tree = CallTree::new(Paths::new(&view, Granularity::Functions, Root::Callers));
         let caption = Caption { title: "svc <1>".into(), subtitle: "1 dump".into(), unit: "bytes".into() };
         let lines = Boxes::new(&tree, false).lines(&tree, 0.01);
         draw(&lines, picture, &caption).map(|svg| String::from_utf8(svg).unwrap())

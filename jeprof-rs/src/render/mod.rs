@@ -54,7 +54,12 @@ pub struct Output {
     pub json: Option<json::Body>,
     /// Makes the bytes.
     pub render: fn(&Request<'_>) -> Result<Vec<u8>>,
+    /// Writes the same piece by piece, for what may be too large to be held.
+    pub stream: Option<Stream>,
 }
+
+/// Writes a report piece by piece.
+pub type Stream = fn(&Request<'_>, &mut dyn std::io::Write) -> std::io::Result<()>;
 
 /// Another program that shows a report in a window.
 #[derive(Debug)]
@@ -84,6 +89,7 @@ impl Output {
         viewer: None,
         json: None,
         render: |_| Ok(Vec::new()),
+        stream: None,
     };
 
     /// Parts that every output looks at.
