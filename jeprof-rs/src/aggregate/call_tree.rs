@@ -69,15 +69,6 @@ impl CallTree {
         CallTree { names: paths.names, nodes }
     }
 
-    fn chain(&self, first: u32) -> impl Iterator<Item = u32> {
-        let mut next = first;
-        std::iter::from_fn(move || {
-            let at = (next != NONE).then_some(next)?;
-            next = self.nodes[at as usize].next_sibling;
-            Some(at)
-        })
-    }
-
     /// Index of the root, which stands for no frame.
     pub const ROOT: usize = 0;
 

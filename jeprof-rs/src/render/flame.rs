@@ -1,8 +1,6 @@
 //! The flame graph: one SVG file that searches and zooms by itself.
 
-use std::borrow::Cow;
-
-use inferno::flamegraph::color::{BackgroundColor, BasicPalette, MultiPalette, Palette};
+use inferno::flamegraph::color::{BackgroundColor, BasicPalette, Color, MultiPalette, Palette};
 use inferno::flamegraph::{Direction, Options, TextTruncateDirection, from_lines};
 use regex::{Captures, Regex};
 
@@ -61,6 +59,8 @@ pub const PALETTES: [(&str, Palette); 15] = [
     ("wakeup", Palette::Multi(MultiPalette::Wakeup)),
 ];
 
+const WHITE: Color = Color { r: 255, g: 255, b: 255 };
+
 /// Narrower boxes (in percent of the width) are not drawn: a tenth of a pixel on a large screen.
 const WIDTH_PERCENT_MIN: f64 = 0.01;
 
@@ -78,7 +78,8 @@ fn render(request: &Request<'_>) -> Result<Vec<u8>> {
     }
     let percent = picture.width_percent_min.unwrap_or(WIDTH_PERCENT_MIN);
     let lines = boxes.lines(&tree, percent / 100.0);
-    let svg = draw(&lines, picture, &caption(request, boxes.widths[CallTree::ROOT]))?;
+    let svg =
+        draw(&lines, picture, &caption(request, boxes.widths[CallTree::ROOT]), is_differential(request))?;
     Ok(if is_differential(request) { recolored(&svg) } else { svg })
 }
 
@@ -118,7 +119,14 @@ fn caption(request: &Request<'_>, total: f64) -> Caption {
         subtitle.push_str(&format!(", {what} {}", base.name));
     }
     let picture = &request.plan.picture;
-    let title = || format!("{}: {} {what}", session.program_name, people(metric, total));
+    let change = if is_differential(request) {
+        let change = request.view.total();
+        let sign = if change > 0.0 { "+" } else { "" };
+        format!(" ({sign}{})", people(metric, change))
+    } else {
+        String::new()
+    };
+    let title = || format!("{}: {} {what}{change}", session.program_name, people(metric, total));
     let unit = if metric.is_bytes() { "bytes" } else { "objects" };
     Caption {
         title: picture.title.clone().unwrap_or_else(title),
@@ -208,7 +216,7 @@ struct Caption {
 ///
 /// # Errors
 /// There is nothing to draw.
-fn draw(lines: &[String], picture: &PicturePlan, caption: &Caption) -> Result<Vec<u8>> {
+fn draw(lines: &[String], picture: &PicturePlan, caption: &Caption, differential: bool) -> Result<Vec<u8>> {
     if lines.is_empty() {
         return Err(Error::new("nothing to draw: no stack has a positive figure"));
     }
@@ -219,7 +227,9 @@ fn draw(lines: &[String], picture: &PicturePlan, caption: &Caption) -> Result<Ve
     options.count_name = caption.unit.clone();
     let colors = picture.colors.unwrap_or("mem");
     options.colors = PALETTES.iter().find(|(name, _)| *name == colors).map_or(PALETTES[0].1, |row| row.1);
-    options.bgcolors = Some(BackgroundColor::Green);
+    // Behind grey boxes, white.
+    let background = if differential { BackgroundColor::Flat(WHITE) } else { BackgroundColor::Green };
+    options.bgcolors = Some(background);
     options.min_width = picture.width_percent_min.unwrap_or(WIDTH_PERCENT_MIN);
     options.image_width = picture.width;
     options.text_truncate_direction = TextTruncateDirection::Right;
@@ -235,26 +245,32 @@ fn draw(lines: &[String], picture: &PicturePlan, caption: &Caption) -> Result<Ve
     Ok(svg)
 }
 
-/// The drawing crate paints differences red and blue, which many people cannot tell apart from green and purple
-/// neighbours, and which are of one grey in print. Orange is lighter than blue for everybody. How strong a colour is
-/// stays as it was.
+/// The drawing crate paints differences red and blue, which are of one grey in print, and what did not change almost
+/// white. Here more is orange, less is blue, and no change is grey. How strong a colour is stays as it was.
 fn recolored(svg: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(svg);
-    let red = Regex::new(r"rgb\(255,(\d+),(\d+)\)").expect("the expression is tested");
-    let orange = |found: &Captures<'_>| -> String {
-        let pale: u32 = found[1].parse().unwrap_or(255);
-        if found[1] != found[2] || !(100..=250).contains(&pale) {
-            return found[0].into();
-        }
-        // From 250 (no change) to 100 (the largest one): from white to a full orange.
-        let strength = (250 - pale) * 100 / 150;
-        format!("rgb(255,{},{})", 245 - strength * 85 / 100, 235 - strength * 205 / 100)
+    let fill = Regex::new(r"rgb\((\d+),(\d+),(\d+)\)").expect("the expression is tested");
+    let color = |found: &Captures<'_>| -> String {
+        let part = |index: usize| found[index].parse::<u32>().unwrap_or(0);
+        let (full, pale) = match (part(1), part(2), part(3)) {
+            (250, 250, 250) => return NO_CHANGE.into(),
+            (255, pale, same) if pale == same => (MORE, pale),
+            (pale, same, 255) if pale == same => (LESS, pale),
+            _ => return found[0].into(),
+        };
+        // From 250 (hardly any change) to 100 (the largest one).
+        let Some(strength @ ..=150) = 250_u32.checked_sub(pale) else { return found[0].into() };
+        let mix = |full: u32| (GREY * (150 - strength) + full * strength) / 150;
+        format!("rgb({},{},{})", mix(full[0]), mix(full[1]), mix(full[2]))
     };
-    match red.replace_all(&text, orange) {
-        Cow::Borrowed(_) => svg.to_vec(),
-        Cow::Owned(text) => text.into_bytes(),
-    }
+    fill.replace_all(&text, color).into_owned().into_bytes()
 }
+
+const MORE: [u32; 3] = [255, 140, 0];
+const LESS: [u32; 3] = [40, 110, 255];
+/// Where the colours of change begin, so that the smallest one is told from none.
+const GREY: u32 = 232;
+const NO_CHANGE: &str = "rgb(214,214,214)";
 
 #[cfg(test)]
 mod tests {
@@ -271,7 +287,7 @@ mod tests {
         let tree = CallTree::new(Paths::new(&view, Granularity::Functions, Root::Callers));
         let caption = Caption { title: "svc <1>".into(), subtitle: "1 dump".into(), unit: "bytes".into() };
         let lines = Boxes::new(&tree, false).lines(&tree, 0.01);
-        draw(&lines, picture, &caption).map(|svg| String::from_utf8(svg).unwrap())
+        draw(&lines, picture, &caption, false).map(|svg| String::from_utf8(svg).unwrap())
     }
 
     #[test]
@@ -304,11 +320,13 @@ mod tests {
     }
 
     #[test]
-    fn more_is_orange_and_other_colours_stay() {
+    fn more_is_orange_less_is_blue_and_other_colours_stay() {
         let text = |color: &str| String::from_utf8(recolored(color.as_bytes())).unwrap();
-        assert_eq!(text("rgb(255,100,100)"), "rgb(255,160,30)");
-        assert_eq!(text("rgb(255,250,250)"), "rgb(255,245,235)");
-        for other in ["rgb(100,100,255)", "rgb(250,250,250)", "rgb(255,10,200)", "rgb(255,255,255)"] {
+        assert_eq!(text("rgb(255,100,100)"), "rgb(255,140,0)");
+        assert_eq!(text("rgb(100,100,255)"), "rgb(40,110,255)");
+        assert_eq!(text("rgb(250,250,250)"), "rgb(214,214,214)");
+        assert_eq!(text("rgb(255,250,250)"), "rgb(232,232,232)");
+        for other in ["rgb(255,10,200)", "rgb(255,255,255)", "rgb(0,0,0)", "rgb(255,20,20)"] {
             assert_eq!(text(other), other);
         }
     }

@@ -326,11 +326,11 @@ mod tests {
         let finding = Finding { symbol_path: vec!["/first".into()], ..Finding::default() };
         let variables = |name: &str| match name {
             "PPROF_BINARY_PATH" => Some("/second::/third".into()),
-            "HOME" => Some("/home/me".into()),
+            "HOME" => Some("/users/me".into()),
             _ => None,
         };
         assert_eq!(texts(Search::new(&finding, &variables).symbol_path), ["/first", "/second", "/third"]);
-        let home = |name: &str| (name == "HOME").then(|| "/home/nobody/at/all".into());
+        let home = |name: &str| (name == "HOME").then(|| "/users/nobody/at/all".into());
         assert_eq!(texts(Search::new(&finding, &home).symbol_path), ["/first"]);
     }
 

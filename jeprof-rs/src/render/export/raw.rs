@@ -8,7 +8,6 @@
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write;
 
-use crate::compat::names::JeprofNames;
 use crate::error::Result;
 use crate::model::{Figures, FrameId, Place};
 use crate::plan::Part;
