@@ -162,20 +162,32 @@ fn steps(facts: &Facts) -> Vec<Step> {
     steps
 }
 
+/// A total that is not part of resident memory, or not all of it.
+struct Beside {
+    name: &'static str,
+    bytes: fn(&Totals) -> Option<u64>,
+    words: &'static str,
+}
+
 /// What is outside of resident memory and often asked about.
-const BESIDE: &[(&str, fn(&Totals) -> Option<u64>, &str)] = &[
-    (
-        "muzzy",
-        |totals| totals.muzzy,
-        "free pages that the kernel may take when it wants to; until then they may count as resident (muzzy_decay_ms:0)",
-    ),
-    (
-        "retained",
-        |totals| totals.retained,
-        "address space without memory behind it, kept for reuse; costs nothing but address space (retain:false)",
-    ),
-    ("swap", |totals| totals.swap, "of the process, moved out"),
-    ("cgroup limit", |totals| totals.cgroup_limit, "the most that the control group may use"),
+const BESIDE: &[Beside] = &[
+    Beside {
+        name: "muzzy",
+        bytes: |totals| totals.muzzy,
+        words: "free pages that the kernel may take when it wants to; until then they may count as resident \
+                (muzzy_decay_ms:0)",
+    },
+    Beside {
+        name: "retained",
+        bytes: |totals| totals.retained,
+        words: "address space without memory behind it, kept for reuse; costs nothing but address space (retain:false)",
+    },
+    Beside { name: "swap", bytes: |totals| totals.swap, words: "of the process, moved out" },
+    Beside {
+        name: "cgroup limit",
+        bytes: |totals| totals.cgroup_limit,
+        words: "the most that the control group may use",
+    },
 ];
 
 /// Half the width of the interval that holds the true live bytes in 95 of 100 cases, from the samples' own spread.
@@ -236,7 +248,7 @@ fn render(request: &Request<'_>) -> Result<Vec<u8>> {
         );
     }
     let beside: Vec<_> =
-        BESIDE.iter().filter_map(|(name, get, words)| Some((name, get(&facts.totals)?, words))).collect();
+        BESIDE.iter().filter_map(|row| Some((row.name, (row.bytes)(&facts.totals)?, row.words))).collect();
     if !beside.is_empty() {
         out.push_str("\nbeside that\n");
         for (name, bytes, words) in beside {
