@@ -14,7 +14,7 @@ use suite::build::{self, Profile, preload, viewer};
 use suite::fixture::{compiled, compiled_with};
 use suite::run::{Outcome, Run};
 use suite::scratch::Scratch;
-use symbolized::{Form, symbolized};
+use symbolized::{Form, Names, symbolized};
 
 /// jeprof with arguments, in a folder. Its hashes have a fixed order, so that a difference shows again.
 fn jeprof(folder: &Path, arguments: &[&str]) -> Run {
@@ -93,13 +93,18 @@ fn compare(folder: &Path, mode: &str, arguments: &[&str]) -> Option<String> {
     let all: Vec<&str> = [mode].iter().chain(arguments).copied().collect();
     let theirs = jeprof(folder, &all).outcome();
     let mine = ours(folder, &[&["--compat=jeprof"], &all[..]].concat()).outcome();
+    compare_outcomes(mode, arguments, &theirs, &mine)
+}
+
+fn compare_outcomes(mode: &str, arguments: &[&str], theirs: &Outcome, mine: &Outcome) -> Option<String> {
+    let all: Vec<&str> = [mode].iter().chain(arguments).copied().collect();
     let what = |why: String| Some(format!("{}: {why}\n{}", all.join(" "), mine.stderr));
     // jeprof ends --raw of a local file with an error.
     if mode != "--raw" && theirs.status.success() != mine.status.success() {
         return what(format!("{} and {}\n{}", theirs.status, mine.status, theirs.stderr));
     }
     let settled = |outcome: &Outcome| settled(mode, arguments, &outcome.stdout);
-    difference(&settled(&theirs), &settled(&mine)).and_then(what)
+    difference(&settled(theirs), &settled(mine)).and_then(what)
 }
 
 /// Options that every output has to take like jeprof.
@@ -181,7 +186,8 @@ fn random_symbolized_files_are_shown_to_the_byte() {
     ];
     for (index, form) in forms.into_iter().enumerate() {
         let name = format!("random{index}.raw");
-        std::fs::write(folder.file(&name), symbolized(index as u64, 100 + index as u64, form)).unwrap();
+        std::fs::write(folder.file(&name), symbolized(index as u64, 100 + index as u64, form, Names::Odd))
+            .unwrap();
         compare_all(folder.path(), &[&name], &mut differences);
     }
     none(differences);
@@ -191,7 +197,7 @@ fn random_symbolized_files_are_shown_to_the_byte() {
 fn several_files_and_a_base_are_added_and_subtracted_alike() {
     let folder = Scratch::new("jeprof-several");
     let file = |name: &str, seed, figures| {
-        std::fs::write(folder.file(name), symbolized(seed, figures, Form::HeapV2(4096))).unwrap();
+        std::fs::write(folder.file(name), symbolized(seed, figures, Form::HeapV2(4096), Names::Odd)).unwrap();
     };
     file("a.raw", 7, 1);
     file("b.raw", 7, 2);
@@ -205,6 +211,62 @@ fn several_files_and_a_base_are_added_and_subtracted_alike() {
         &["--base=b.raw", "a.raw", "c.raw", "--drop_negative"],
     ] {
         compare_all(folder.path(), files, &mut differences);
+    }
+    none(differences);
+}
+
+/// Equal stacks as one, without those of zero: what ours does unless asked to be like jeprof.
+fn merged(collapsed: &str) -> Vec<String> {
+    let mut stacks = std::collections::BTreeMap::new();
+    for line in collapsed.lines() {
+        let (stack, figure) = line.rsplit_once(' ').unwrap();
+        *stacks.entry(stack).or_insert(0) += figure.parse::<i64>().unwrap();
+    }
+    let lines = stacks.into_iter().filter(|(_, figure)| *figure != 0);
+    lines.map(|(stack, figure)| format!("{stack} {figure}")).collect()
+}
+
+/// Names without brackets, nothing inlined, no allocation function, known threads: no listed difference applies but
+/// those of collapsed stacks.
+#[test]
+fn without_compat_plain_profiles_are_shown_as_jeprof_shows_them() {
+    let folder = Scratch::new("jeprof-plain");
+    let mut differences = Vec::new();
+    let files = [("a.raw", Form::HeapV2(524_288)), ("b.raw", Form::Text("heapprofile"))];
+    for (index, (name, form)) in files.into_iter().enumerate() {
+        std::fs::write(folder.file(name), symbolized(20 + index as u64, 5, form, Names::Plain)).unwrap();
+        let is_known = |options: &&[&str]| {
+            !options.iter().any(|option| {
+                option.starts_with("--focus=nothing")
+                    || *option == "--exclude=."
+                    || option.starts_with("--thread") && (name == "b.raw" || *option == "--thread=99")
+            })
+        };
+        let of_text =
+            MORE.iter().filter(|(mode, options)| *mode == "--text" && !options.contains(&"--nodecount=3"));
+        let all = OPTIONS.iter().copied().filter(is_known);
+        for options in all.chain(of_text.map(|(_, options)| *options)) {
+            for mode in ["--text", "--dot", "--collapsed"] {
+                let is_table =
+                    options.iter().any(|option| matches!(*option, "--cum" | "--nocum" | "--files"));
+                // jeprof cuts each stack to a whole figure, ours their sum; whole figures are the same.
+                let is_fraction = mode == "--collapsed" && name == "a.raw";
+                if mode != "--text" && (is_table || is_fraction || options.contains(&"--thread=*")) {
+                    continue;
+                }
+                let arguments =
+                    [options, if mode == "--dot" { &[NO_ROOM_LIMIT] } else { &[] }, &[name]].concat();
+                let all = [&[mode], &arguments[..]].concat();
+                let (theirs, mine) =
+                    (jeprof(folder.path(), &all).outcome(), ours(folder.path(), &all).outcome());
+                if mode == "--collapsed" {
+                    let mine: Vec<String> = mine.stdout.lines().map(String::from).collect();
+                    differences.extend(difference(&merged(&theirs.stdout), &mine));
+                } else {
+                    differences.extend(compare_outcomes(mode, &arguments, &theirs, &mine));
+                }
+            }
+        }
     }
     none(differences);
 }
@@ -241,10 +303,10 @@ fn real_dumps(folder: &Scratch) -> Vec<Real> {
         ("c-exact", &c, &own, format!("{v2},lg_prof_sample:0")),
         ("c-text", &c, &own, "prof_dump_format:text,lg_prof_sample:12".into()),
         ("c-accum", &c, &own, format!("{v2},lg_prof_sample:12,prof_accum:true")),
-        ("c-fixed", &fixed, &own, format!("{v2},lg_prof_sample:12")),
+        ("c-fixed", &fixed, &own, format!("{v2},lg_prof_sample:12,prof_accum:true")),
         ("cpp-sampled", &cpp, &own, format!("{v2},lg_prof_sample:12")),
         ("cpp-exact", &cpp, &own, "prof_dump_format:text,lg_prof_sample:0".into()),
-        ("cpp-fixed", &fixed_cpp, &own, format!("{v2},lg_prof_sample:12,prof_accum:true")),
+        ("cpp-fixed", &fixed_cpp, &own, format!("{v2},lg_prof_sample:12")),
         ("original-c", &c, original, "lg_prof_sample:12".into()),
         ("original-cpp", &cpp, original, "lg_prof_sample:12,prof_accum:true".into()),
         ("original-exact", &fixed, original, "lg_prof_sample:0".into()),
@@ -360,7 +422,7 @@ fn callbacks_are_rows_per_callee() {
 #[test]
 fn the_prompt_answers_like_jeprof_s() {
     let folder = Scratch::new("jeprof-prompt");
-    std::fs::write(folder.file("a.raw"), symbolized(3, 4, Form::HeapV2(4096))).unwrap();
+    std::fs::write(folder.file("a.raw"), symbolized(3, 4, Form::HeapV2(4096), Names::Odd)).unwrap();
     let commands = "top\ntop3\ntop5 --cum\ntext\ntop -grab\ntop4 -grab -main --cum\n\nquit\n";
     for options in [&[][..], &["--show_bytes"], &["--inuse_objects"], &["--focus=main", "--show_bytes"]] {
         let arguments: Vec<&str> =

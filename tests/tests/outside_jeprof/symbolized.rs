@@ -15,7 +15,7 @@ pub enum Form {
 
 /// Names that put the rules for names to the test: brackets of all kinds, blanks, allocation functions, start
 /// addresses, separators of other formats, nothing that is left.
-const NAMES: &[&str] = &[
+const ODD_NAMES: &[&str] = &[
     "main",
     "grab(unsigned long)<0000000000002970>",
     "grab(int)<0000000000002a10>",
@@ -53,10 +53,37 @@ const NAMES: &[&str] = &[
     "sum+difference*product^2|either",
 ];
 
+/// Names that need no rule, so that nothing is to be expected of a listed difference.
+const PLAIN_NAMES: &[&str] = &[
+    "main",
+    "serve",
+    "parse_request",
+    "svc::cache::insert",
+    "svc::cache::grow",
+    "a::b::c",
+    "handle",
+    "load_index",
+    "f",
+    "g",
+    "Widget::draw",
+    "recurse",
+    "worker_loop",
+    "std::string::append",
+];
+
+/// Which names a file has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// Of every kind, and inlined functions.
+    Odd,
+    /// Of the plainest kind, nothing inlined.
+    Plain,
+}
+
 /// One random symbolized file: recursion, inlined functions, addresses without a name, stacks that only differ in
 /// addresses, stacks that occur twice, figures of zero. Files of equal `seed` agree in code and stacks, whatever
 /// `figures` is, so that one can be the base of another.
-pub fn symbolized(seed: u64, figures: u64, form: Form) -> String {
+pub fn symbolized(seed: u64, figures: u64, form: Form, names: Names) -> String {
     let mut random = Random::new(seed);
     let mut out = String::from("--- symbol\nbinary=/opt/demo/app\n");
     // A return address is looked up one byte before it, a leaf as it is, so both are given names.
@@ -67,7 +94,10 @@ pub fn symbolized(seed: u64, figures: u64, form: Form) -> String {
         if index % 11 == 10 {
             continue;
         }
-        let names: Vec<&str> = (0..1 + [0, 0, 1, 0, 2][index % 5]).map(|_| pick(NAMES)).collect();
+        let names: Vec<&str> = match names {
+            Names::Odd => (0..1 + [0, 0, 1, 0, 2][index % 5]).map(|_| pick(ODD_NAMES)).collect(),
+            Names::Plain => vec![pick(PLAIN_NAMES)],
+        };
         for known in [address - 1, *address] {
             let _ = writeln!(out, "0x{known:016x} {}", names.join("--"));
         }

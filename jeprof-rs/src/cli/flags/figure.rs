@@ -99,6 +99,17 @@ pub const ROWS: &[Flag] = &[
         help: "Shares of what the filters leave, instead of the whole profile (top, tree, peek)",
         ..Flag::BASE
     },
+    Flag {
+        name: "total_delay",
+        aliases: &["contentions", "mean_delay"],
+        takes: Takes::Switch(|plan| {
+            plan.remarks.push(
+                "--total_delay, --contentions and --mean_delay are about lock profiles, which are not read",
+            );
+        }),
+        help: "For scripts written for jeprof: the figures of lock profiles, which are not read",
+        ..Flag::BASE
+    },
 ];
 
 fn metric(value: &str) -> Result<Metric, String> {

@@ -116,7 +116,6 @@ fn distinct_addresses(request: &Request<'_>) -> Vec<u64> {
 
 /// The stacks that are left, in gperftools' text form with exact figures.
 fn profile(request: &Request<'_>, addresses: &[u64]) -> String {
-    let profile = &request.session.profile;
     let mut rows = String::new();
     let mut sum = Figures::default();
     let mut shrunk = 0_usize;
@@ -129,9 +128,20 @@ fn profile(request: &Request<'_>, addresses: &[u64]) -> String {
         sum.add(seen.stack.figures, 1.0);
         rows.push_str(&counts(seen.stack.figures));
         rows.push_str(" @");
-        for (depth, frame) in profile.frames_of(seen.stack).iter().enumerate() {
+        // The allocator's frames stay out: without a memory map nobody would know them for its.
+        let mut frames: Vec<FrameId> = Vec::new();
+        let mut ended = true;
+        for line in seen.lines {
+            let Some(frame) = request.view.frame_of(*line) else { continue };
+            // A recursion has a frame twice in a row: the outermost function of an address ends it.
+            if ended || frames.last() != Some(&frame) {
+                frames.push(frame);
+            }
+            ended = !request.view.is_inlined(*line);
+        }
+        for (depth, frame) in frames.into_iter().enumerate() {
             // A reader looks up the byte before a return address.
-            let address = address_of(addresses, *frame).saturating_add(u64::from(depth > 0));
+            let address = addresses[frame.index()].saturating_add(u64::from(depth > 0));
             // Writing to a String cannot fail.
             let _ = write!(rows, " {address:#018x}");
         }
@@ -142,10 +152,6 @@ fn profile(request: &Request<'_>, addresses: &[u64]) -> String {
             .warn(format!("{shrunk} stacks shrank and are left out: the format knows no negative figures"));
     }
     format!("heap profile: {} @ heapprofile\n{rows}", counts(sum))
-}
-
-fn address_of(addresses: &[u64], frame: FrameId) -> u64 {
-    addresses[frame.index()]
 }
 
 /// `objects: bytes [objects: bytes]`, live and accumulated.
