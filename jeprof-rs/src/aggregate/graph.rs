@@ -156,13 +156,16 @@ impl Graph {
                     counted_in[index] = stack_number;
                     cum[index] += seen.figure;
                 }
-                if let Some(from) = caller {
+                let is_itself = counting == Counting::OncePerStack && caller == Some(node);
+                if let Some(from) = caller
+                    && !is_itself
+                {
                     let inlined = view.is_inlined(line);
                     let new = || Calls { weight: 0.0, inlined: true, counted_in: 0 };
                     let call = calls.entry((from, node)).or_insert_with(new);
                     let counts = match counting {
                         Counting::EveryCall => true,
-                        Counting::OncePerStack => call.counted_in != stack_number && from != node,
+                        Counting::OncePerStack => call.counted_in != stack_number,
                     };
                     if counts {
                         call.weight += seen.figure;

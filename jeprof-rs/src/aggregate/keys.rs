@@ -1,10 +1,11 @@
-//! What a row, a node or a box stands for: a function, a line, a file, an address.
+//! What a row, a node or a box stands for: a function, a line, a file, an address, a module.
 
 use std::collections::BTreeSet;
 
 use hashbrown::HashMap;
 
 use crate::compat::names::{JeprofNames, Known, is_callback};
+use crate::model::{ImageId, Place};
 use crate::plan::choice::Granularity;
 use crate::symbolize::symbols::{LineId, NameId};
 use crate::transform::View;
@@ -13,9 +14,13 @@ use crate::transform::View;
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Identity {
     Function(NameId),
-    Line(NameId, NameId, u32),
+    FunctionInFile(NameId, NameId),
+    /// Function, file, line, and column where columns are shown.
+    Line(NameId, NameId, u32, u32),
     File(NameId),
     Address(u64, NameId, NameId, u32),
+    /// `None` for code in no file. Labels, which are in none either, are told apart by name.
+    Module(Option<ImageId>, NameId),
     /// jeprof's text for it.
     Text(String),
 }
@@ -60,10 +65,18 @@ impl Keys {
                     let function = symbols.function(line).name;
                     let identity = match granularity {
                         Granularity::Functions => Identity::Function(function),
-                        Granularity::Lines => Identity::Line(function, line.file, line.line),
+                        Granularity::FileFunctions => Identity::FunctionInFile(function, line.file),
+                        Granularity::Lines => {
+                            let column = if view.shows_columns() { line.column } else { 0 };
+                            Identity::Line(function, line.file, line.line, column)
+                        }
                         Granularity::Files => Identity::File(line.file),
                         Granularity::Addresses => {
                             Identity::Address(view.address_of(id), function, line.file, line.line)
+                        }
+                        Granularity::Modules => {
+                            let is_label = view.frame_of(id).is_none();
+                            Identity::Module(image(view, id), if is_label { function } else { NameId::EMPTY })
                         }
                     };
                     keys.number(&mut known, identity, id)
@@ -83,14 +96,18 @@ impl Keys {
     }
 
     /// The keys of a stack's lines, in their order, with the line that each is of. Lines without a key, which only
-    /// jeprof's rules know, are left out.
+    /// jeprof's rules know, are left out, and calls within a module where a key is one.
     pub fn of_stack<'a>(
         &'a self,
         view: &'a View<'_>,
         lines: &'a [LineId],
     ) -> impl DoubleEndedIterator<Item = (LineId, usize)> + 'a {
+        let is_module = self.granularity == Granularity::Modules;
         lines.iter().enumerate().filter_map(move |(index, &line)| {
             let plain = self.of_line[line.index()];
+            if is_module && index > 0 && self.of_line[lines[index - 1].index()] == plain {
+                return None;
+            }
             let key = if self.by_callee.is_empty() {
                 plain
             } else {
@@ -116,12 +133,19 @@ impl Keys {
         let function = symbols.function_name(line);
         match self.granularity {
             Granularity::Functions => function.into(),
+            Granularity::FileFunctions if line.file == NameId::EMPTY => function.into(),
+            Granularity::FileFunctions => format!("{function} {}", symbols.names.text(line.file)),
+            Granularity::Lines if view.shows_columns() && line.column > 0 => {
+                format!("{function} {}:{}", symbols.location(line), line.column)
+            }
             Granularity::Lines => format!("{function} {}", symbols.location(line)),
             Granularity::Files if line.file == NameId::EMPTY => "??".into(),
             Granularity::Files => symbols.names.text(line.file).into(),
             Granularity::Addresses => {
                 format!("{:016x} {function} {}", view.address_of(id), symbols.location(line))
             }
+            Granularity::Modules if view.frame_of(id).is_none() => function.into(),
+            Granularity::Modules => module_name(view, id),
         }
     }
 
@@ -202,6 +226,18 @@ fn callee(view: &View<'_>, lines: &[LineId], index: usize) -> u64 {
     leafward.map_or(0, |line| view.address_of(*line))
 }
 
+/// The file that a line's code is in.
+fn image(view: &View<'_>, line: LineId) -> Option<ImageId> {
+    match view.profile().frames[view.frame_of(line)?.index()].place {
+        Place::Image { image, .. } => Some(image),
+        Place::Unmapped(_) => None,
+    }
+}
+
+fn module_name(view: &View<'_>, line: LineId) -> String {
+    image(view, line).map_or("(no module)", |image| view.profile().images[image.index()].name()).into()
+}
+
 fn digits(view: &View<'_>, line: LineId) -> String {
     format!("{:016x}", view.address_of(line))
 }
@@ -230,11 +266,15 @@ fn jeprof_text(
     match granularity {
         Granularity::Functions if function == "??" => digits,
         Granularity::Functions => function,
+        Granularity::FileFunctions if function == "??" || place == "??:0" || place.is_empty() => function,
+        Granularity::FileFunctions => format!("{function} {}", without_line(place)),
         Granularity::Lines if function == "??" && place == "??:0" => digits,
         Granularity::Lines => format!("{function} {place}"),
         Granularity::Files if place == "??:0" || place.is_empty() => digits,
         Granularity::Files => without_line(place).into(),
         Granularity::Addresses => format!("{digits} {function} {place}"),
+        Granularity::Modules if view.frame_of(line).is_none() => function,
+        Granularity::Modules => module_name(view, line),
     }
 }
 
@@ -282,6 +322,20 @@ mod tests {
             stacks(&paths, Granularity::Functions),
             [vec!["f", "Run#2", "main"], vec!["g", "Run#3", "main"], vec!["Run#1"]]
         );
+    }
+
+    #[test]
+    fn calls_within_a_module_are_one_and_labels_keep_their_names() {
+        let example = example(&[("main;a;b", 1.0)]);
+        let mut plan = Plan::default();
+        plan.selection.tag_root = vec!["thread".into()];
+        let view = View::new(&example.profile, &example.symbols, &plan);
+        let keys = Keys::new(&view, Granularity::Modules);
+        let mut names: Vec<String> = Vec::new();
+        view.walk(|seen| {
+            names = keys.of_stack(&view, seen.lines).map(|(_, key)| keys.name(&view, key)).collect()
+        });
+        assert_eq!(names, ["(no module)", "(no thread)"]);
     }
 
     #[test]

@@ -55,6 +55,14 @@ pub struct Table {
     pub rows: Vec<Row>,
 }
 
+impl Table {
+    /// Orders the rows by figure without its sign, as pprof does: what shrank much stands beside what grew much.
+    pub fn sort_by_size(&mut self, order: Order) {
+        let figure = |row: &Row| if order == Order::Flat { row.flat.abs() } else { row.cum.abs() };
+        self.rows.sort_by(|a, b| figure(b).total_cmp(&figure(a)).then_with(|| a.name.cmp(&b.name)));
+    }
+}
+
 /// Adds up by granularity.
 ///
 /// Cost: per frame of a stack one array look-up; the rows' names are made once per row.
@@ -104,7 +112,11 @@ pub fn table(view: &View<'_>, granularity: Granularity, order: Order) -> Table {
         mean_cum: average(cum[key], cum_objects[key]),
         inlined: match occurs[key] {
             // jeprof has it in the name; of a file it says nothing.
-            _ if view.jeprof().is_some() || granularity == Granularity::Files => Inlined::Never,
+            _ if view.jeprof().is_some()
+                || matches!(granularity, Granularity::Files | Granularity::Modules) =>
+            {
+                Inlined::Never
+            }
             (true, true) => Inlined::Sometimes,
             (true, false) => Inlined::Always,
             (false, _) => Inlined::Never,
@@ -156,6 +168,16 @@ mod tests {
         };
         assert_eq!(names(Order::Flat), ["c", "a", "b", "z", "d"]);
         assert_eq!(names(Order::Cumulative), ["z", "c", "a", "b", "d"]);
+    }
+
+    #[test]
+    fn by_size_what_shrank_stands_beside_what_grew() {
+        let example = example(&[("z;b", 1.0), ("z;c", 5.0), ("z;d", -3.0)]);
+        let plan = Plan::default();
+        let view = View::new(&example.profile, &example.symbols, &plan);
+        let mut table = table(&view, Granularity::Functions, Order::Flat);
+        table.sort_by_size(Order::Flat);
+        assert_eq!(table.rows.iter().map(|row| row.name.as_str()).collect::<Vec<_>>(), ["c", "d", "b", "z"]);
     }
 
     #[test]

@@ -66,11 +66,12 @@ impl LabelSets {
     }
 }
 
-/// A label's value as text: `worker-1`, `4096 bytes`.
+/// A label's value as text: `worker-1`, `4096B`. Sizes stay whole, so that different ones look different.
 pub fn value_text(value: &LabelValue) -> String {
     match value {
         LabelValue::Text(text) => text.clone(),
         LabelValue::Number { value, unit } if unit.is_empty() => value.to_string(),
+        LabelValue::Number { value, unit } if unit == "bytes" => format!("{value}B"),
         LabelValue::Number { value, unit } => format!("{value} {unit}"),
     }
 }

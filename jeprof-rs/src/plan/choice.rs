@@ -44,12 +44,16 @@ impl Metric {
 pub enum Granularity {
     /// A function.
     Functions,
+    /// A function in a source file: functions of one name in several files are several rows.
+    FileFunctions,
     /// A source line within a function.
     Lines,
     /// A source file.
     Files,
     /// A code address.
     Addresses,
+    /// A program or library; calls within one count as one.
+    Modules,
 }
 
 /// Order of the rows.

@@ -147,6 +147,8 @@ pub struct Selection {
 pub struct RowPlan {
     /// What a row stands for.
     pub granularity: Granularity,
+    /// Whether columns of a source line are rows of their own.
+    pub columns: bool,
     /// Order of the rows.
     pub order: Order,
     /// Number of rows.
@@ -315,6 +317,7 @@ impl Default for Plan {
             },
             rows: RowPlan {
                 granularity: Granularity::Functions,
+                columns: false,
                 order: Order::Flat,
                 count: Rows::Fitting,
                 at_prompt: false,

@@ -6,6 +6,8 @@ use regex::Regex;
 /// `REGEX[,REGEX..]`, `N`, `N:M`, `N:`, `:M` with units of bytes or time, each also as `KEY=..`.
 #[derive(Clone, Debug)]
 pub struct TagFilter {
+    /// As it was given.
+    pub text: String,
     key: Option<String>,
     condition: Condition,
 }
@@ -68,10 +70,11 @@ impl TagFilter {
             None => (None, text),
         };
         if let Some(condition) = range(value) {
-            return Ok(TagFilter { key, condition });
+            return Ok(TagFilter { text: text.into(), key, condition });
         }
         let expressions = value.split(',').map(|part| Regex::new(part).map_err(|error| error.to_string()));
-        Ok(TagFilter { key, condition: Condition::Matching(expressions.collect::<Result<_, _>>()?) })
+        let condition = Condition::Matching(expressions.collect::<Result<_, _>>()?);
+        Ok(TagFilter { text: text.into(), key, condition })
     }
 
     /// Whether a set of labels fits. Without a key every expression must match some `key:value`, or a number of any

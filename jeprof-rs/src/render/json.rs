@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::Request;
 use crate::aggregate::graph::{Counting, Graph};
 use crate::aggregate::keys::Keys;
-use crate::aggregate::table::{Row, table};
+use crate::aggregate::table::{Row, Table, table};
 use crate::model::Image;
 use crate::plan::choice::{Contexts, Rows};
 use crate::session::Taken;
@@ -73,10 +73,22 @@ fn fields(value: Value) -> Map<String, Value> {
     }
 }
 
-/// Rows of a table.
+/// Rows of a table, those that shrank last.
 pub fn rows(request: &Request<'_>) -> Map<String, Value> {
     let plan = &request.plan.rows;
-    let table = table(request.view, plan.granularity, plan.order);
+    table_fields(request, table(request.view, plan.granularity, plan.order))
+}
+
+/// Rows of a table by figure without its sign.
+pub fn rows_by_size(request: &Request<'_>) -> Map<String, Value> {
+    let plan = &request.plan.rows;
+    let mut table = table(request.view, plan.granularity, plan.order);
+    table.sort_by_size(plan.order);
+    table_fields(request, table)
+}
+
+fn table_fields(request: &Request<'_>, table: Table) -> Map<String, Value> {
+    let plan = &request.plan.rows;
     let count = match plan.count {
         Rows::AtMost(count) => count,
         _ => usize::MAX,

@@ -2,7 +2,12 @@
 
 use std::fmt::Write;
 
+use regex::Regex;
+
 use super::Request;
+use crate::plan::Selection;
+use crate::plan::choice::Threads;
+use crate::plan::tag_filter::TagFilter;
 use crate::units::{BYTE_UNITS, ByteUnit, Measure, pprof_percent};
 
 /// Rows of at most this share of the total are left out, as in pprof.
@@ -52,13 +57,46 @@ fn unit_for(total: f64) -> &'static ByteUnit {
     if total.abs() < 8.0 * fitting.bytes { &BYTE_UNITS[at.saturating_sub(1)] } else { fitting }
 }
 
-/// The figure that rows must exceed to be shown; zero shows all that are not zero.
-pub fn row_limit(request: &Request<'_>, figures: &Figures) -> f64 {
+/// The cumulative figure from which on rows are shown. As in pprof it is a share of what the filters leave, even where
+/// shares are of the whole: a function that is focused on is not left out for being small.
+pub fn row_limit(request: &Request<'_>, shown: f64) -> f64 {
     let rows = &request.plan.rows;
-    if rows.trim { (rows.node_fraction.unwrap_or(NODE_FRACTION) * figures.total).trunc() } else { 0.0 }
+    if rows.trim { (rows.node_fraction.unwrap_or(NODE_FRACTION) * shown).trunc().abs() } else { 0.0 }
 }
 
-/// `File: ..`, `Build ID: ..`, `Type: ..`, `Showing nodes ..`.
+/// The same for calls.
+pub fn edge_limit(request: &Request<'_>, shown: f64) -> f64 {
+    let plan = request.plan;
+    if plan.rows.trim { (plan.graph.edge_fraction * shown).trunc().abs() } else { 0.0 }
+}
+
+/// The filters that are on, as they were given.
+fn filters(selection: &Selection) -> Vec<String> {
+    let expression = |regex: &Option<Regex>| regex.as_ref().map(|regex| regex.as_str().to_string());
+    let tag = |filter: &Option<TagFilter>| filter.as_ref().map(|filter| filter.text.clone());
+    let thread = match &selection.threads {
+        Threads::Named(name) => Some(name.clone()),
+        Threads::Process | Threads::Each => None,
+    };
+    [
+        ("focus", expression(&selection.focus)),
+        ("ignore", expression(&selection.ignore)),
+        ("retain", expression(&selection.retain)),
+        ("exclude", expression(&selection.exclude)),
+        ("hide", expression(&selection.hide)),
+        ("show", expression(&selection.show)),
+        ("show_from", expression(&selection.show_from)),
+        ("prune_from", expression(&selection.prune_from)),
+        ("tagfocus", tag(&selection.tag_focus)),
+        ("tagignore", tag(&selection.tag_ignore)),
+        ("thread", thread),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some(format!("{name}={}", value?)))
+    .collect()
+}
+
+/// `File: ..`, `Build ID: ..`, `Type: ..`, the filters, `Showing nodes ..`.
 pub fn head(request: &Request<'_>, figures: &Figures, shown: f64, dropped: Option<(usize, f64)>) -> String {
     let session = request.session;
     let mut out = String::new();
@@ -71,6 +109,10 @@ pub fn head(request: &Request<'_>, figures: &Figures, shown: f64, dropped: Optio
         }
     }
     let _ = writeln!(out, "Type: {}", request.plan.figure.metric.name());
+    let filters = filters(&request.plan.selection);
+    if !filters.is_empty() {
+        let _ = writeln!(out, "Active filters:\n   {}", filters.join("\n   "));
+    }
     let (shown_label, total_label) = (figures.label(shown), figures.label(figures.total));
     let percent = figures.percent(shown);
     let _ = writeln!(
@@ -80,7 +122,7 @@ pub fn head(request: &Request<'_>, figures: &Figures, shown: f64, dropped: Optio
     );
     if let Some((count @ 1.., limit)) = dropped {
         let nodes = if count == 1 { "node" } else { "nodes" };
-        let _ = writeln!(out, "Dropped {count} {nodes} (cum <= {})", figures.label(limit));
+        let _ = writeln!(out, "Dropped {count} {nodes} (cum < {})", figures.label(limit));
     }
     out
 }

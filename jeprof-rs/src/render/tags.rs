@@ -67,6 +67,7 @@ fn render(request: &Request<'_>) -> Result<Vec<u8>> {
         let total: f64 = values.values().sum();
         // Writing to a String cannot fail.
         let _ = writeln!(out, " {key}: Total {}", figures.label(total));
+        let indent = key.len() + 3;
         let mut rows: Vec<(&(i64, String), f64)> =
             values.iter().map(|(value, figure)| (value, *figure)).collect();
         rows.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
@@ -74,9 +75,17 @@ fn render(request: &Request<'_>) -> Result<Vec<u8>> {
             crate::plan::choice::Rows::AtMost(count) => count,
             _ => usize::MAX,
         };
-        for ((_, value), figure) in rows.into_iter().take(count) {
-            let share = crate::units::pprof_percent(figure, total);
-            let _ = writeln!(out, " {:>10} ({share}): {value}", figures.label(figure));
+        let cells: Vec<(String, &str)> = rows
+            .into_iter()
+            .take(count)
+            .map(|((_, value), figure)| {
+                let share = crate::units::pprof_percent(figure, total);
+                (format!("{} ({share}):", figures.label(figure)), value.as_str())
+            })
+            .collect();
+        let width = cells.iter().map(|(figure, _)| figure.len()).max().unwrap_or(0);
+        for (figure, value) in cells {
+            let _ = writeln!(out, "{:indent$}{figure:>width$} {value}", "");
         }
         out.push('\n');
     }

@@ -19,14 +19,15 @@ Examples:
   jeprof-rs top -cum -nodecount=20 svc.*.heap     with everything called, 20 rows
   jeprof-rs top -mean svc.1234.0.f.heap           average size of an object by function
   jeprof-rs top -diff_base=a.heap b.heap          change, in shares of what was there",
-    json: Some(super::json::rows),
+    json: Some(super::json::rows_by_size),
     render,
     ..Output::BASE
 };
 
 fn render(request: &Request<'_>) -> Result<Vec<u8>> {
     let rows = &request.plan.rows;
-    let table = table(request.view, rows.granularity, rows.order);
+    let mut table = table(request.view, rows.granularity, rows.order);
+    table.sort_by_size(rows.order);
     if table.rows.is_empty() {
         request.warn(request.explain_nothing());
     }
@@ -40,8 +41,8 @@ fn render(request: &Request<'_>) -> Result<Vec<u8>> {
 
 fn sums(request: &Request<'_>, table: &Table) -> String {
     let figures = Figures::new(request, table.shown_total);
-    let limit = row_limit(request, &figures);
-    let kept: Vec<&Row> = table.rows.iter().filter(|row| row.cum.abs() > limit || limit == 0.0).collect();
+    let limit = row_limit(request, table.shown_total);
+    let kept: Vec<&Row> = table.rows.iter().filter(|row| row.cum.abs() >= limit).collect();
     let dropped = table.rows.len() - kept.len();
     let shown = at_most(request.plan.rows.count, &kept);
     let accounted: f64 = shown.iter().map(|row| row.flat).sum();

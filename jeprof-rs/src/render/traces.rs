@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use prof_format::dump::{Label, LabelValue};
+
 use super::pprof_head::Figures;
 use super::{Output, Request};
 use crate::aggregate::keys::Keys;
@@ -26,8 +28,14 @@ const RULE: &str = "-----------+------------------------------------------------
 /// A stack to be printed.
 struct Trace {
     figure: f64,
+    /// Lines, texts before numbers.
     labels: String,
-    names: Vec<usize>,
+    /// Keys, leaf first, and whether each was inlined.
+    names: Vec<(usize, bool)>,
+}
+
+fn is_number(label: &Label) -> bool {
+    matches!(label.value, LabelValue::Number { .. })
 }
 
 fn render(request: &Request<'_>) -> Result<Vec<u8>> {
@@ -38,12 +46,14 @@ fn render(request: &Request<'_>) -> Result<Vec<u8>> {
         if seen.figure == 0.0 {
             return;
         }
-        let labels: Vec<String> = tags::labels_of(view.profile(), seen.stack)
+        let mut labels = tags::labels_of(view.profile(), seen.stack);
+        labels.sort_by(|a, b| (is_number(a), &a.key).cmp(&(is_number(b), &b.key)));
+        let labels = labels
             .iter()
-            .map(|label| format!("{}:  {}", label.key, value_text(&label.value)))
+            .map(|label| format!("{:>10}:  {}\n", label.key, value_text(&label.value)))
             .collect();
-        let names = keys.of_stack(view, seen.lines).map(|(_, key)| key).collect();
-        traces.push(Trace { figure: seen.figure, labels: labels.join("\n     "), names });
+        let names = keys.of_stack(view, seen.lines).map(|(line, key)| (key, view.is_inlined(line))).collect();
+        traces.push(Trace { figure: seen.figure, labels, names });
     });
     if traces.is_empty() {
         request.warn(request.explain_nothing());
@@ -58,12 +68,11 @@ fn render(request: &Request<'_>) -> Result<Vec<u8>> {
         out.push_str(RULE);
         out.push('\n');
         // Writing to a String cannot fail.
-        if !trace.labels.is_empty() {
-            let _ = writeln!(out, "     {}", trace.labels);
-        }
-        for (depth, &key) in trace.names.iter().enumerate() {
+        out.push_str(&trace.labels);
+        for (depth, &(key, inlined)) in trace.names.iter().enumerate() {
             let figure = if depth == 0 { figures.label(trace.figure) } else { String::new() };
-            let _ = writeln!(out, "{figure:>10}   {}", names[key]);
+            let mark = if inlined { " (inline)" } else { "" };
+            let _ = writeln!(out, "{figure:>10}   {}{mark}", names[key]);
         }
     }
     out.push_str(RULE);

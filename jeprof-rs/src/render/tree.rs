@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::pprof_head::{Figures, head, row_limit};
+use super::pprof_head::{Figures, edge_limit, head, row_limit};
 use super::{Output, Request};
 use crate::aggregate::graph::{Counting, Edge, Graph};
 use crate::error::{Error, Result};
@@ -50,13 +50,16 @@ fn render(request: &Request<'_>, which: Which) -> Result<Vec<u8>> {
         request.warn(request.explain_nothing());
     }
     let figures = Figures::new(request, graph.total);
-    let limit = if which == Which::Heavy { row_limit(request, &figures) } else { 0.0 };
+    let (limit, edge_limit) = match which {
+        Which::Heavy => (row_limit(request, graph.total), edge_limit(request, graph.total)),
+        Which::Matching => (0.0, 0.0),
+    };
     let mut chosen: Vec<usize> = (0..graph.nodes.len())
         .filter(|&node| {
             let node = &graph.nodes[node];
             match (which, &request.plan.argument) {
                 (Which::Matching, Some(pattern)) => pattern.is_match(&node.name),
-                _ => node.cum.abs() > limit || limit == 0.0 && node.cum != 0.0,
+                _ => node.cum.abs() >= limit && (node.cum != 0.0 || node.flat != 0.0),
             }
         })
         .collect();
@@ -66,7 +69,8 @@ fn render(request: &Request<'_>, which: Which) -> Result<Vec<u8>> {
     }
     if rows.order == Order::Flat {
         let key = |&node: &usize| graph.nodes[node].flat.abs();
-        chosen.sort_by(|a, b| key(b).total_cmp(&key(a)));
+        let name = |&node: &usize| graph.nodes[node].name.as_str();
+        chosen.sort_by(|a, b| key(b).total_cmp(&key(a)).then_with(|| name(a).cmp(name(b))));
     }
     let dropped = graph.nodes.len() - chosen.len();
     if let Rows::AtMost(count) = rows.count {
@@ -79,7 +83,7 @@ fn render(request: &Request<'_>, which: Which) -> Result<Vec<u8>> {
     out.push_str("\n      flat  flat%   sum%        cum   cum%   calls calls% + context\n");
     out.push_str(RULE);
     out.push('\n');
-    let (callers, callees) = edges_by_node(&graph);
+    let (callers, callees) = edges_by_node(&graph, edge_limit);
     let mut running = 0.0;
     for &index in &chosen {
         let node = &graph.nodes[index];
@@ -116,11 +120,14 @@ fn context(out: &mut String, figures: &Figures, graph: &Graph, edge: &Edge, othe
     let _ = writeln!(out, "{:>50} {share} |   {name}{inlined}", figures.label(edge.weight));
 }
 
-/// Edges into and out of each node, the heaviest first.
-fn edges_by_node(graph: &Graph) -> (Vec<Vec<&Edge>>, Vec<Vec<&Edge>>) {
+/// Edges into and out of each node from this figure on, the heaviest first.
+fn edges_by_node(graph: &Graph, limit: f64) -> (Vec<Vec<&Edge>>, Vec<Vec<&Edge>>) {
+    let mut edges: Vec<&Edge> = graph.edges.iter().filter(|edge| edge.weight.abs() >= limit).collect();
+    // Stable: edges of equal weight stay in the order of their ends.
+    edges.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
     let mut callers = vec![Vec::new(); graph.nodes.len()];
     let mut callees = vec![Vec::new(); graph.nodes.len()];
-    for edge in &graph.edges {
+    for edge in edges {
         callers[edge.to].push(edge);
         callees[edge.from].push(edge);
     }

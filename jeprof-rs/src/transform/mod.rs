@@ -60,8 +60,8 @@ pub struct View<'a> {
     frame_of: Vec<FrameId>,
     /// Lines that stand for labels, by what they say.
     label_lines: HashMap<String, LineId>,
-    /// What figures of the dumps are multiplied with before the base is subtracted.
-    normal: f64,
+    /// What figures of the dumps are multiplied with before the base is subtracted, in the order of [`Metric::ALL`].
+    normal: [f64; Metric::ALL.len()],
     /// What the user should know.
     pub warnings: Vec<String>,
 }
@@ -92,15 +92,10 @@ impl<'a> View<'a> {
         };
         let matching =
             |pattern: &Option<regex::Regex>| pattern.as_ref().map(|pattern| lines.matching(pattern));
-        let [focus, ignore, hide, show, show_from, prune_from] = [
-            &selection.focus,
-            &selection.ignore,
-            &selection.hide,
-            &selection.show,
-            &selection.show_from,
-            &selection.prune_from,
-        ]
-        .map(matching);
+        let [focus, ignore, hide, show, show_from] =
+            [&selection.focus, &selection.ignore, &selection.hide, &selection.show, &selection.show_from]
+                .map(matching);
+        let prune_from = selection.prune_from.as_ref().map(|pattern| lines.of_functions(pattern));
         let removed = (selection.retain.is_some() || selection.exclude.is_some())
             .then(|| lines.without(selection.retain.as_ref(), selection.exclude.as_ref()));
         let mut view = View {
@@ -121,7 +116,7 @@ impl<'a> View<'a> {
             physical: PerLine::new(physical),
             frame_of,
             label_lines: HashMap::new(),
-            normal: 1.0,
+            normal: [1.0; Metric::ALL.len()],
             warnings,
         };
         if plan.figure.normalize {
@@ -137,17 +132,18 @@ impl<'a> View<'a> {
         self
     }
 
-    /// Scales the dumps to the total of the base.
+    /// Scales the dumps to the total of the base, each figure by itself.
     fn normalize(&mut self) {
-        let metric = self.plan.figure.metric;
-        let sum = |figure: &dyn Fn(&Stack) -> f64| self.profile.stacks.iter().map(figure).sum::<f64>();
-        let before = sum(&|stack| stack.base.get(metric));
-        let now = sum(&|stack| stack.figures.get(metric)) + before;
-        if before > 0.0 && now > 0.0 {
-            self.normal = before / now;
-        } else {
-            self.warnings
-                .push("--normalize has nothing to go by: the dumps or the base add up to zero".into());
+        for (metric, normal) in Metric::ALL.into_iter().zip(&mut self.normal) {
+            let sum = |figure: &dyn Fn(&Stack) -> f64| self.profile.stacks.iter().map(figure).sum::<f64>();
+            let before = sum(&|stack| stack.base.get(metric));
+            let now = sum(&|stack| stack.figures.get(metric)) + before;
+            if before > 0.0 && now > 0.0 {
+                *normal = before / now;
+            } else if metric == self.plan.figure.metric {
+                self.warnings
+                    .push("--normalize has nothing to go by: the dumps or the base add up to zero".into());
+            }
         }
     }
 
@@ -201,6 +197,11 @@ impl<'a> View<'a> {
     /// The look-up address of a line's frame; 0 for a label.
     pub fn address_of(&self, line: LineId) -> u64 {
         self.frame_of(line).map_or(0, |frame| self.profile.frames[frame.index()].address)
+    }
+
+    /// Whether columns of a source line are rows of their own.
+    pub fn shows_columns(&self) -> bool {
+        self.plan.rows.columns
     }
 
     /// The count of objects that goes with the figure of the report.
@@ -357,9 +358,12 @@ impl<'a> View<'a> {
     /// Any figure of a stack, as the plan wants it.
     pub fn figure_of(&self, stack: &Stack, metric: Metric) -> f64 {
         let mut figure = stack.figures.get(metric);
-        if self.normal != 1.0 {
+        let normal = Metric::ALL.into_iter().zip(self.normal).find(|(of, _)| *of == metric);
+        if let Some((_, normal)) = normal
+            && normal != 1.0
+        {
             let before = stack.base.get(metric);
-            figure = (figure + before) * self.normal - before;
+            figure = (figure + before) * normal - before;
         }
         if figure < 0.0 && self.plan.selection.negative == Negative::Drop {
             return 0.0;
@@ -475,7 +479,7 @@ mod tests {
             ["(no thread);size class 112 B;main;a", "(no thread);size class 5120 B;main;b"]
         );
         let leafed = selecting(|selection| selection.tag_leaf = keys("bytes"));
-        assert_eq!(paths(&stacks, &leafed), ["main;a;100 bytes", "main;b;5000 bytes"]);
+        assert_eq!(paths(&stacks, &leafed), ["main;a;100B", "main;b;5000B"]);
         let filter = |text: &str| Some(crate::plan::tag_filter::TagFilter::parse(text).unwrap());
         let focused = selecting(|selection| selection.tag_focus = filter("1kb:"));
         assert_eq!(paths(&stacks, &focused), ["main;b"]);

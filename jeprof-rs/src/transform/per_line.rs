@@ -123,6 +123,13 @@ impl Lines<'_> {
         })
     }
 
+    /// pprof's rule for the end of a stack: the function matches, without the brackets behind its name.
+    pub fn of_functions(&self, pattern: &Regex) -> PerLine {
+        let by_name: Vec<bool> =
+            self.symbols.names.texts().map(|name| pattern.is_match(without_arguments(name))).collect();
+        self.each(|line, _| by_name[self.symbols.function(self.symbols.line(line)).name.index()])
+    }
+
     fn each(&self, answer: impl Fn(LineId, FrameId) -> bool) -> PerLine {
         let lines = self.frame_of.iter().enumerate();
         PerLine(lines.map(|(index, frame)| answer(LineId::new(index), *frame)).collect())
@@ -149,9 +156,44 @@ impl Lines<'_> {
     }
 }
 
+/// A C++ name up to its arguments. Two names have brackets that are none.
+fn without_arguments(name: &str) -> &str {
+    const PARTS_OF_NAMES: [&str; 2] = ["(anonymous namespace)", "operator()"];
+    let mut at = 0;
+    while let Some(open) = name[at..].find('(').map(|found| at + found) {
+        let part = PARTS_OF_NAMES.iter().find_map(|part| {
+            let start = open.checked_sub(part.find('(')?)?;
+            name.get(start..)?.starts_with(part).then_some(start + part.len())
+        });
+        match part {
+            Some(behind) => at = behind,
+            None => return &name[..open],
+        }
+    }
+    name
+}
+
 /// Which lines of a frame an answer is for.
 enum Whole {
     No,
     Outermost,
     Frame,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_cut_and_brackets_of_names_stay() {
+        for (name, expected) in [
+            ("main", "main"),
+            ("f(int)", "f"),
+            ("(anonymous namespace)::grow(char const*, int)", "(anonymous namespace)::grow"),
+            ("Queue::operator()(int) const", "Queue::operator()"),
+            ("(", ""),
+        ] {
+            assert_eq!(without_arguments(name), expected);
+        }
+    }
 }

@@ -55,7 +55,8 @@ pub const ROWS: &[Flag] = &[
         takes: Takes::One("UNIT", |plan, value| {
             let wanted = value.to_lowercase();
             plan.figure.unit = match wanted.as_str() {
-                "auto" | "minimum" => None,
+                // Objects are counted whatever the unit of bytes is.
+                "auto" | "minimum" | "count" => None,
                 _ => Some(
                     BYTE_UNITS
                         .iter()

@@ -13,6 +13,13 @@ pub const ROWS: &[Flag] = &[
         ..Flag::BASE
     },
     Flag {
+        name: "filefunctions",
+        takes: Takes::Switch(|plan| plan.rows.granularity = Granularity::FileFunctions),
+        one_of: Some("kind of row"),
+        help: "A row is a function of a source file",
+        ..Flag::BASE
+    },
+    Flag {
         name: "lines",
         takes: Takes::Switch(|plan| plan.rows.granularity = Granularity::Lines),
         one_of: Some("kind of row"),
@@ -21,6 +28,8 @@ pub const ROWS: &[Flag] = &[
     },
     Flag {
         name: "files",
+        // Such beginnings were jeprof's alone before there was `filefunctions`.
+        aliases: &["fil", "file"],
         takes: Takes::Switch(|plan| plan.rows.granularity = Granularity::Files),
         one_of: Some("kind of row"),
         help: "A row is a source file",
@@ -31,6 +40,19 @@ pub const ROWS: &[Flag] = &[
         takes: Takes::Switch(|plan| plan.rows.granularity = Granularity::Addresses),
         one_of: Some("kind of row"),
         help: "A row is a code address",
+        ..Flag::BASE
+    },
+    Flag {
+        name: "modules",
+        takes: Takes::Switch(|plan| plan.rows.granularity = Granularity::Modules),
+        one_of: Some("kind of row"),
+        help: "A row is a program or library; calls within one count as one",
+        ..Flag::BASE
+    },
+    Flag {
+        name: "showcolumns",
+        takes: Takes::Switch(|plan| plan.rows.columns = true),
+        help: "With --lines: tell the columns of a line apart, where the debug information has them",
         ..Flag::BASE
     },
 ];

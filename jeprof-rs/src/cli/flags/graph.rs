@@ -1,20 +1,10 @@
 //! Flags about the nodes and edges of the call graph, and about how it is drawn.
 
-use super::rows::fraction;
 use super::{Flag, Takes};
 use crate::plan::choice::{Contexts, Layout};
 
 /// In the order of the help.
 pub const ROWS: &[Flag] = &[
-    Flag {
-        name: "edgefraction",
-        takes: Takes::One("F", |plan, value| {
-            plan.graph.edge_fraction = fraction(value)?;
-            Ok(())
-        }),
-        help: "Leave out edges of at most this share of the total, but never a node's last caller [default: 0.001]",
-        ..Flag::BASE
-    },
     Flag {
         name: "maxdegree",
         takes: Takes::One("N", |plan, value| {

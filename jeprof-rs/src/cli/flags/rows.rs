@@ -33,6 +33,16 @@ pub const ROWS: &[Flag] = &[
         ..Flag::BASE
     },
     Flag {
+        name: "edgefraction",
+        takes: Takes::One("F", |plan, value| {
+            plan.graph.edge_fraction = fraction(value)?;
+            Ok(())
+        }),
+        help: "Leave out edges of at most this share of the total, graphs (never a node's last caller) and tree \
+               [default: 0.001]",
+        ..Flag::BASE
+    },
+    Flag {
         name: "trim",
         takes: Takes::One("BOOL", |plan, value| {
             plan.rows.trim = match value {
@@ -48,7 +58,7 @@ pub const ROWS: &[Flag] = &[
 ];
 
 /// A share of the total.
-pub fn fraction(value: &str) -> Result<f64, String> {
+fn fraction(value: &str) -> Result<f64, String> {
     let number = value.parse().ok().filter(|number: &f64| (0.0..=1.0).contains(number));
     number.ok_or_else(|| format!("'{value}' is not a share from 0 to 1"))
 }

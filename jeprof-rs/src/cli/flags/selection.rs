@@ -89,7 +89,7 @@ pub const ROWS: &[Flag] = &[
             plan.selection.prune_from = Some(pattern(value)?);
             Ok(())
         }),
-        help: "End each stack with the last frame that matches: what it called counts for it",
+        help: "End each stack with the last frame, from the root, whose function matches: what it called counts for it",
         ..Flag::BASE
     },
     Flag {
