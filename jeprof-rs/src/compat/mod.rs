@@ -3,7 +3,6 @@
 //! Knows a profile and its names; selecting, adding up and printing are the same code as otherwise.
 
 pub mod allocator;
-pub mod callgrind;
 pub mod dump;
 pub mod names;
 pub mod short_name;

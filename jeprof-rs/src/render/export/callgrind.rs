@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use crate::compat::callgrind as jeprof;
+use super::jeprof_callgrind as jeprof;
 use crate::error::Result;
 use crate::plan::choice::Metric;
 use crate::render::{Output, Request};

@@ -2,6 +2,7 @@
 
 pub mod callgrind;
 pub mod firefox;
+mod jeprof_callgrind;
 pub mod otlp;
 pub mod proto;
 pub mod raw;

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::names::JeprofNames;
+use crate::compat::names::JeprofNames;
 use crate::symbolize::symbols::LineId;
 use crate::transform::View;
 use crate::units::whole;
