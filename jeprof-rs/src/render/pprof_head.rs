@@ -5,13 +5,26 @@ use std::fmt::Write;
 use regex::Regex;
 
 use super::Request;
-use crate::plan::Selection;
 use crate::plan::choice::Threads;
 use crate::plan::tag_filter::TagFilter;
+use crate::plan::{Part, Selection};
+use crate::terminal::names::shortened;
 use crate::units::{BYTE_UNITS, ByteUnit, Measure, pprof_percent};
 
 /// Rows of at most this share of the total are left out, as in pprof.
 const NODE_FRACTION: f64 = 0.005;
+
+/// Parts of the plan that these tables look at.
+pub const PARTS: &[Part] = &[
+    Part::Output,
+    Part::Terminal,
+    Part::Figure,
+    Part::Granularity,
+    Part::Rows,
+    Part::Selection,
+    Part::Input,
+    Part::Naming,
+];
 
 /// How figures of a report are written.
 pub struct Figures {
@@ -56,6 +69,30 @@ fn unit_for(total: f64) -> &'static ByteUnit {
     let at = BYTE_UNITS.iter().position(|unit| std::ptr::eq(unit, fitting)).unwrap_or(0);
     if total.abs() < 8.0 * fitting.bytes { &BYTE_UNITS[at.saturating_sub(1)] } else { fitting }
 }
+
+/// A name behind `taken` columns: on a terminal cut to what is left of the line, and without what a terminal obeys.
+pub fn name_behind(request: &Request<'_>, name: &str, taken: usize) -> String {
+    let Some(width) = request.screen.width else { return name.into() };
+    let left = width.saturating_sub(taken).max(NAME_MIN);
+    let name = if request.plan.screen.full_names { name.into() } else { shortened(name, left) };
+    name.replace(|c: char| c.is_control(), "?")
+}
+
+/// How a row is painted whose own figure is this: those that hold much stand out, those that hold nothing recede.
+pub fn row_style(figures: &Figures, own: f64) -> &'static str {
+    let share = if figures.total == 0.0 { 0.0 } else { (own / figures.total).abs() };
+    match share {
+        HEAVY_SHARE.. => "1",
+        0.0 => "2",
+        _ => "",
+    }
+}
+
+/// From this share of the total on a row stands out.
+const HEAVY_SHARE: f64 = 0.1;
+
+/// Names are not cut shorter than this; a narrower terminal has to wrap.
+const NAME_MIN: usize = 32;
 
 /// The cumulative figure from which on rows are shown. As in pprof it is a share of what the filters leave, even where
 /// shares are of the whole: a function that is focused on is not left out for being small.

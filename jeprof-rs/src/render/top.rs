@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
-use super::pprof_head::{Figures, head, row_limit};
+use super::pprof_head::{Figures, PARTS, head, name_behind, row_limit, row_style};
 use super::{Output, Request};
 use crate::aggregate::table::{Row, Table, table};
 use crate::error::Result;
 use crate::plan::choice::{Order, Rows};
+use crate::terminal::paint;
 
 /// The row of this output.
 pub const ROW: Output = Output {
@@ -19,6 +20,7 @@ Examples:
   jeprof-rs top -cum -nodecount=20 svc.*.heap     with everything called, 20 rows
   jeprof-rs top -mean svc.1234.0.f.heap           average size of an object by function
   jeprof-rs top -diff_base=a.heap b.heap          change, in shares of what was there",
+    parts: PARTS,
     json: Some(super::json::rows_by_size),
     render,
     ..Output::BASE
@@ -51,19 +53,23 @@ fn sums(request: &Request<'_>, table: &Table) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(out, "Showing top {} nodes out of {}", shown.len(), kept.len());
     }
-    let _ = writeln!(out, "      flat  flat%   sum%        cum   cum%");
+    let _ = writeln!(out, "{}", paint("      flat  flat%   sum%        cum   cum%", "2", request.screen));
     let mut running = 0.0;
     for row in shown {
         running += row.flat;
-        let _ = writeln!(
-            out,
-            "{:>10} {} {} {:>10} {}  {}",
+        let cells = format!(
+            "{:>10} {} {} {:>10} {}  ",
             figures.label(row.flat),
             figures.percent(row.flat),
             figures.percent(running),
             figures.label(row.cum),
             figures.percent(row.cum),
-            row.label()
+        );
+        let name = name_behind(request, &row.label(), cells.len());
+        let _ = writeln!(
+            out,
+            "{}",
+            paint(&format!("{cells}{name}"), row_style(&figures, row.flat), request.screen)
         );
     }
     out

@@ -2,17 +2,19 @@
 
 use std::fmt::Write;
 
-use super::pprof_head::{Figures, edge_limit, head, row_limit};
+use super::pprof_head::{Figures, PARTS, edge_limit, head, name_behind, row_limit};
 use super::{Output, Request};
 use crate::aggregate::graph::{Counting, Edge, Graph};
 use crate::error::{Error, Result};
 use crate::plan::choice::{Contexts, Order, Rows};
+use crate::terminal::paint;
 
 /// The row of `tree`.
 pub const TREE: Output = Output {
     name: "tree",
     command: true,
     about: "Each function between its callers and its callees",
+    parts: PARTS,
     json: Some(super::json::graph),
     render: |request| render(request, Which::Heavy),
     ..Output::BASE
@@ -27,6 +29,7 @@ pub const PEEK: Output = Output {
     examples: "\
 Examples:
   jeprof-rs peek 'HashMap.*insert' svc.1234.0.f.heap    who fills maps, and what that allocates",
+    parts: PARTS,
     json: Some(super::json::graph),
     render: |request| render(request, Which::Matching),
     ..Output::BASE
@@ -89,21 +92,21 @@ fn render(request: &Request<'_>, which: Which) -> Result<Vec<u8>> {
         let node = &graph.nodes[index];
         running += node.flat;
         for &edge in &callers[index] {
-            context(&mut out, &figures, &graph, edge, edge.from, node.cum);
+            context(&mut out, request, &figures, edge, &graph.nodes[edge.from].name, node.cum);
         }
         // Writing to a String cannot fail.
-        let _ = writeln!(
-            out,
-            "{:>10} {} {} {:>10} {}                | {}",
+        let cells = format!(
+            "{:>10} {} {} {:>10} {}                | ",
             figures.label(node.flat),
             figures.percent(node.flat),
             figures.percent(running),
             figures.label(node.cum),
             figures.percent(node.cum),
-            node.name
         );
+        let name = name_behind(request, &node.name, cells.len());
+        let _ = writeln!(out, "{}", paint(&format!("{cells}{name}"), "1", request.screen));
         for &edge in &callees[index] {
-            context(&mut out, &figures, &graph, edge, edge.to, node.cum);
+            context(&mut out, request, &figures, edge, &graph.nodes[edge.to].name, node.cum);
         }
         out.push_str(RULE);
         out.push('\n');
@@ -112,12 +115,13 @@ fn render(request: &Request<'_>, which: Which) -> Result<Vec<u8>> {
 }
 
 /// A caller or a callee of a function: what flows between them, and its share of what the function stands for.
-fn context(out: &mut String, figures: &Figures, graph: &Graph, edge: &Edge, other: usize, cum: f64) {
+fn context(out: &mut String, request: &Request<'_>, figures: &Figures, edge: &Edge, other: &str, cum: f64) {
     let share = crate::units::pprof_percent(edge.weight, cum);
     let inlined = if edge.inlined { " (inline)" } else { "" };
-    let name = &graph.nodes[other].name;
+    let cells = format!("{:>50} {share} |   ", figures.label(edge.weight));
+    let name = name_behind(request, other, cells.len() + inlined.len());
     // Writing to a String cannot fail.
-    let _ = writeln!(out, "{:>50} {share} |   {name}{inlined}", figures.label(edge.weight));
+    let _ = writeln!(out, "{cells}{name}{inlined}");
 }
 
 /// Edges into and out of each node from this figure on, the heaviest first.
