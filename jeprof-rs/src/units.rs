@@ -79,6 +79,8 @@ impl Measure {
 /// A share in pprof's manner, six characters wide: four digits, of which two are decimals, and a round 100.
 pub fn pprof_percent(value: f64, total: f64) -> String {
     let share = if total == 0.0 { 0.0 } else { (value / total).abs() * 100.0 };
+    // What sums of floating point leave of nothing is nothing.
+    let share = if share < 1e-10 { 0.0 } else { share };
     if (99.95..=100.05).contains(&share) {
         "  100%".into()
     } else if share >= 1.0 {
@@ -205,6 +207,7 @@ mod tests {
         }
         assert_eq!(pprof_percent(1e-7, 1.0), "1e-05%");
         assert_eq!(pprof_percent(3.0, 0.0), "    0%");
+        assert_eq!(pprof_percent(1e-9, 1e6), "    0%");
     }
 
     #[test]

@@ -34,10 +34,10 @@ fn render(request: &Request<'_>) -> Result<Vec<u8>> {
     let names: Vec<StringHandle> =
         (0..keys.len()).map(|key| profile.intern_string(&keys.name(view, key))).collect();
     let beginning = Timestamp::from_millis_since_reference(0.0);
-    let process = profile.add_process(&session.program_name, 1, beginning);
     for (number, metric) in session.metrics().into_iter().enumerate() {
-        let thread = profile.add_thread(process, number as u32 + 1, beginning, number == 0);
-        profile.set_thread_name(thread, metric.name());
+        // A track on top, under the name of its figure, is what the profiler makes of a process' main thread.
+        let process = profile.add_process(metric.name(), number as u32 + 1, beginning);
+        let thread = profile.add_thread(process, number as u32 + 1, beginning, true);
         let weight_type = if metric.is_bytes() { WeightType::Bytes } else { WeightType::Samples };
         profile.set_thread_samples_weight_type(thread, weight_type);
         if metric == plan.figure.metric {

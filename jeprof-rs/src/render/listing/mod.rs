@@ -124,7 +124,8 @@ fn render(request: &Request<'_>, layout: Layout) -> Result<Vec<u8>> {
 fn pprof_head(out: &mut String, request: &Request<'_>, routine: &Routine, figures: &Figures) {
     let file = trim(&routine.file, &request.plan.listing.trim_path);
     // Writing to a String cannot fail.
-    let _ = writeln!(out, "ROUTINE ======================== {} in {file}", routine.name);
+    let place = if file.is_empty() { String::new() } else { format!(" in {file}") };
+    let _ = writeln!(out, "ROUTINE ======================== {}{place}", routine.name);
     let _ = writeln!(
         out,
         "{:>10} {:>10} (flat, cum) {} of Total",
