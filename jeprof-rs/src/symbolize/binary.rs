@@ -157,6 +157,15 @@ pub fn unfolded(segments: &[Segment], parts: &[(u64, u64)]) -> Option<Vec<Segmen
         .collect()
 }
 
+/// Equal build ids, or what differs.
+pub fn same_id(wanted: &BuildId, found: &BuildId) -> Result<(), String> {
+    if wanted == found {
+        return Ok(());
+    }
+    let found = if found.is_empty() { "none".to_string() } else { found.to_string() };
+    Err(format!("its build id is {found} instead of {wanted}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use prof_format::vocab::BuildId;
 
-use super::binary::Binary;
+use super::binary::{Binary, same_id};
 use super::debuginfod::Kind;
 use super::search::{Search, SplitPlaces};
 use super::trail::Trail;
@@ -121,15 +121,6 @@ fn is_debug_file_of(path: &Path, binary: &Binary) -> Result<(), String> {
         Some(_) => Err("its checksum is not the one that the binary names".into()),
         None => Err("has no build id to check with".into()),
     }
-}
-
-/// Equal build ids, or what differs.
-pub fn same_id(wanted: &BuildId, found: &BuildId) -> Result<(), String> {
-    if wanted == found {
-        return Ok(());
-    }
-    let found = if found.is_empty() { "none".to_string() } else { found.to_string() };
-    Err(format!("its build id is {found} instead of {wanted}"))
 }
 
 /// The checksum that `.gnu_debuglink` carries: CRC-32 as in gzip.

@@ -11,11 +11,13 @@ use std::time::{Duration, SystemTime};
 
 use prof_format::vocab::BuildId;
 
-use super::binary::Binary;
-use super::debug_file::same_id;
+use super::binary::{Binary, same_id};
 use crate::error::plain;
 use crate::load::http::{Client, Manner};
 use crate::load::url::Url;
+
+/// Variables of the environment that say where to look.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// How long a server may be silent when `DEBUGINFOD_TIMEOUT` does not say: as in elfutils.
 const SILENCE_MAX: Duration = Duration::from_secs(90);
@@ -61,7 +63,7 @@ impl std::fmt::Debug for Debuginfod {
 
 impl Debuginfod {
     /// `None` when `DEBUGINFOD_URLS` is unset or empty.
-    pub fn new(environment: super::search::Environment<'_>) -> Option<Debuginfod> {
+    pub fn new(environment: Environment<'_>) -> Option<Debuginfod> {
         let text = |name: &str| environment(name).and_then(|value: OsString| value.into_string().ok());
         let urls: Vec<String> =
             text("DEBUGINFOD_URLS")?.split_whitespace().map(|url| url.trim_end_matches('/').into()).collect();

@@ -1,19 +1,15 @@
 //! The places where a file may be, in the order in which they are tried. Only names are made here; whether there is a
 //! file and whether it is the right one is for `locate` and `debug_file` to say.
 
-use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
 use prof_format::vocab::BuildId;
 
-use super::debuginfod::Debuginfod;
+use super::debuginfod::{Debuginfod, Environment};
 use crate::plan::finding::Finding;
 
 /// Where distributions put debug files.
 const DEBUG_ROOT: &str = "/usr/lib/debug";
-
-/// Variables of the environment that say where to look.
-pub type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// Where to look, from the command line and the environment.
 #[derive(Debug, Default)]

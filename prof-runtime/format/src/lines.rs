@@ -6,6 +6,7 @@ use crate::builder::{Builder, Stack, TooMany};
 use crate::digits::{leading_decimal, leading_hex, string};
 use crate::dump::ReadError;
 use crate::maps;
+use crate::totals::PREFIX;
 
 /// One line, without its end and without blanks around it (jeprof strips both).
 #[derive(Clone, Copy, Debug)]
@@ -169,4 +170,25 @@ pub(crate) fn maps(lines: &mut Lines<'_>, into: &mut Builder) -> bool {
     }
     into.dump.maps = joined.finish();
     closed
+}
+
+/// The total on a line or in a comment, name and bytes; `None` when it is no such line.
+pub(crate) fn total(line: &[u8]) -> Option<(&[u8], u64)> {
+    let mut rest = Cursor(line.strip_prefix(PREFIX.as_bytes())?);
+    let name = rest.word();
+    let bytes = rest.number()?;
+    rest.0.trim_ascii().is_empty().then_some((name, bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_are_told_from_other_comments() {
+        assert_eq!(total(b"# total rss 4096"), Some((&b"rss"[..], 4096)));
+        for line in ["# total rss", "# total rss 1 2", "# totals rss 1", "total rss 1", "# total rss -1"] {
+            assert_eq!(total(line.as_bytes()), None, "{line}");
+        }
+    }
 }

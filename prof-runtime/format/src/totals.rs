@@ -12,6 +12,7 @@ pub struct Total {
     /// Its value, if it is known.
     pub get: fn(&Totals) -> Option<u64>,
     /// Its place.
+    #[cfg_attr(not(feature = "read"), expect(dead_code, reason = "only readers set totals"))]
     pub(crate) place: fn(&mut Totals) -> &mut Option<u64>,
 }
 
@@ -82,15 +83,6 @@ impl Totals {
 /// Start of a line or comment that carries a total.
 pub(crate) const PREFIX: &str = "# total ";
 
-/// The total on a line or in a comment, name and bytes; `None` when it is no such line.
-#[cfg(feature = "read")]
-pub(crate) fn parse(line: &[u8]) -> Option<(&[u8], u64)> {
-    let mut rest = crate::lines::Cursor(line.strip_prefix(PREFIX.as_bytes())?);
-    let name = rest.word();
-    let bytes = rest.number()?;
-    rest.0.trim_ascii().is_empty().then_some((name, bytes))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,13 +97,5 @@ mod tests {
             assert_eq!(((row.get)(&totals), totals.count()), (Some(7), 1));
         }
         assert_eq!(Totals::default().set(b"other", 1), None);
-    }
-
-    #[test]
-    fn lines_are_told_from_other_comments() {
-        assert_eq!(parse(b"# total rss 4096"), Some((&b"rss"[..], 4096)));
-        for line in ["# total rss", "# total rss 1 2", "# totals rss 1", "total rss 1", "# total rss -1"] {
-            assert_eq!(parse(line.as_bytes()), None, "{line}");
-        }
     }
 }

@@ -7,7 +7,6 @@ use crate::digits::{decimal, string};
 use crate::dump::{Dump, Figure, ReadError};
 use crate::heading::{self, Opened};
 use crate::lines::{self, Cursor, Line, Pairs};
-use crate::totals;
 use crate::unbias::scale;
 use crate::vocab::Format;
 
@@ -67,7 +66,7 @@ pub(crate) fn read_opened(mut opened: Opened<'_>) -> Result<Dump, ReadError> {
                 (None, Some(uid)) => into.thread(uid, &string(rest)),
             }
             into.dump.has_accum |= pairs.accum != (0, 0);
-        } else if let Some((name, bytes)) = totals::parse(line.text) {
+        } else if let Some((name, bytes)) = crate::lines::total(line.text) {
             into.total(name, bytes);
         } else if !line.text.is_empty() && line.ended {
             into.skip(line.number);

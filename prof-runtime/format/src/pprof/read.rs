@@ -10,7 +10,6 @@ use super::wire_read::{Value, numbers};
 use crate::builder::{Builder, TooMany};
 use crate::digits::string;
 use crate::dump::{Carried, Dump, Figure, Frame, Label, LabelValue, MapRow, NamedFrame, ReadError, StackRow};
-use crate::totals;
 use crate::vocab::{BuildId, Format};
 
 /// Bytes of names (of functions, files, mappings, labels) that all of a dump together may hold, beyond 16 for each byte of the file. Names
@@ -157,7 +156,7 @@ impl<'t, 'a> Reader<'t, 'a> {
         let doc_url = text(plain[profile::DOC_URL as usize], "doc_url")?;
         for &comment in &self.tables.comments {
             let text = self.string(comment).map_err(|fault| whole.broken("comment", fault))?;
-            if let Some((name, bytes)) = totals::parse(text) {
+            if let Some((name, bytes)) = crate::lines::total(text) {
                 self.into.total(name, bytes);
                 continue;
             }
