@@ -24,7 +24,10 @@ packages=(
     xz-utils
     groff            # checks the manual page
     graphviz         # what draws --gif and --ps
+    protobuf-compiler # protoc --decode, for profile.proto and OpenTelemetry's files
 )
+# With npm: speedscope's importer and the Firefox Profiler's own reader. Its makers' Node is newer than Debian's.
+command -v npm >/dev/null || packages+=(nodejs npm)
 
 missing=()
 for package in "${packages[@]}"; do

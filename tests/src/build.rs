@@ -107,3 +107,27 @@ pub fn svc(profile: Profile) -> PathBuf {
 pub fn viewer(profile: Profile) -> PathBuf {
     package("jeprof-rs", profile).join("jeprof-rs")
 }
+
+/// Where cargo keeps the sources of a crate that the workspace depends on under some feature.
+///
+/// # Errors
+/// In words, when cargo does not name the crate.
+pub fn crate_folder(name: &str) -> Result<PathBuf, String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
+    let output = Command::new(cargo)
+        .current_dir(workspace())
+        .args(["metadata", "--format-version=1", "--all-features"])
+        .output()
+        .map_err(|error| format!("cargo metadata: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("cargo metadata: {}", String::from_utf8_lossy(&output.stderr)));
+    }
+    let metadata = String::from_utf8_lossy(&output.stdout);
+    let crate_part = format!("/{name}-");
+    let manifest = metadata.split("\"manifest_path\":\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let mut folders = manifest.filter_map(|path| path.strip_suffix("/Cargo.toml"));
+    folders
+        .find(|folder| folder.rfind('/').is_some_and(|at| folder[at..].starts_with(&crate_part)))
+        .map(PathBuf::from)
+        .ok_or_else(|| format!("cargo metadata names no crate {name}"))
+}
