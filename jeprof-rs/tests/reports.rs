@@ -1,5 +1,5 @@
 //! Reports in pprof's layouts and for other viewers, through the binary: goldens on two dumps of one service, one taken
-//! later than the other (`tests/dumps/shop-*.heap`, with names, so that no binary is needed), and every wrong request.
+//! later than the other (`fixtures/dumps/shop-*.heap`, with names, so that no binary is needed), and every wrong request.
 //!
 //! What pprof prints for the same is compared in `tests/tests/outside_pprof.rs`; here the layout is fixed to the byte.
 
@@ -19,7 +19,7 @@ const NOW: &str = "shop-2.heap";
 
 /// In the folder of the dumps, so that paths are the same everywhere.
 fn ask(args: &[&str]) -> Run {
-    tool_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dumps"), args)
+    tool_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/dumps"), args)
 }
 
 /// The report, with a newline before what is on stderr, against the golden that is named after the request.
@@ -131,7 +131,7 @@ const METRICS: [&str; 4] = ["-alloc_objects", "-alloc_space", "-inuse_objects", 
 fn a_profile_proto_has_all_figures_names_and_labels_of_what_the_filters_leave() {
     let raw = |args: &[&str]| {
         let mut command = command(&[&["proto"], args, &[NOW]].concat());
-        command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dumps"));
+        command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/dumps"));
         let output = command.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let mut bytes = Vec::new();
@@ -229,7 +229,7 @@ fn flags_that_a_report_does_not_look_at_are_told() {
 fn terminal(args: &[&str]) -> String {
     let ends = nix::pty::openpty(None, None).unwrap();
     let mut tool = command(args);
-    tool.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dumps"));
+    tool.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/dumps"));
     tool.env("COLUMNS", "104").env("NO_COLOR", "1").env("TERM", "xterm");
     let mut child = tool.stdin(Stdio::null()).stdout(Stdio::from(ends.slave)).spawn().unwrap();
     // The command keeps its copy of the terminal, and reading would never end.

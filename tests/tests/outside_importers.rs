@@ -44,7 +44,7 @@ fn dumps(folder: &Scratch) -> Vec<PathBuf> {
         folder.file("svc").display()
     );
     Run::new(&program).args(["--requests=20000"]).conf(conf).outcome().ok();
-    vec![folder.files("svc.").remove(0), workspace().join("jeprof-rs/tests/dumps/shop-2.heap")]
+    vec![folder.files("svc.").remove(0), workspace().join("fixtures/dumps/shop-2.heap")]
 }
 
 fn viewer(words: &[&str], dump: &Path) -> String {
