@@ -35,6 +35,13 @@ mod with {
         PROFILER.sample(thread, usable as u64).map_or(0, SampleRef::to_bits)
     }
 
+    /// There was no memory for the allocation that this thread has just sampled. 0 is none.
+    pub fn retract(bits: u64, usable: usize) {
+        if let Some(sample) = SampleRef::from_bits(bits) {
+            PROFILER.retract(sample, usable as u64);
+        }
+    }
+
     /// A sampled object of `usable` bytes died. 0 is no object.
     pub fn unsample(bits: u64, usable: usize) {
         if let Some(sample) = SampleRef::from_bits(bits) {
@@ -93,6 +100,9 @@ mod without {
     pub fn sample(_: &Thread, _: usize) -> u64 {
         0
     }
+
+    /// Nothing was sampled.
+    pub fn retract(_: u64, _: usize) {}
 
     /// Nothing was sampled.
     pub fn unsample(_: u64, _: usize) {}

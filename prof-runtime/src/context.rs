@@ -88,6 +88,17 @@ impl Context {
         self.generation.store(generation, Ordering::Release);
     }
 
+    /// Takes back what [`Context::add`] has just counted, because there was no memory for the object: it was neither
+    /// live nor accumulated. Only the owner, not concurrently with itself.
+    pub fn retract(&self, generation: u32, usize_: u64, weight: Weight) {
+        if self.generation.load(Ordering::Relaxed) != generation {
+            return;
+        }
+        for (cell, addend) in self.added.0.iter().zip(addends(usize_, weight)) {
+            cell.store(cell.load(Ordering::Relaxed).wrapping_sub(addend), Ordering::Relaxed);
+        }
+    }
+
     /// Takes away one object that was added in this generation; older ones are not counted any more.
     pub fn remove(&self, generation: u32, usize_: u64, weight: Weight) {
         if self.generation.load(Ordering::Acquire) != generation {
@@ -200,6 +211,19 @@ mod tests {
             est_objs_q16: objs * weight.objs_q16,
             est_bytes: objs * weight.bytes,
         }
+    }
+
+    #[test]
+    fn what_was_retracted_was_never_accumulated() {
+        let context = Context::default();
+        let (size, weight) = (1 << 40, weight(1 << 40, 1 << 16));
+        context.add(1, 64, weight);
+        context.add(1, size, weight);
+        context.retract(1, size, weight);
+        let (live, accumulated) = context.tallies(1);
+        assert_eq!((live, accumulated), (counted(1, 64, weight), counted(1, 64, weight)));
+        context.retract(2, 64, weight);
+        assert_eq!(context.tallies(1).1.sampled.objs, 1);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use prof_format::unbias::{self, Weight};
 use crate::{
     arch,
     clock::{Clock, nanos},
-    context::{ContextId, Contexts},
+    context::{Context, ContextId, Contexts},
     dump::{DumpError, Dumps, Job, frozen::Tables, names::Trigger},
     sampler::{self, LG_SAMPLE_MAX},
     settings::{Kept, Settings},
@@ -275,15 +275,28 @@ impl Profiler {
 
     /// A sampled object of `usize_` usable bytes was freed, by any thread. Lock-free.
     pub fn unsample(&self, sample: SampleRef, usize_: u64) {
-        let generation = (sample.to_bits() >> 32) as u32;
-        // After a reset the rate may be another, and the object is not counted any more.
-        if generation != self.generation.load(Ordering::Acquire) {
-            return;
-        }
-        let context = ContextId::from_bits(sample.to_bits() as u32).and_then(|id| self.contexts.get(id));
-        if let Some(context) = context {
+        if let Some((context, generation)) = self.counted(sample) {
             context.remove(generation, usize_, self.weight(usize_));
         }
+    }
+
+    /// There was no memory for the object that this thread has just sampled: it counts neither as live nor as
+    /// accumulated.
+    pub fn retract(&self, sample: SampleRef, usize_: u64) {
+        if let Some((context, generation)) = self.counted(sample) {
+            context.retract(generation, usize_, self.weight(usize_));
+        }
+    }
+
+    /// Where a sample is counted. `None` after a reset: the rate may be another, and the object is not counted any
+    /// more.
+    fn counted(&self, sample: SampleRef) -> Option<(&Context, u32)> {
+        let generation = (sample.to_bits() >> 32) as u32;
+        if generation != self.generation.load(Ordering::Acquire) {
+            return None;
+        }
+        let context = ContextId::from_bits(sample.to_bits() as u32)?;
+        Some((self.contexts.get(context)?, generation))
     }
 
     /// Whether the thread samples (`thread.prof.active`).

@@ -188,6 +188,20 @@ fn freed_objects_are_gone_from_the_dump_and_stay_in_the_accumulated_figures() {
     assert!(accumulated >= 800.0, "500 kept and 300 churned: {accumulated}");
 }
 
+/// Requests that were refused for want of memory once stayed in the accumulated figures, with exabytes.
+#[test]
+fn what_was_refused_is_not_accumulated() {
+    let folder = Scratch::new("refused");
+    let conf = format!(
+        "prof:true,lg_prof_sample:0,prof_accum:true,prof_final:true,prof_prefix:{}/d",
+        folder.path().display()
+    );
+    Run::new(compiled("semantics.c")).preload(&preload()).conf(conf).folder(folder.path()).outcome().ok();
+    let dump = heap::read(&only(&folder, ".f."));
+    let bytes: f64 = dump.stacks.iter().map(|row| row.accum.bytes).sum();
+    assert!(bytes > 0.0 && bytes < (1_u64 << 36) as f64, "{bytes}");
+}
+
 #[test]
 fn switching_the_profiler_off_and_resetting_it_takes_effect() {
     let folder = Scratch::new("active");

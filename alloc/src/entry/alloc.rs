@@ -96,7 +96,7 @@ fn sampled_object(thread: &Block, class: SzInd) -> Option<*mut u8> {
     };
     match object {
         Some(_) => thread.side(class).moved.change(|moved| moved - 1),
-        None => sampling::unsample(sample, usable),
+        None => sampling::retract(sample, usable),
     }
     object
 }
@@ -171,7 +171,7 @@ fn uncached(
         _ => arena.alloc_large(LargeRequest { usable, align, sample }),
     };
     match (got, thread) {
-        (None, _) => sampling::unsample(sample, usable),
+        (None, _) => sampling::retract(sample, usable),
         (Some(_), Some(thread)) => {
             count_allocated(thread, usable);
             note_growth(thread);
