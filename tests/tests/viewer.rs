@@ -155,7 +155,9 @@ fn wrong_inputs_are_refused_with_a_clear_message() {
     let empty = scratch.file("empty.heap");
     std::fs::write(&empty, "").unwrap();
     refused(&[text, &fixture.svc, &empty], "empty.heap");
-    refused(&[text, &fixture.svc, scratch.path()], "directory");
+    let folder = scratch.file("nothing");
+    std::fs::create_dir(&folder).unwrap();
+    refused(&[text, &fixture.svc, &folder], "nothing");
     refused(&[Path::new("--inuse_spase"), &fixture.svc, &fixture.dump], "inuse_space");
 
     let named = scratch.file("named.heap");
