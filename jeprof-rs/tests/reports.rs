@@ -60,6 +60,36 @@ fn callers_and_callees() {
 }
 
 #[test]
+fn two_dumps_side_by_side() {
+    check(&["diff", "shop-1.heap"]);
+    check(&["diff", "-cum", "shop-1.heap"]);
+    check(&["diff", "-alloc_objects", "-nodecount=1", "shop-1.heap"]);
+    check(&["diff", "-focus=parse", "-unit=B", "shop-1.heap"]);
+    check(&["diff", "-nodefraction=0.3", "shop-1.heap"]);
+    check(&["diff", NOW]);
+    let same = ask(&["diff", BEFORE, NOW]).quiet().stdout;
+    for base in ["--base=shop-1.heap", "-diff_base=shop-1.heap"] {
+        assert_eq!(ask(&["diff", base, NOW]).quiet().stdout, same);
+    }
+    let json: Value =
+        serde_json::from_str(&ask(&["diff", "--format=json", BEFORE, NOW]).quiet().stdout).unwrap();
+    let figure = |of: &Value, key: &str| of[key].as_f64().unwrap();
+    let rows = json["rows"].as_array().unwrap();
+    assert_eq!(rows.len() as u64, json["row_count"].as_u64().unwrap());
+    for key in ["before", "after", "change"] {
+        let sum: f64 = rows.iter().map(|row| figure(&row["flat"], key)).sum();
+        assert!((sum - figure(&json["change"], key)).abs() < 1e-6, "{key}");
+    }
+    let verdict = |name: &str| rows.iter().find(|row| row["name"] == name).unwrap()["verdict"].clone();
+    assert_eq!(verdict("server::parse::<json::Value>"), "new");
+    assert_eq!(verdict("alloc::vec::Vec<T,A>::push"), "shrunk");
+    assert_eq!(verdict("main"), "same");
+    // The other way round.
+    let back = ask(&["diff", NOW, BEFORE]).quiet().stdout;
+    assert!(back.contains("gone    server::parse"), "{back}");
+}
+
+#[test]
 fn stacks_and_labels() {
     check(&["traces"]);
     check(&["traces", "-alloc_objects", "-tagfocus=worker"]);
@@ -206,6 +236,9 @@ fn wrong_requests_are_refused_with_their_reason() {
     refused(&["peek", "nothing", NOW], "no function matches 'nothing'");
     refused(&["list", "nothing", NOW], "no function with samples matches 'nothing'");
     refused(&["peek", "(", NOW], "unclosed group");
+    refused(&["diff", NOW], "two dumps are compared, OLD and NEW, here are 1");
+    refused(&["diff", NOW, NOW, NOW], "here are 3");
+    refused(&["disasm", "nothing", NOW], "no function with samples and a known place matches 'nothing'");
     refused(&["peek"], "REGEX");
     refused(&["top", "-unit=parsec", NOW], "'parsec' is none of B");
     refused(&["top", "-sample_index=cpu", NOW], "--sample_index");

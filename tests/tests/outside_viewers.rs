@@ -190,6 +190,32 @@ fn perl_jeprof_and_ours_agree_on_the_heap_v2_dump() {
     }
 }
 
+/// Figures by address, of the rows of `--disasm` that have any.
+fn instructions(text: &str) -> BTreeMap<String, [String; 2]> {
+    let row = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [flat, cum, address, _, ..] = words[..] else { return None };
+        let address = address.strip_suffix(':')?;
+        // Rows of source lines have a decimal number, and more room in front of it.
+        let is_instruction = line.get(13..17) == Some("    ") && u64::from_str_radix(address, 16).is_ok();
+        (is_instruction && [flat, cum] != [".", "."]).then(|| (address.into(), [flat.into(), cum.into()]))
+    };
+    text.lines().filter_map(row).collect()
+}
+
+#[test]
+fn perl_jeprof_and_ours_agree_on_the_figures_of_instructions() {
+    let folder = Scratch::new("jeprof-disasm");
+    let (program, dump) = dump_of_work(&folder, "heap_v2", false);
+    let words = ["--disasm=^(new_|grow_|main)", "--show_bytes"];
+    let theirs = Run::new("jeprof").args(words).arg(&program).arg(&dump).outcome().ok().stdout;
+    let viewer = build::viewer(Profile::own());
+    let ours = Run::new(viewer).args(words).arg(&program).arg(&dump).outcome().ok().stdout;
+    let (ours, theirs) = (instructions(&ours), instructions(&theirs));
+    assert!(ours.len() > 5, "{ours:?}");
+    assert_eq!(ours, theirs);
+}
+
 #[test]
 fn go_pprof_and_ours_agree_on_the_text_dump() {
     let folder = Scratch::new("pprof-text");

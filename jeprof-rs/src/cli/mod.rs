@@ -242,6 +242,7 @@ fn fill(output: &'static Output, matches: &ArgMatches) -> Result<(&'static Outpu
     // In front of what --add has put there.
     plan.input.keep_labels |= output.keeps_labels;
     plan.input.keep_text |= output.keeps_text;
+    plan.input.first_is_base |= output.compares;
     plan.input.words.splice(..0, matches.get_many::<String>(INPUTS).into_iter().flatten().cloned());
     plan.unused = flags::all()
         .filter(|(part, flag)| {

@@ -54,7 +54,16 @@ pub fn sort(plan: &InputPlan, progress: &Progress) -> Result<Inputs> {
             other => dumps.push(other),
         }
     }
-    let base = words::expand_all(&plan.base, &mut notes)?;
+    let mut base = words::expand_all(&plan.base, &mut notes)?;
+    if plan.first_is_base && base.is_empty() {
+        if dumps.len() != 2 {
+            let given = dumps.len();
+            return Err(Error::new(format!(
+                "two dumps are compared, OLD and NEW, here are {given}; --base=OLD says which of several are the old ones"
+            )));
+        }
+        base.push(dumps.remove(0));
+    }
     for named in &base {
         if let Named::File(path) = named
             && kind(path)? == Kind::Program

@@ -72,6 +72,8 @@ pub struct InputPlan {
     pub base: Vec<String>,
     /// Whether the base is what the dumps are compared with, so that shares relate to it (pprof's `-diff_base`).
     pub base_is_reference: bool,
+    /// Whether the first of two dumps is the base, when none is named.
+    pub first_is_base: bool,
     /// Whether stacks of different threads and other labels are told apart.
     pub keep_labels: bool,
     /// Whether the text of a dump is kept beside what was read from it.
@@ -228,13 +230,15 @@ impl Default for GraphPlan {
     }
 }
 
-/// Where source code is.
+/// Where source code is, and how instructions look.
 #[derive(Clone, Debug, Default)]
 pub struct ListingPlan {
     /// Folders in which source files are looked for.
     pub source_path: Vec<PathBuf>,
     /// Prefixes that are cut off the paths of source files.
     pub trim_path: Vec<String>,
+    /// Whether instructions are written as Intel does, instead of as AT&T did.
+    pub intel_syntax: bool,
 }
 
 /// A checked request.
@@ -280,6 +284,7 @@ impl Default for Plan {
                 words: Vec::new(),
                 base: Vec::new(),
                 base_is_reference: false,
+                first_is_base: false,
                 keep_labels: false,
                 keep_text: false,
                 unpack_bytes_max: 1 << 30,

@@ -3,6 +3,8 @@
 mod bridge;
 pub mod call_graph;
 pub mod collapsed;
+mod diff;
+mod disassembly;
 pub mod export;
 pub mod flame;
 pub mod json;
@@ -44,6 +46,8 @@ pub struct Output {
     pub keeps_labels: bool,
     /// Whether it repeats the text of a dump.
     pub keeps_text: bool,
+    /// Whether it compares: the first of two dumps is its base.
+    pub compares: bool,
     /// Whether it is nothing for a terminal.
     pub binary: bool,
     /// Whether reports of several threads may follow each other (`--thread='*'`).
@@ -84,6 +88,7 @@ impl Output {
         parts: Output::TABLE,
         keeps_labels: false,
         keeps_text: false,
+        compares: false,
         binary: false,
         repeats: false,
         viewer: None,
@@ -113,10 +118,13 @@ pub const OUTPUTS: &[Output] = &[
     text::ROW,
     collapsed::ROW,
     top::ROW,
+    diff::ROW,
     tree::TREE,
     tree::PEEK,
     listing::COMMAND,
     listing::FLAG,
+    disassembly::COMMAND,
+    disassembly::FLAG,
     traces::ROW,
     tags::ROW,
     bridge::ROW,

@@ -38,6 +38,12 @@ impl Figures {
     pub fn new(request: &Request<'_>, shown: f64) -> Figures {
         let plan = &request.plan.figure;
         let total = if plan.relative_percentages { shown.abs() } else { request.view.reference_total() };
+        Figures::of(request, total)
+    }
+
+    /// For a report whose shares relate to `total`.
+    pub fn of(request: &Request<'_>, total: f64) -> Figures {
+        let plan = &request.plan.figure;
         let measure = match (plan.metric.is_bytes(), plan.unit) {
             (false, _) => Measure::objects(),
             (true, Some(unit)) => Measure::bytes(unit),
@@ -108,7 +114,7 @@ pub fn edge_limit(request: &Request<'_>, shown: f64) -> f64 {
 }
 
 /// The filters that are on, as they were given.
-fn filters(selection: &Selection) -> Vec<String> {
+pub fn filters(selection: &Selection) -> Vec<String> {
     let expression = |regex: &Option<Regex>| regex.as_ref().map(|regex| regex.as_str().to_string());
     let tag = |filter: &Option<TagFilter>| filter.as_ref().map(|filter| filter.text.clone());
     let thread = match &selection.threads {

@@ -41,7 +41,7 @@ fn render(request: &Request<'_>) -> Result<Vec<u8>> {
 }
 
 /// Rows that fit a screen with some context, when the table goes to a terminal and no number was asked for.
-const TERMINAL_ROWS: usize = 40;
+pub const TERMINAL_ROWS: usize = 40;
 
 /// How a table is laid out.
 #[derive(Clone, Copy, Debug)]

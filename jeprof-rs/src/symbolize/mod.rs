@@ -7,6 +7,7 @@
 mod binary;
 mod cache;
 mod cache_file;
+pub mod code;
 mod debug_file;
 mod debuginfod;
 mod dwarf;

@@ -150,14 +150,28 @@ impl<'a> SymbolTable<'a> {
         })
     }
 
+    /// First address, first address behind the end, and linkage name of the function that holds the address.
+    pub fn extent(&self, address: u64) -> Option<(u64, u64, &str)> {
+        if let Some(symbol) = self.sized_symbol(address) {
+            return Some((symbol.address, symbol.address.checked_add(symbol.size)?, &symbol.rank.name));
+        }
+        let name = self.spanning(address)?;
+        let start = self.function_start(address)?;
+        let (_, length) = self.ranges.iter().find(|(begin, _)| *begin == start)?;
+        Some((start, start.checked_add(*length)?, name))
+    }
+
     fn sized(&self, address: u64) -> Option<&str> {
+        self.sized_symbol(address).map(|symbol| &*symbol.rank.name)
+    }
+
+    fn sized_symbol(&self, address: u64) -> Option<&Symbol<'a>> {
         let above = self.symbols.partition_point(|symbol| symbol.address <= address);
         self.symbols[..above]
             .iter()
             .rev()
             .take(SYMBOL_WALK_MAX)
             .find(|symbol| address - symbol.address < symbol.size)
-            .map(|symbol| &*symbol.rank.name)
     }
 
     fn function_start(&self, address: u64) -> Option<u64> {

@@ -22,4 +22,10 @@ pub const ROWS: &[Flag] = &[
         help: "Prefixes to cut off the paths of source files, separated by commas or colons",
         ..Flag::BASE
     },
+    Flag {
+        name: "intel_syntax",
+        takes: Takes::Switch(|plan| plan.listing.intel_syntax = true),
+        help: "Write instructions in Intel's syntax instead of AT&T's (disasm)",
+        ..Flag::BASE
+    },
 ];

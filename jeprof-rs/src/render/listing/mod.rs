@@ -1,6 +1,6 @@
 //! Source code with figures: `list REGEX` in pprof's layout, `--list=REGEX` in jeprof's.
 
-mod source;
+pub mod source;
 
 use std::fmt::Write;
 use std::ops::RangeInclusive;

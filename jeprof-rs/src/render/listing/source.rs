@@ -76,6 +76,7 @@ mod tests {
         let plan = ListingPlan {
             source_path: vec!["/users/me".into()],
             trim_path: vec!["/build/".into(), "/other".into()],
+            intel_syntax: false,
         };
         let names: Vec<String> =
             candidates("/build/a/b.c", &plan).iter().map(|path| path.display().to_string()).collect();
