@@ -509,7 +509,7 @@ fn what_we_write_pprof_shows_as_we_show_the_dump() {
 }
 
 /// A dump without names: pprof looks them up itself, with binutils, ours with its own resolver. The program's functions
-/// have one name in both.
+/// have one name in both; seven of them hold live memory.
 #[test]
 fn a_dump_without_names_has_the_same_figures_in_pprof() {
     let folder = Scratch::new("pprof-names");
@@ -536,6 +536,6 @@ fn a_dump_without_names_has_the_same_figures_in_pprof() {
             assert_eq!((row.flat, row.cum), (other.flat, other.cum), "{index} {}", row.name);
             compared += 1;
         }
-        assert!(compared >= 8, "{index}: only {compared} in common: {ours:#?} {theirs:#?}");
+        assert!(compared >= 7, "{index}: only {compared} in common: {ours:#?} {theirs:#?}");
     }
 }
