@@ -147,6 +147,18 @@ fn speedscope_opens_what_we_write_for_others() {
     }
 }
 
+/// The Firefox Profiler's server for one file, which ends with the test, also with one that fails.
+struct Server<'a> {
+    tool: &'a Path,
+    home: &'a Path,
+}
+
+impl Drop for Server<'_> {
+    fn drop(&mut self) {
+        Run::new("node").arg(self.tool).arg("stop").env("HOME", self.home).outcome();
+    }
+}
+
 #[test]
 fn the_firefox_profiler_opens_our_file_with_every_figure() {
     let folder = Scratch::new("firefox");
@@ -158,6 +170,7 @@ fn the_firefox_profiler_opens_our_file_with_every_figure() {
     for dump in dumps(&folder) {
         let file = written(&folder, "heap.firefox.json", &["firefox", "-inuse_objects"], &dump);
         ask(&["load", file.to_str().unwrap()]);
+        let server = Server { tool: &tool, home: folder.path() };
         for (number, metric) in METRICS.into_iter().enumerate() {
             let thread = format!("t-{number}");
             let json = |words: &[&str]| -> Value {
@@ -186,7 +199,7 @@ fn the_firefox_profiler_opens_our_file_with_every_figure() {
             let total = functions.values().map(|[own, _]| own).sum();
             truth(metric, &dump).is(metric, total, &functions);
         }
-        ask(&["stop"]);
+        drop(server);
     }
 }
 
