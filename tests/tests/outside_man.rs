@@ -9,7 +9,7 @@ use suite::build::{Profile, viewer};
 fn groff_formats_the_manual_page_without_a_warning() {
     let mut man = Command::new(viewer(Profile::own())).arg("man").stdout(Stdio::piped()).spawn().unwrap();
     let groff = Command::new("groff")
-        .args(["-man", "-Tutf8", "-ww", "-rLL=100n"])
+        .args(["-man", "-Tutf8", "-ww", "-rLL=100n", "-P-cbou"])
         .stdin(man.stdout.take().unwrap())
         .output()
         .expect("groff is missing: tests/outside.sh installs it");
