@@ -36,7 +36,11 @@ pub fn parse(source: &Source, bytes: &[u8], unmapped: Unmapped) -> Result<Dump> 
         match (&error, lookalike) {
             (ReadError::NotThisFormat, Some((_, what))) => Error::at(source, what),
             (ReadError::NotThisFormat, None) => {
-                Error::at(source, "is not a heap profile that this tool knows")
+                Error::at(
+                    source,
+                    "is neither a program nor a heap profile (jemalloc's or gperftools' text, profile.proto, or a \
+                     symbolized file)",
+                )
             }
             (ReadError::Broken { .. }, _) => Error::at(source, error),
         }

@@ -124,9 +124,15 @@ fn streamed(session: &Session, output: &Output, plan: &Plan) -> Option<Result<Ve
         Some(file) => {
             path = file.display();
             place = &path;
-            outcome = match std::fs::File::create(file) {
+            outcome = match OutputFile::create(file) {
                 Ok(file) => {
-                    report::stream(session, output, plan, &mut BufWriter::with_capacity(1 << 18, file))?
+                    let mut out = BufWriter::with_capacity(1 << 18, file);
+                    let written = report::stream(session, output, plan, &mut out)?;
+                    written.map(|written| {
+                        let warnings = written?;
+                        out.into_inner().map_err(|error| error.into_error())?.finish()?;
+                        Ok(warnings)
+                    })
                 }
                 Err(error) => Ok(Err(error)),
             };
@@ -140,7 +146,7 @@ fn streamed(session: &Session, output: &Output, plan: &Plan) -> Option<Result<Ve
     Some(outcome.and_then(|written| match written {
         // `jeprof-rs x | head` is not a failure.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Vec::new()),
-        written => written.map_err(|error| Error::at(place, plain(&error))),
+        written => written.map_err(|error| unwritable(place, &error)),
     }))
 }
 
@@ -149,13 +155,22 @@ fn write(plan: &Plan, bytes: &[u8]) -> Result<()> {
     match &plan.output_file {
         Some(path) => OutputFile::create(path)
             .and_then(|mut file| file.write_all(bytes).and_then(|()| file.finish()))
-            .map_err(|error| Error::at(path.display(), plain(&error))),
+            .map_err(|error| unwritable(&path.display(), &error)),
         None => match std::io::stdout().lock().write_all(bytes) {
             // `jeprof-rs x | head` is not a failure.
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-            outcome => outcome.map_err(|error| Error::at("standard output", plain(&error))),
+            outcome => outcome.map_err(|error| unwritable(&"standard output", &error)),
         },
     }
+}
+
+/// Why a report could not be written. What is not found there is never the file, which is made.
+fn unwritable(place: &dyn std::fmt::Display, error: &std::io::Error) -> Error {
+    let why = match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such folder".into(),
+        _ => plain(error),
+    };
+    Error::at(place, format_args!("cannot be written: {why}"))
 }
 
 /// Says something on stderr.

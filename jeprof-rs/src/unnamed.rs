@@ -56,6 +56,7 @@ pub fn explain_unnamed(profile: &Profile, outcome: &Outcome, view: &View<'_>) ->
         }
     });
     let mut sentences: Vec<(f64, String)> = Vec::new();
+    let mut unusable: Vec<String> = Vec::new();
     for unnamed in &outcome.unnamed {
         let image = &profile.images[unnamed.image.index()];
         let affected = &affected[unnamed.image.index()];
@@ -69,6 +70,9 @@ pub fn explain_unnamed(profile: &Profile, outcome: &Outcome, view: &View<'_>) ->
                 "{}: {}; its frames in {percent:.1}% of the total have no name",
                 image.path, unnamed.reason
             );
+            if unnamed.file_unusable {
+                unusable.push(what.clone());
+            }
             sentences.push((share, what));
         }
     }
@@ -83,6 +87,10 @@ pub fn explain_unnamed(profile: &Profile, outcome: &Outcome, view: &View<'_>) ->
         sentences.push((share, what));
     }
     sentences.sort_by(|a, b| b.0.total_cmp(&a.0));
+    // Once is enough.
+    if let Some((_, first)) = sentences.iter_mut().find(|(_, sentence)| unusable.contains(sentence)) {
+        first.push_str(" (a copy of it elsewhere is found with --symbol_path=DIR or --sysroot=DIR)");
+    }
     let left_out = sentences.len().saturating_sub(UNNAMED_SENTENCES_MAX);
     sentences.truncate(UNNAMED_SENTENCES_MAX);
     let mut sentences: Vec<String> = sentences.into_iter().map(|(_, sentence)| sentence).collect();

@@ -7,6 +7,7 @@ pub mod settings;
 mod spelling;
 
 use clap::builder::Styles;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, ValueHint};
 
 use crate::conf;
@@ -35,7 +36,8 @@ Several dumps are added up. '-' is the standard input. Without a dump, the newes
 HOST:PORT and http://HOST/PATH for the profile of a running service, of which a copy is kept in $JEPROF_TMPDIR
 (~/jeprof without it).
 
-Every option is understood with '-' for '_', with one dash in front, and by each unambiguous beginning.
+Every option is understood with '-' for '_', with one dash in front, and by each unambiguous beginning. A command may
+also be given as an option, as in pprof: -top, -peek=REGEX.
 
 Columns of the table: own figure, its share, running sum of the shares, own figure with everything called, its
 share, name.
@@ -70,10 +72,10 @@ pub enum Request {
     Tool(&'static Tool, Vec<String>),
 }
 
-/// Reads the command line. Prints help, version and the parser's own errors, and ends the process for those.
+/// Reads the command line. Prints help and version, and ends the process for those.
 ///
 /// # Errors
-/// An ambiguous option, or a value that does not fit its option.
+/// An unknown or ambiguous option, options that exclude each other, or a value that is missing or does not fit.
 pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Request> {
     let mut args: Vec<String> = args.into_iter().collect();
     if let Some(tool) = TOOLS.iter().find(|tool| args.first().is_some_and(|first| first == tool.name)) {
@@ -84,14 +86,29 @@ pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Request> {
     let mut words: Vec<String> = vec!["jeprof-rs".into()];
     if let Some(command) = spelled.command {
         words.push(command.name.into());
-        if command.argument.is_some() && !spelled.files.is_empty() {
-            words.push(format!("--{}={}", spelling::COMMAND_ARGUMENT, spelled.files.remove(0)));
+        if let Some(value) = command.argument {
+            let given = spelled
+                .argument
+                .take()
+                .or_else(|| (!spelled.files.is_empty()).then(|| spelled.files.remove(0)));
+            let given = given.ok_or_else(|| {
+                Error::at(
+                    command.name,
+                    format_args!("wants a {value}: jeprof-rs {} {value} DUMP", command.name),
+                )
+            })?;
+            words.push(format!("--{}={given}", spelling::COMMAND_ARGUMENT));
         }
     }
     words.extend(spelled.options);
     words.push("--".into());
     words.extend(spelled.files);
-    let matches = parser().try_get_matches_from(words).unwrap_or_else(|error| error.exit());
+    let matches = match parser().try_get_matches_from(words) {
+        Ok(matches) => matches,
+        // Help and version.
+        Err(error) if !error.use_stderr() => error.exit(),
+        Err(error) => return Err(refusal(&error)),
+    };
     let is_on = |mode: &str| matches.try_get_one(mode).ok().flatten().is_some_and(|on| *on);
     if is_on(SYMBOLS) {
         let (_, plan) = fill(&text::ROW, &matches)?;
@@ -116,6 +133,40 @@ pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Request> {
     };
     Ok(Request::Report(output, Box::new(plan)))
 }
+
+/// What the parser objects to, in one sentence like all others.
+fn refusal(error: &clap::Error) -> Error {
+    let told = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => Some(texts.join(" or ")),
+        _ => None,
+    };
+    // `--list <REGEX>`: what the value is called does not matter here.
+    let bare = |option: String| option.split(' ').next().unwrap_or_default().to_string();
+    let option = told(ContextKind::InvalidArg).map(bare);
+    match (error.kind(), option) {
+        (ErrorKind::UnknownArgument, Some(option)) => {
+            let name = option.trim_start_matches('-');
+            let alike = told(ContextKind::SuggestedArg).filter(|other| {
+                strsim::normalized_damerau_levenshtein(name, other.trim_start_matches('-')) >= ALIKE_MIN
+            });
+            let meant = alike.map_or(String::new(), |other| format!(", did you mean {other}?"));
+            Error::at(option, format_args!("is no option here{meant} (jeprof-rs --help lists them)"))
+        }
+        (ErrorKind::ArgumentConflict, Some(option)) => {
+            let other = told(ContextKind::PriorArg).map_or("another option".into(), bare);
+            Error::new(format!("{option} cannot be used with {other}: give one of them"))
+        }
+        _ => {
+            let text = error.render().to_string();
+            let first = text.lines().next().unwrap_or_default();
+            Error::new(first.strip_prefix("error: ").unwrap_or(first))
+        }
+    }
+}
+
+/// From this likeness on, of at most 1, a known option is suggested for an unknown one.
+const ALIKE_MIN: f64 = 0.6;
 
 fn given(source: clap::parser::ValueSource) -> bool {
     source == clap::parser::ValueSource::CommandLine
@@ -234,8 +285,10 @@ fn hint(value: &str) -> ValueHint {
 fn fill(output: &'static Output, matches: &ArgMatches) -> Result<(&'static Output, Plan)> {
     let mut plan = settings(matches).plan()?;
     if output.argument.is_some() {
-        let id = if matches.try_contains_id(ARGUMENT).is_ok() { ARGUMENT } else { output.name };
-        if let Some(value) = matches.get_one::<String>(id) {
+        // A command has it under the one name, the flag under the other; whether a name is known at all cannot be
+        // asked, because without debug assertions the parser takes every name.
+        let given = |id| matches.try_get_one::<String>(id).ok().flatten();
+        if let Some(value) = given(ARGUMENT).or_else(|| given(output.name)) {
             plan.argument = Some(pattern(value).map_err(|what| Error::at(output.name, what))?);
         }
     }
@@ -244,6 +297,7 @@ fn fill(output: &'static Output, matches: &ArgMatches) -> Result<(&'static Outpu
     plan.input.keep_text |= output.keeps_text;
     plan.input.first_is_base |= output.compares;
     plan.input.words.splice(..0, matches.get_many::<String>(INPUTS).into_iter().flatten().cloned());
+    plan.input.first_word_meant = plan.input.words.first().and_then(|word| command_meant(word));
     plan.unused = flags::all()
         .filter(|(part, flag)| {
             !output.parts.contains(part) && matches.value_source(flag.name).is_some_and(given)
@@ -251,6 +305,21 @@ fn fill(output: &'static Output, matches: &ArgMatches) -> Result<(&'static Outpu
         .map(|(_, flag)| flag.name)
         .collect();
     Ok((output, plan))
+}
+
+/// The command that a first word may have been meant to be. Files mostly have a dot or a slash in their names.
+fn command_meant(word: &str) -> Option<String> {
+    if word.contains(['.', '/', ':']) {
+        return None;
+    }
+    if OUTPUTS.iter().any(|output| output.flag && output.name == word) {
+        return Some(format!("--{word}"));
+    }
+    let commands = OUTPUTS.iter().filter(|output| output.command).map(|output| output.name);
+    let commands = commands.chain(TOOLS.iter().map(|tool| tool.name));
+    let alike = |name: &str| strsim::normalized_damerau_levenshtein(word, name);
+    let nearest = commands.max_by(|a, b| alike(a).total_cmp(&alike(b)))?;
+    (alike(nearest) >= ALIKE_MIN).then(|| format!("the command {nearest}"))
 }
 
 /// The flags that are given.
@@ -326,6 +395,43 @@ mod tests {
     fn a_flag_that_an_output_does_not_look_at_is_noted() {
         assert_eq!(request("--collapsed --nodecount=3 x").1.unused, ["nodecount"]);
         assert!(request("--text --nodecount=3 x").1.unused.is_empty());
+    }
+
+    #[test]
+    fn a_pattern_reaches_the_plan_from_the_flag_the_command_and_the_command_spelled_as_a_flag() {
+        for args in ["--list=f x", "--list f x", "list f x", "x -peek=f", "peek f x"] {
+            let (_, plan) = request(args);
+            assert_eq!(plan.argument.map(|pattern| pattern.to_string()).as_deref(), Some("f"), "{args}");
+            assert_eq!(plan.input.words, ["x"], "{args}");
+        }
+    }
+
+    #[test]
+    fn a_first_word_that_is_nearly_a_command_is_noted() {
+        let meant = |args: &str| request(args).1.input.first_word_meant;
+        assert_eq!(meant("topp x").as_deref(), Some("the command top"));
+        assert_eq!(meant("text x").as_deref(), Some("--text"));
+        assert_eq!(meant("top.heap x"), None);
+        assert_eq!(meant("service x"), None);
+        assert_eq!(meant("top topp x").as_deref(), Some("the command top"));
+    }
+
+    #[test]
+    fn what_the_parser_refuses_is_one_sentence_with_the_option_in_it() {
+        let error = |args: &str| parse(args.split_whitespace().map(String::from)).err().unwrap().to_string();
+        let unknown = |option: &str, meant: &str| {
+            format!("{option}: is no option here{meant} (jeprof-rs --help lists them)")
+        };
+        assert_eq!(error("--focsu=x y"), unknown("--focsu", ", did you mean --focus?"));
+        assert_eq!(error("--nosuch y"), unknown("--nosuch", ""));
+        assert_eq!(error("flame --text x"), unknown("--text", ""));
+        assert_eq!(error("--svg --text x"), "--svg cannot be used with --text: give one of them");
+        assert_eq!(error("--list=f --text x"), "--list cannot be used with --text: give one of them");
+        assert!(
+            error("--inuse_space --alloc_space x")
+                .contains("--inuse_space cannot be used with --alloc_space")
+        );
+        assert_eq!(error("peek"), "peek: wants a REGEX: jeprof-rs peek REGEX DUMP");
     }
 
     #[test]

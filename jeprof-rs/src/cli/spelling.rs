@@ -4,7 +4,7 @@
 //! names; people write `--show-bytes`. Here all of them become `--show_bytes`, options move in front of the files,
 //! and a `--` is put between. What is not known stays as it is, so that the parser can suggest the nearest.
 
-use super::flags;
+use super::flags::{self, Takes};
 use crate::error::{Error, Result};
 use crate::render::{OUTPUTS, Output};
 
@@ -34,6 +34,8 @@ pub const COMMAND_ARGUMENT: &str = "argument";
 pub struct Spelled {
     /// `None` for the command without a name.
     pub command: Option<&'static Output>,
+    /// The command's REGEX, if it was given with it, as in `-peek=REGEX`.
+    pub argument: Option<String>,
     /// Options, and values of options.
     pub options: Vec<String>,
     /// Everything else.
@@ -43,7 +45,7 @@ pub struct Spelled {
 /// Rewrites the arguments (without the tool's own name).
 ///
 /// # Errors
-/// A beginning that fits several options.
+/// A beginning that fits several options, an option without its value, two commands.
 pub fn spell(args: impl IntoIterator<Item = String>) -> Result<Spelled> {
     let mut spelled = Spelled::default();
     let mut args = args.into_iter();
@@ -69,6 +71,22 @@ pub fn spell(args: impl IntoIterator<Item = String>) -> Result<Spelled> {
             Some((name, value)) => (name, Some(value)),
             None => (word, None),
         };
+        if let Some(command) = command_spelled(dashes, name) {
+            let switched_off = command.argument.is_none() && matches!(value, Some("false" | "0"));
+            if switched_off {
+                continue;
+            }
+            if let Some(first) = spelled.command.filter(|first| first.name != command.name) {
+                return Err(Error::new(format!("{dashes}{name} cannot be used with {}", first.name)));
+            }
+            spelled.command = Some(command);
+            if command.argument.is_some() {
+                let value = value.map(String::from).or_else(|| args.next());
+                let value = value.ok_or_else(|| lacks_value(command.name, command.argument))?;
+                spelled.argument = Some(value);
+            }
+            continue;
+        }
         let short = flags::all()
             .map(|(_, flag)| flag)
             .find(|flag| dashes == "-" && flag.short.is_some_and(|short| name.starts_with(short)));
@@ -117,14 +135,39 @@ pub fn spell(args: impl IntoIterator<Item = String>) -> Result<Spelled> {
                 }
             }
         };
-        if takes_value
-            && value.is_none()
-            && let Some(value) = args.next()
-        {
+        if takes_value && value.is_none() {
+            let value = args.next().ok_or_else(|| match long {
+                Some(long) => lacks_value(&format!("--{}", long.name), value_name(long.name)),
+                None => lacks_value(&arg, None),
+            })?;
             spelled.options.push(value);
         }
     }
     Ok(spelled)
+}
+
+/// The command that is spelled as an option, as in pprof: `-top`, `-peek=REGEX`. Whole names only, because what is
+/// shorter may be jeprof's.
+fn command_spelled(dashes: &str, name: &str) -> Option<&'static Output> {
+    let wanted = name.to_ascii_lowercase().replace('-', "_");
+    let is_flag = OUTPUTS.iter().any(|output| output.flag && output.name == wanted);
+    if is_flag || (dashes == "-" && wanted.len() == 1) {
+        return None;
+    }
+    OUTPUTS.iter().find(|output| output.command && output.name == wanted)
+}
+
+/// What the help calls an option's value.
+fn value_name(name: &str) -> Option<&'static str> {
+    let of_flag = flags::all().find(|(_, flag)| flag.name == name).and_then(|(_, flag)| match flag.takes {
+        Takes::One(value, _) | Takes::Many(value, _) => Some(value),
+        Takes::Switch(_) => None,
+    });
+    of_flag.or_else(|| OUTPUTS.iter().find(|output| output.flag && output.name == name)?.argument)
+}
+
+fn lacks_value(option: &str, value: Option<&str>) -> Error {
+    Error::at(option, format_args!("wants a value behind it: {option} {}", value.unwrap_or("VALUE")))
 }
 
 /// An option that is known, under the name that the parser knows.
@@ -263,6 +306,32 @@ mod tests {
         assert!(spelled.command.is_none() && spelled.files.len() == 2);
         let spelled = spell(["--", "flame", "--cum"].map(String::from)).unwrap();
         assert!(spelled.command.is_none() && spelled.files.len() == 2);
+    }
+
+    #[test]
+    fn a_command_may_be_spelled_as_an_option_with_its_argument() {
+        let spell = |args: &str| spell(args.split_whitespace().map(String::from));
+        for args in ["-top x --cum", "x --top --cum", "--cum --top=true x"] {
+            let spelled = spell(args).unwrap();
+            assert_eq!(spelled.command.map(|output| output.name), Some("top"), "{args}");
+            assert_eq!((spelled.options, spelled.files), (vec!["--cum".into()], vec!["x".into()]));
+        }
+        for args in ["-peek=f x", "x -peek f", "--peek=f x"] {
+            let spelled = spell(args).unwrap();
+            assert_eq!(spelled.command.map(|output| output.name), Some("peek"), "{args}");
+            assert_eq!((spelled.argument.as_deref(), spelled.files), (Some("f"), vec!["x".into()]));
+        }
+        assert_eq!(spell("-top -tree x").err().unwrap().to_string(), "-tree cannot be used with top");
+        assert!(spell("-top=false x").unwrap().command.is_none());
+    }
+
+    #[test]
+    fn an_option_without_its_value_is_told_what_it_wants() {
+        let error = |args: &str| spell(args.split_whitespace().map(String::from)).err().unwrap().to_string();
+        assert_eq!(error("x --focus"), "--focus: wants a value behind it: --focus REGEX");
+        assert_eq!(error("x --list"), "--list: wants a value behind it: --list REGEX");
+        assert_eq!(error("x -peek"), "peek: wants a value behind it: peek REGEX");
+        assert_eq!(error("x -o"), "-o: wants a value behind it: -o VALUE");
     }
 
     #[test]

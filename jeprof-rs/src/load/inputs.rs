@@ -43,7 +43,7 @@ pub fn sort(plan: &InputPlan, progress: &Progress) -> Result<Inputs> {
     let mut notes = Vec::new();
     let mut program: Option<PathBuf> = None;
     let mut dumps = Vec::new();
-    for named in words::expand_all(&plan.words, &mut notes)? {
+    for named in words::expand_all(&plan.words, plan.first_word_meant.as_deref(), &mut notes)? {
         match named {
             Named::File(path) if kind(&path)? == Kind::Program => {
                 let word = path.display().to_string();
@@ -54,7 +54,7 @@ pub fn sort(plan: &InputPlan, progress: &Progress) -> Result<Inputs> {
             other => dumps.push(other),
         }
     }
-    let mut base = words::expand_all(&plan.base, &mut notes)?;
+    let mut base = words::expand_all(&plan.base, None, &mut notes)?;
     if plan.first_is_base && base.is_empty() {
         if dumps.len() != 2 {
             let given = dumps.len();

@@ -34,16 +34,20 @@ pub fn is_dump_name(name: &str) -> bool {
 /// Everything that the words stand for, in their order. Choices that the user should know of go to `notes`.
 ///
 /// # Errors
-/// A word stands for nothing.
-pub fn expand_all(words: &[String], notes: &mut Vec<String>) -> Result<Vec<Named>> {
+/// A word stands for nothing; if it is the first, `first_meant` is what it may have been meant to be.
+pub fn expand_all(
+    words: &[String],
+    first_meant: Option<&str>,
+    notes: &mut Vec<String>,
+) -> Result<Vec<Named>> {
     let mut all = Vec::new();
-    for word in words {
-        all.extend(expand(word, notes)?);
+    for (at, word) in words.iter().enumerate() {
+        all.extend(expand(word, first_meant.filter(|_| at == 0), notes)?);
     }
     Ok(all)
 }
 
-fn expand(word: &str, notes: &mut Vec<String>) -> Result<Vec<Named>> {
+fn expand(word: &str, meant: Option<&str>, notes: &mut Vec<String>) -> Result<Vec<Named>> {
     if word == "-" {
         return Ok(vec![Named::Stdin]);
     }
@@ -67,7 +71,8 @@ fn expand(word: &str, notes: &mut Vec<String>) -> Result<Vec<Named>> {
     if word.contains(['*', '?', '[']) {
         return of_pattern(word);
     }
-    Err(Error::at(word, format!("no such file{}", suggestion(path))))
+    let meant = meant.map_or_else(|| suggestion(path), |meant| format!(" (did you mean {meant}?)"));
+    Err(Error::at(word, format!("no such file{meant}")))
 }
 
 /// Every dump of a folder, by name. Files without content are left out: a program that is just writing one, or was

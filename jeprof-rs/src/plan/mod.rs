@@ -3,6 +3,7 @@
 
 pub mod choice;
 pub mod finding;
+pub mod pattern;
 pub mod tag_filter;
 
 use std::path::PathBuf;
@@ -68,6 +69,8 @@ impl Part {
 pub struct InputPlan {
     /// Program and dumps, as given.
     pub words: Vec<String>,
+    /// What the first of them may have been meant to be, should there be no such file.
+    pub first_word_meant: Option<String>,
     /// Dumps that are subtracted.
     pub base: Vec<String>,
     /// Whether the base is what the dumps are compared with, so that shares relate to it (pprof's `-diff_base`).
@@ -282,6 +285,7 @@ impl Default for Plan {
         Plan {
             input: InputPlan {
                 words: Vec::new(),
+                first_word_meant: None,
                 base: Vec::new(),
                 base_is_reference: false,
                 first_is_base: false,

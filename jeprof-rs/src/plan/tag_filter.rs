@@ -3,6 +3,8 @@
 use prof_format::dump::{Label, LabelValue};
 use regex::Regex;
 
+use super::pattern::pattern;
+
 /// `REGEX[,REGEX..]`, `N`, `N:M`, `N:`, `:M` with units of bytes or time, each also as `KEY=..`.
 #[derive(Clone, Debug)]
 pub struct TagFilter {
@@ -72,7 +74,7 @@ impl TagFilter {
         if let Some(condition) = range(value) {
             return Ok(TagFilter { text: text.into(), key, condition });
         }
-        let expressions = value.split(',').map(|part| Regex::new(part).map_err(|error| error.to_string()));
+        let expressions = value.split(',').map(pattern);
         let condition = Condition::Matching(expressions.collect::<Result<_, _>>()?);
         Ok(TagFilter { text: text.into(), key, condition })
     }

@@ -1,22 +1,102 @@
 //! Names of functions cut to a width.
 
-/// `name` in at most `width` characters: generic arguments become `…` first, the innermost before the outer ones;
-/// then the middle is left out. The end, which tells most, gets the larger part.
+/// A function keeps at least this much before the folders of its file are given up altogether.
+const FUNCTION_MIN: usize = 24;
+
+/// `name` in at most `width` characters. `(inline)` behind it stays. Of a file behind a function, or alone, the
+/// folders go first, the outermost before the inner ones, because many share them; of an address in front nothing
+/// goes. Of the function generic arguments become `…` first, the innermost before the outer ones; then its middle is
+/// left out. Its end, which tells most, gets the larger part.
 pub fn shortened(name: &str, width: usize) -> String {
+    let count = |text: &str| text.chars().count();
+    if count(name) <= width {
+        return name.into();
+    }
+    let (name, mark) = [" (inline)", " (partial-inline)"]
+        .iter()
+        .find_map(|mark| Some((name.strip_suffix(mark)?, *mark)))
+        .unwrap_or((name, ""));
+    let Some(left) = width.checked_sub(count(mark)) else { return middle_left_out(name, width) };
+    let address = name.get(..17).filter(|start| is_address(start)).unwrap_or("");
+    let name = &name[address.len()..];
+    let Some(left) = left.checked_sub(address.len()) else { return middle_left_out(address, width) };
+    let short = match place_of(name) {
+        Some(0) => path_shortened(name, left, left),
+        Some(at) => {
+            let function = &name[..at - 1];
+            let place = path_shortened(&name[at..], left.saturating_sub(count(function) + 1), left / 2);
+            match left.checked_sub(count(&place) + 1) {
+                Some(left) if left >= count(function).min(FUNCTION_MIN) => {
+                    format!("{} {place}", function_shortened(function, left))
+                }
+                _ => {
+                    let file = place.rsplit('/').next().unwrap_or_default();
+                    match left.checked_sub(count(file) + 1) {
+                        Some(left) => format!("{} {file}", function_shortened(function, left)),
+                        None => middle_left_out(file, left),
+                    }
+                }
+            }
+        }
+        None => function_shortened(name, left),
+    };
+    format!("{address}{short}{mark}")
+}
+
+/// Sixteen digits and a blank.
+fn is_address(start: &str) -> bool {
+    start.strip_suffix(' ').is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// Where in `FUNCTION FILE:LINE`, `FUNCTION FILE` or `FILE` the file begins.
+fn place_of(name: &str) -> Option<usize> {
+    let at = name.rfind(' ').map_or(0, |blank| blank + 1);
+    let place = &name[at..];
+    let number = place.rsplit_once(':').map(|(_, number)| number);
+    let has_line =
+        number.is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()));
+    let is_path = place.starts_with(['/', '.']) || (has_line && at > 0);
+    (is_path && !place.contains(['<', '>', '(', ')'])).then_some(at)
+}
+
+/// A path in at most `width` characters, or the shortest in at most `enough` that has the inner two parts; folders
+/// that go become `…`.
+fn path_shortened(path: &str, width: usize, enough: usize) -> String {
+    let count = path.chars().count();
+    if count <= width {
+        return path.into();
+    }
+    let slashes: Vec<usize> = path.match_indices('/').map(|(at, _)| at).filter(|&at| at > 0).collect();
+    let rest = |at: usize| format!("…{}", &path[at..]);
+    let fitting = slashes.iter().map(|&at| rest(at)).find(|short| short.chars().count() <= width);
+    let inner = || slashes.iter().rev().nth(1).map(|&at| rest(at));
+    fitting
+        .or_else(|| inner().filter(|short| short.chars().count() <= enough))
+        .or_else(|| slashes.last().map(|&at| rest(at)))
+        .filter(|short| short.chars().count() <= enough)
+        .unwrap_or_else(|| middle_left_out(path.rsplit('/').next().unwrap_or(path), enough))
+}
+
+fn function_shortened(name: &str, width: usize) -> String {
     let mut name = name.to_string();
     while name.chars().count() > width {
         let Some(shorter) = without_one_argument_list(&name) else { break };
         name = shorter;
     }
+    middle_left_out(&name, width)
+}
+
+fn middle_left_out(name: &str, width: usize) -> String {
     let count = name.chars().count();
     if count <= width {
-        return name;
+        return name.into();
     }
     let Some(kept) = width.checked_sub(1) else { return String::new() };
     let front = kept / 3;
     let start: String = name.chars().take(front).collect();
     let end: String = name.chars().skip(count - (kept - front)).collect();
-    format!("{start}…{end}")
+    // What is left out beside something that is left out already.
+    format!("{}…{}", start.trim_end_matches('…'), end.trim_start_matches('…'))
 }
 
 /// The name with its longest innermost `<...>` as `<…>`; none when there is none that is longer than that.
@@ -58,13 +138,36 @@ mod tests {
         assert_eq!(shortened(name, 100), name);
         assert_eq!(shortened(name, 51), "alloc::vec::Vec<std::collections::HashMap<…>>::push");
         assert_eq!(shortened(name, 30), "alloc::vec::Vec<…>::push");
-        assert_eq!(shortened(name, 12), "all……>::push");
+        assert_eq!(shortened(name, 12), "all…>::push");
         assert_eq!(
             shortened("<alloc::vec::Vec<T> as Extend<T>>::extend_one", 30),
             "<alloc::v…tend<T>>::extend_one"
         );
         assert_eq!(shortened("operator<<", 4), "o…<<");
         assert_eq!(shortened("f", 0), "");
+    }
+
+    #[test]
+    fn of_a_line_the_folders_go_before_the_function() {
+        let name = "alloc::raw_vec::RawVecInner<A>::try_allocate_in /rustc/598/library/alloc/src/raw_vec/mod.rs:464 \
+                    (inline)";
+        for (width, short) in [
+            (
+                95,
+                "alloc::raw_vec::RawVecInner<A>::try_allocate_in …/library/alloc/src/raw_vec/mod.rs:464 (inline)",
+            ),
+            (80, "alloc::raw_vec::RawVecInner<A>::try_allocate_in …/raw_vec/mod.rs:464 (inline)"),
+            (60, "alloc::ra…<A>::try_allocate_in …/raw_vec/mod.rs:464 (inline)"),
+            (40, "alloc:…llocate_in mod.rs:464 (inline)"),
+        ] {
+            let answer = shortened(name, width);
+            assert!(answer.chars().count() <= width, "{answer}");
+            assert_eq!(answer, short, "{width}");
+        }
+        let name = "00005629aa4afd9d core::f /rustc/598/library/core/src/mod.rs:464";
+        assert_eq!(shortened(name, 45), "00005629aa4afd9d core::f …/src/mod.rs:464");
+        assert_eq!(shortened("/rustc/598/library/alloc/src/raw_vec/mod.rs", 26), "…/src/raw_vec/mod.rs");
+        assert_eq!(shortened("operator/ (a, b)", 10), "ope… (a, b)");
     }
 
     #[test]
@@ -78,6 +181,10 @@ mod tests {
             ">><<",
             "x<y as z<w>>::operator<",
             "λ<λ<λλλλ>>",
+            "f /a/b/cccccccccccccccccccccc.rs:12 (inline)",
+            "00005629aa4afd9d fffffff ./x.c:1",
+            "/a/λλλλλλλλλλλλλλλλλλλλλλλλλλλλλλ",
+            "f (partial-inline)",
         ] {
             for width in 0..30 {
                 let short = shortened(name, width);

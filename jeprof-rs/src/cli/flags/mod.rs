@@ -13,8 +13,7 @@ mod selection;
 mod symbols;
 mod terminal;
 
-use regex::Regex;
-
+pub use crate::plan::pattern::pattern;
 use crate::plan::{Part, Plan};
 
 /// Puts a value into the plan; the error is about the value.
@@ -89,16 +88,6 @@ pub const PARTS: &[(Part, &[Flag])] = &[
 /// Every flag with its part.
 pub fn all() -> impl Iterator<Item = (Part, &'static Flag)> {
     PARTS.iter().flat_map(|(part, rows)| rows.iter().map(|flag| (*part, flag)))
-}
-
-/// A regular expression, or why it is none.
-pub fn pattern(text: &str) -> Result<Regex, String> {
-    Regex::new(text).map_err(|error| {
-        let text = error.to_string();
-        // The last line of the regex crate's message says what is wrong, the ones before draw where.
-        let reason = text.lines().last().unwrap_or("not a regular expression").trim();
-        reason.strip_prefix("error: ").unwrap_or(reason).to_string()
-    })
 }
 
 #[cfg(test)]

@@ -8,7 +8,15 @@ pub const ROWS: &[Flag] = &[
     Flag {
         name: "cum",
         takes: Takes::Switch(|plan| plan.rows.order = Order::Cumulative),
+        one_of: Some("order"),
         help: "Sort by the cumulative figure: what a row and everything it called allocated",
+        ..Flag::BASE
+    },
+    Flag {
+        name: "flat",
+        takes: Takes::Switch(|plan| plan.rows.order = Order::Flat),
+        one_of: Some("order"),
+        help: "Sort by the own figure (the default)",
         ..Flag::BASE
     },
     Flag {
