@@ -35,13 +35,11 @@ pub fn parse(source: &Source, bytes: &[u8], unmapped: Unmapped) -> Result<Dump> 
         let lookalike = LOOKALIKES.iter().find(|(start, _)| bytes.starts_with(start));
         match (&error, lookalike) {
             (ReadError::NotThisFormat, Some((_, what))) => Error::at(source, what),
-            (ReadError::NotThisFormat, None) => {
-                Error::at(
-                    source,
-                    "is neither a program nor a heap profile (jemalloc's or gperftools' text, profile.proto, or a \
-                     symbolized file)",
-                )
-            }
+            (ReadError::NotThisFormat, None) => Error::at(
+                source,
+                "is not a heap profile that this tool knows (jemalloc's and gperftools' text, profile.proto, \
+                     symbolized files), and no program",
+            ),
             (ReadError::Broken { .. }, _) => Error::at(source, error),
         }
     })?;

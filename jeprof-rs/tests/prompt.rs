@@ -93,7 +93,7 @@ fn a_mistake_is_told_and_the_script_goes_on_to_fail_in_the_end() {
     for said in [
         "Unknown command: try 'help'.\n",
         "colapsed: did you mean collapsed?",
-        "focus: unclosed group",
+        "focus: '(' is no regular expression: unclosed group",
         "base: counts when the profiles are read",
         "nodecount: 'many' is not a number",
         "none/x: no such file",

@@ -55,8 +55,11 @@ pub fn options(settings: &Settings) -> String {
 
 fn all() -> String {
     let mut text = String::from("Reports:\n");
-    for output in OUTPUTS {
-        entry(&mut text, &form(output), output.about);
+    for (at, output) in OUTPUTS.iter().enumerate() {
+        // A command and a flag of the same name are one word here.
+        if OUTPUTS[..at].iter().all(|other| other.name != output.name) {
+            entry(&mut text, &form(output), output.about);
+        }
     }
     text.push_str("\nOther commands:\n");
     for word in WORDS {

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::model::Stack;
 use crate::plan::Part;
 use crate::plan::choice::Metric;
+use crate::terminal::Screen;
 use crate::units::bytes_for_people;
 
 /// The row of this output.
@@ -230,7 +231,8 @@ fn render(request: &Request<'_>) -> Result<Vec<u8>> {
     let mut line = |mark: &str, name: &str, bytes: f64, words: &str| {
         let size = bytes_for_people(bytes);
         // Writing to a String cannot fail.
-        let _ = writeln!(out, "{mark} {name:<18} {size:>11} {:>7}  {words}", share(bytes));
+        let start = format!("{mark} {name:<18} {size:>11} {:>7}  ", share(bytes));
+        let _ = writeln!(out, "{start}{}", folded(words, start.chars().count(), request.screen));
     };
     for step in &steps {
         line(if step.is_sum { "=" } else { "-" }, step.name, step.bytes, step.words);
@@ -252,7 +254,8 @@ fn render(request: &Request<'_>) -> Result<Vec<u8>> {
     if !beside.is_empty() {
         out.push_str("\nbeside that\n");
         for (name, bytes, words) in beside {
-            let _ = writeln!(out, "  {name:<18} {:>11}          {words}", bytes_for_people(bytes as f64));
+            let start = format!("  {name:<18} {:>11}          ", bytes_for_people(bytes as f64));
+            let _ = writeln!(out, "{start}{}", folded(words, start.chars().count(), request.screen));
         }
     }
     let mut parts: Vec<&Step> =
@@ -260,10 +263,33 @@ fn render(request: &Request<'_>) -> Result<Vec<u8>> {
     parts.sort_by(|a, b| b.bytes.total_cmp(&a.bytes));
     out.push_str("\nwhat gives it back, the largest part first\n");
     for step in parts {
-        let _ = writeln!(out, "  {:<18} {:>11}  {}", step.name, bytes_for_people(step.bytes), step.advice);
+        let start = format!("  {:<18} {:>11}  ", step.name, bytes_for_people(step.bytes));
+        let _ = writeln!(out, "{start}{}", folded(step.advice, start.chars().count(), request.screen));
     }
     Ok(out.into_bytes())
 }
+
+/// Words behind `taken` columns, on a terminal in as many lines as its width asks for, all of them as far in.
+fn folded(words: &str, taken: usize, screen: Screen) -> String {
+    let Some(width) = screen.width else { return words.into() };
+    let left = width.saturating_sub(taken).max(WORDS_MIN);
+    let mut lines = vec![String::new()];
+    for word in words.split(' ') {
+        let line = lines.last_mut().expect("there is always a line");
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.chars().count() + 1 + word.chars().count() <= left {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.into());
+        }
+    }
+    lines.join(&format!("\n{:taken$}", ""))
+}
+
+/// Narrower than this, words are not folded.
+const WORDS_MIN: usize = 24;
 
 fn json_body(request: &Request<'_>) -> Map<String, Value> {
     let Ok(facts) = facts(request) else {
@@ -330,6 +356,16 @@ mod tests {
             assert!(sums >= 2);
             assert_eq!(sum, facts.sampled);
         }
+    }
+
+    #[test]
+    fn words_are_folded_on_a_terminal_alone() {
+        let words = "objects that were handed out (stats.allocated)";
+        let on = |width| folded(words, 10, Screen { width, color: false });
+        assert_eq!(on(None), words);
+        assert_eq!(on(Some(80)), words);
+        assert_eq!(on(Some(40)), "objects that were handed out\n          (stats.allocated)");
+        assert_eq!(on(Some(12)).lines().map(str::len).max(), Some(10 + "out (stats.allocated)".len()));
     }
 
     #[test]

@@ -115,8 +115,11 @@ fn caption(request: &Request<'_>, total: f64) -> Caption {
     };
     let mut subtitle = format!("{}, {sampled}, {dumps}", metric.name());
     if let [base, ..] = session.base.as_slice() {
-        let what = if is_differential(request) { "compared with" } else { "minus" };
-        subtitle.push_str(&format!(", {what} {}", base.name));
+        subtitle.push_str(&match (is_differential(request), request.plan.picture.negate) {
+            (true, false) => format!(", compared with {} (orange: more, blue: less)", base.name),
+            (true, true) => format!(", compared with {} (blue: more, orange: less)", base.name),
+            (false, _) => format!(", minus {}", base.name),
+        });
     }
     let picture = &request.plan.picture;
     let change = if is_differential(request) {
@@ -238,6 +241,8 @@ fn draw(lines: &[String], picture: &PicturePlan, caption: &Caption, differential
     // Colours by name: the same function has the same colour in every picture.
     options.deterministic = true;
     options.font_size = 12;
+    // The widest of the usual fonts of fixed width; a browser measures its own.
+    options.font_width = 0.61;
     options.frame_height = picture.box_height.unwrap_or(16);
     let mut svg = Vec::new();
     from_lines(&mut options, lines.iter().map(String::as_str), &mut svg)

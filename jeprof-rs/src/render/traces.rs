@@ -4,11 +4,12 @@ use std::fmt::Write;
 
 use prof_format::dump::{Label, LabelValue};
 
-use super::pprof_head::Figures;
+use super::pprof_head::{Figures, name_behind};
 use super::{Output, Request};
 use crate::aggregate::keys::Keys;
 use crate::error::Result;
 use crate::model::labels::value_text;
+use crate::plan::Part;
 use crate::transform::tags;
 
 /// The row of this output.
@@ -16,14 +17,27 @@ pub const ROW: Output = Output {
     name: "traces",
     command: true,
     about: "Every stack with its figure and labels, the heaviest first",
-    parts: Output::EVERY,
+    parts: PARTS,
     keeps_labels: true,
     json: Some(super::json::stacks),
     render,
     ..Output::BASE
 };
 
+const PARTS: &[Part] = &[
+    Part::Output,
+    Part::Terminal,
+    Part::Figure,
+    Part::Granularity,
+    Part::Selection,
+    Part::Input,
+    Part::Naming,
+];
+
 const RULE: &str = "-----------+-------------------------------------------------------";
+
+/// Columns in front of a name.
+const TAKEN: usize = 13;
 
 /// A stack to be printed.
 struct Trace {
@@ -72,7 +86,8 @@ fn render(request: &Request<'_>) -> Result<Vec<u8>> {
         for (depth, &(key, inlined)) in trace.names.iter().enumerate() {
             let figure = if depth == 0 { figures.label(trace.figure) } else { String::new() };
             let mark = if inlined { " (inline)" } else { "" };
-            let _ = writeln!(out, "{figure:>10}   {}{mark}", names[key]);
+            let name = name_behind(request, &format!("{}{mark}", names[key]), TAKEN);
+            let _ = writeln!(out, "{figure:>10}   {name}");
         }
     }
     out.push_str(RULE);

@@ -73,7 +73,7 @@ fn path_shortened(path: &str, width: usize, enough: usize) -> String {
     fitting
         .or_else(|| inner().filter(|short| short.chars().count() <= enough))
         .or_else(|| slashes.last().map(|&at| rest(at)))
-        .filter(|short| short.chars().count() <= enough)
+        .filter(|short| short.chars().count() <= enough.max(width))
         .unwrap_or_else(|| middle_left_out(path.rsplit('/').next().unwrap_or(path), enough))
 }
 
@@ -158,7 +158,7 @@ mod tests {
             ),
             (80, "alloc::raw_vec::RawVecInner<A>::try_allocate_in …/raw_vec/mod.rs:464 (inline)"),
             (60, "alloc::ra…<A>::try_allocate_in …/raw_vec/mod.rs:464 (inline)"),
-            (40, "alloc:…llocate_in mod.rs:464 (inline)"),
+            (40, "alloc:…y_allocate_in mod.rs:464 (inline)"),
         ] {
             let answer = shortened(name, width);
             assert!(answer.chars().count() <= width, "{answer}");

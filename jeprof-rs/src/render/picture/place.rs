@@ -84,7 +84,71 @@ pub fn columns(net: &Net, spaces: &[Space]) -> Vec<f64> {
             }
         }
     }
+    close_up(net, spaces, &closest, &mut x);
     x
+}
+
+/// Moves parts that do not hang together as near to each other as distances allow, each as a whole: nothing pulls
+/// them together, and the rounds leave them where the widest row has pushed them.
+fn close_up(net: &Net, spaces: &[Space], closest: &[f64], x: &mut [f64]) {
+    let part = parts(net);
+    let count = part.iter().max().map_or(0, |last| last + 1);
+    let mut left = vec![f64::MAX; count];
+    for (vertex, &part) in part.iter().enumerate() {
+        left[part] = left[part].min(x[vertex] - spaces.get(vertex).map_or(0.0, |space| space.left));
+    }
+    // How much nearer the second part may come to the first, in one row.
+    let mut rooms: Vec<(usize, usize, f64)> = Vec::new();
+    let mut before = vec![0; count];
+    for pair in net.rows.iter().flat_map(|row| row.windows(2)) {
+        let (a, b) = (part[pair[0]], part[pair[1]]);
+        if a != b {
+            rooms.push((a, b, x[pair[1]] - x[pair[0]] - (closest[pair[1]] - closest[pair[0]])));
+            before[b] += 1;
+        }
+    }
+    rooms.sort_by_key(|&(a, ..)| a);
+    let mut shift: Vec<f64> = left.iter().map(|left| -left).collect();
+    let mut ready: Vec<usize> = (0..count).filter(|&part| before[part] == 0).collect();
+    let mut done = 0;
+    while let Some(a) = ready.pop() {
+        done += 1;
+        let first = rooms.partition_point(|&(other, ..)| other < a);
+        for &(_, b, room) in rooms[first..].iter().take_while(|&&(other, ..)| other == a) {
+            shift[b] = shift[b].max(shift[a] - room);
+            before[b] -= 1;
+            if before[b] == 0 {
+                ready.push(b);
+            }
+        }
+    }
+    // Parts that stand on both sides of each other stay.
+    if done == count {
+        x.iter_mut().zip(&part).for_each(|(x, &part)| *x += shift[part]);
+    }
+}
+
+/// The part of the net that each vertex belongs to.
+fn parts(net: &Net) -> Vec<usize> {
+    let mut part = vec![usize::MAX; net.len()];
+    let mut count = 0;
+    for start in 0..net.len() {
+        if part[start] != usize::MAX {
+            continue;
+        }
+        part[start] = count;
+        let mut open = vec![start];
+        while let Some(vertex) = open.pop() {
+            for &(next, _) in net.above[vertex].iter().chain(&net.below[vertex]) {
+                if part[next] == usize::MAX {
+                    part[next] = count;
+                    open.push(next);
+                }
+            }
+        }
+        count += 1;
+    }
+    part
 }
 
 /// A place that is wanted, and how much.
@@ -140,6 +204,19 @@ mod tests {
         assert_eq!(ascending(&[wish(1.0, 1.0), wish(2.0, 1.0), wish(2.0, 5.0)]), [1.0, 2.0, 2.0]);
         assert_eq!(ascending(&[wish(4.0, 1.0), wish(0.0, 3.0), wish(9.0, 1.0)]), [1.0, 1.0, 9.0]);
         assert_eq!(ascending(&[wish(3.0, 1.0), wish(2.0, 1.0), wish(1.0, 1.0)]), [2.0, 2.0, 2.0]);
+    }
+
+    #[test]
+    fn parts_that_do_not_hang_together_stand_close() {
+        let link = |from, to| crate::render::picture::layers::Link { from, to, weight: 1.0 };
+        let net = Net::new(&[0, 1, 0, 1, 0], &[link(0, 1), link(2, 3)]);
+        let spaces = [Space { left: 10.0, right: 10.0 }; 5];
+        let gap = 20.0 + GAPS[0];
+        let closest = [0.0, 0.0, gap, gap, 2.0 * gap];
+        let mut x = [-300.0, -280.0, 500.0, 510.0, 900.0];
+        close_up(&net, &spaces, &closest, &mut x);
+        // The second part comes as near as its upper box allows; nothing changes within a part.
+        assert_eq!(x, [10.0, 30.0, 10.0 + gap + 10.0, 10.0 + gap + 20.0, 10.0 + gap + 10.0 + gap]);
     }
 
     #[test]
