@@ -71,9 +71,12 @@ pub fn spell(args: impl IntoIterator<Item = String>) -> Result<Spelled> {
             Some((name, value)) => (name, Some(value)),
             None => (word, None),
         };
-        if let Some(command) = command_spelled(dashes, name) {
-            let switched_off = command.argument.is_none() && matches!(value, Some("false" | "0"));
-            if switched_off {
+        let command = command_spelled(dashes, name).filter(|command| {
+            // `--diff=old` is short for `--diff_base=old`.
+            command.argument.is_some() || matches!(value, None | Some("true" | "1" | "false" | "0"))
+        });
+        if let Some(command) = command {
+            if command.argument.is_none() && matches!(value, Some("false" | "0")) {
                 continue;
             }
             if let Some(first) = spelled.command.filter(|first| first.name != command.name) {
@@ -323,6 +326,8 @@ mod tests {
         }
         assert_eq!(spell("-top -tree x").err().unwrap().to_string(), "-tree cannot be used with top");
         assert!(spell("-top=false x").unwrap().command.is_none());
+        assert_eq!(spell("--diff=old new").unwrap().options, ["--diff_base=old"]);
+        assert_eq!(spell("--diff old new").unwrap().command.map(|output| output.name), Some("diff"));
     }
 
     #[test]

@@ -166,8 +166,11 @@ mod tests {
         }
         let name = "00005629aa4afd9d core::f /rustc/598/library/core/src/mod.rs:464";
         assert_eq!(shortened(name, 45), "00005629aa4afd9d core::f …/src/mod.rs:464");
-        assert_eq!(shortened("/rustc/598/library/alloc/src/raw_vec/mod.rs", 26), "…/src/raw_vec/mod.rs");
-        assert_eq!(shortened("operator/ (a, b)", 10), "ope… (a, b)");
+        assert_eq!(
+            shortened("/rustc/598/library/alloc/src/raw_vec/mod.rs", 26),
+            "…/alloc/src/raw_vec/mod.rs"
+        );
+        assert_eq!(shortened("operator/ (a, b)", 10), "ope…(a, b)");
     }
 
     #[test]
