@@ -151,8 +151,9 @@ fn steps(facts: &Facts) -> Vec<Step> {
                 (
                     "not in the samples",
                     "difference between what is held and what the samples stand for: chance, objects from before \
-                     profiling was on, and filters",
-                    "a smaller lg_prof_sample narrows it",
+                     profiling was on, filters, and the pages that jemalloc's profiler gives to each small object that it \
+                     samples",
+                    "if it is chance, a smaller lg_prof_sample; a larger one if it is jemalloc's pages for samples",
                 )
             } else {
                 ("rest", "counted at another moment, or of kinds that the statistics do not tell apart", "")
