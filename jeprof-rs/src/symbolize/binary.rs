@@ -3,7 +3,6 @@
 //! Reads only the pieces that it needs, so a large binary costs no more than a small one.
 
 use std::ffi::OsStr;
-use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -11,7 +10,7 @@ use std::time::SystemTime;
 use object::{Object, ObjectKind, ObjectSection, ObjectSegment, ReadCache, SectionKind};
 use prof_format::vocab::BuildId;
 
-use crate::error::plain;
+use super::mapped::open_regular;
 
 /// An executable segment: `size` bytes at `offset` of the file are at `address` in the file's own address space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,11 +59,7 @@ impl Binary {
     /// # Errors
     /// In words: the file cannot be read, or is not an ELF file.
     pub fn open(path: &Path) -> Result<Binary, String> {
-        let file = File::open(path).map_err(|error| plain(&error))?;
-        let facts = file.metadata().map_err(|error| plain(&error))?;
-        if !facts.is_file() {
-            return Err("is not a file".into());
-        }
+        let (file, facts) = open_regular(path)?;
         let cache = ReadCache::new(file);
         let object = object::File::parse(&cache).map_err(|error| format!("not an ELF file: {error}"))?;
         let segments = object

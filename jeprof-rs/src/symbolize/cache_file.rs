@@ -128,7 +128,16 @@ impl Stored {
         let texts = text_ends + 4 * counts.texts;
         let fits = texts + counts.text_bytes == bytes.len()
             && bytes.get(HEADER..addresses).is_some_and(|stored| stored == identity.as_bytes());
-        fits.then_some(Stored { bytes, counts, addresses, ends, lines, functions, text_ends, texts })
+        let stored = Stored { bytes, counts, addresses, ends, lines, functions, text_ends, texts };
+        (fits && stored.is_rising()).then_some(stored)
+    }
+
+    /// Whether addresses, and ends of lines, rise: look-ups rely on the one, and the cost of reading on the other.
+    fn is_rising(&self) -> bool {
+        let ends = || (0..self.counts.addresses).map(|entry| self.word(self.ends, entry));
+        self.addresses().is_sorted_by(|a, b| a < b)
+            && ends().is_sorted()
+            && ends().all(|end| end as usize <= self.counts.lines)
     }
 
     /// The addresses, rising.
@@ -163,7 +172,7 @@ impl Stored {
             let first = entry.checked_sub(1).map_or(0, |before| self.word(self.ends, before)) as usize;
             let end = self.word(self.ends, entry) as usize;
             lines.clear();
-            for line in first..end.min(self.counts.lines) {
+            for line in first..end {
                 let word = |index: usize| self.word(self.lines, 4 * line + index);
                 lines.push(Line {
                     function: reading.function(word(0) as usize)?,
@@ -288,6 +297,21 @@ mod tests {
             let mut changed = whole.clone();
             changed[at] ^= 0x41;
             assert!(Stored::decode(changed, "id").is_none(), "changed at {at}");
+        }
+    }
+
+    #[test]
+    fn addresses_or_ends_that_fall_are_no_file_of_ours() {
+        let (addresses, symbols) = example();
+        let whole = encode("id", &addresses, &symbols);
+        let table = HEADER + "id".len();
+        for (at, bytes) in [(table, 8), (table + 8 * addresses.len(), 4)] {
+            let mut changed = whole.clone();
+            // The first of the table behind all others.
+            changed[at..at + bytes].fill(0xff);
+            let sum = crc(&changed[CHECKED..]);
+            changed[12..16].copy_from_slice(&sum.to_le_bytes());
+            assert!(Stored::decode(changed, "id").is_none());
         }
     }
 

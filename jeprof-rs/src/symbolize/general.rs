@@ -13,7 +13,7 @@ use object::{Object, ObjectSection};
 use typed_arena::Arena;
 
 use super::debug_file::Companions;
-use super::dwarf::is_without_paths;
+use super::dwarf::{is_believable, is_without_paths};
 use super::mapped::Mapped;
 
 /// Below this, opening a file once more costs more than the look-ups.
@@ -75,7 +75,10 @@ impl Storage {
 
     /// A section, unpacked when it is compressed; empty when there is none.
     fn section<'a>(&'a self, file: &object::File<'a>, name: &str) -> Reader<'a> {
-        let section = file.section_by_name(name);
+        let is_believable = |section: &object::Section<'a, '_>| {
+            section.compressed_file_range().is_ok_and(|range| is_believable(&range))
+        };
+        let section = file.section_by_name(name).filter(is_believable);
         let bytes: &[u8] = match section.and_then(|section| section.uncompressed_data().ok()) {
             Some(Cow::Borrowed(bytes)) => bytes,
             Some(Cow::Owned(bytes)) => self.unpacked.alloc(bytes),
@@ -121,6 +124,10 @@ impl<'a> Engine<'a> {
 
     fn frames_of(&self, address: u64) -> Vec<Frame> {
         let mut found = Vec::new();
+        // addr2line asks for the range up to the next address. No code is there.
+        if address == u64::MAX {
+            return found;
+        }
         let mut lookup = self.context.find_frames(address);
         let frames = loop {
             match lookup {

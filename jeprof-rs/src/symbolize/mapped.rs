@@ -3,7 +3,7 @@
 //! Copying what is needed of a binary with 300 MB of debug information costs more than looking all of it up, so large
 //! files are mapped. What a caller gets is a plain slice.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::Read;
 use std::ops::Deref;
 use std::path::Path;
@@ -12,6 +12,22 @@ use crate::error::plain;
 
 /// Smaller files are read: no system call for each page, and nothing that another process can pull away.
 const MAPPED_BYTES_MIN: u64 = 256 << 10;
+
+/// Opens a file for reading. Names come from dumps and debug information, so what is no regular file is not even
+/// opened: a pipe would wait for somebody to write, a device may do anything.
+///
+/// # Errors
+/// In words: it cannot be opened, or is no regular file.
+pub fn open_regular(path: &Path) -> Result<(File, Metadata), String> {
+    let is_regular = |facts: Metadata| match facts.is_file() {
+        true => Ok(facts),
+        false => Err("is not a file".to_string()),
+    };
+    is_regular(std::fs::metadata(path).map_err(|error| plain(&error))?)?;
+    let file = File::open(path).map_err(|error| plain(&error))?;
+    let facts = is_regular(file.metadata().map_err(|error| plain(&error))?)?;
+    Ok((file, facts))
+}
 
 /// The content of a file.
 pub struct Mapped(Content);
@@ -27,11 +43,7 @@ impl Mapped {
     /// # Errors
     /// In words: it cannot be opened or mapped, or is no regular file.
     pub fn open(path: &Path) -> Result<Mapped, String> {
-        let mut file = File::open(path).map_err(|error| plain(&error))?;
-        let facts = file.metadata().map_err(|error| plain(&error))?;
-        if !facts.is_file() {
-            return Err("is not a file".into());
-        }
+        let (mut file, facts) = open_regular(path)?;
         if facts.len() < MAPPED_BYTES_MIN {
             let mut bytes = Vec::with_capacity(facts.len() as usize);
             file.read_to_end(&mut bytes).map_err(|error| plain(&error))?;
@@ -92,5 +104,15 @@ mod tests {
         assert!(Mapped::open(Path::new("/dev/null")).is_err());
         assert!(Mapped::open(Path::new("/")).is_err());
         assert!(Mapped::open(Path::new("/nowhere/at/all")).is_err());
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_writes_to_is_refused_without_waiting() {
+        let path = std::env::temp_dir().join(format!("jeprof-rs-mapped-pipe-{}", std::process::id()));
+        let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
+        let answer = Mapped::open(&path).err();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(answer.as_deref(), Some("is not a file"));
     }
 }

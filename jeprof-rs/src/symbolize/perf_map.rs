@@ -57,7 +57,8 @@ pub fn find(
     let path = search.in_sysroot(Path::new(&format!("/tmp/perf-{process}.map")));
     let Ok(facts) = std::fs::metadata(&path) else { return Ok(None) };
     let is_younger = made_at.zip(facts.created().ok()).is_none_or(|(made_at, created)| created > made_at);
-    if is_younger {
+    // Anybody can put something else there, a pipe that nobody writes to for one.
+    if is_younger || !facts.is_file() {
         return Ok(None);
     }
     Ok(std::fs::read(&path).ok().map(|bytes| (path, bytes)))

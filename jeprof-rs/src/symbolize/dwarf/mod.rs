@@ -18,7 +18,7 @@ mod worker;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 
-pub use sections::Sections;
+pub use sections::{Sections, is_believable};
 pub use worker::{Found, Frame, Function, NO_FUNCTION, is_without_paths};
 
 use units::Claim;

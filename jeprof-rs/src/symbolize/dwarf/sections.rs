@@ -26,7 +26,13 @@ const WANTED: [SectionId; 10] = [
 ];
 
 /// No compression of debug sections comes near this factor; a header that claims more is not believed.
-const INFLATION_MAX: u64 = 2000;
+const INFLATION_MAX: u64 = 200;
+
+/// Whether a section is as large unpacked as it can honestly be.
+pub fn is_believable(range: &object::CompressedFileRange) -> bool {
+    range.format == object::CompressionFormat::None
+        || range.uncompressed_size / INFLATION_MAX <= range.compressed_size
+}
 
 enum Bytes {
     InFile(Range<usize>),
@@ -76,7 +82,7 @@ impl Sections {
                 if file.get(start..end).is_some() {
                     sections.push((id, Bytes::InFile(start..end)));
                 }
-            } else if range.uncompressed_size / INFLATION_MAX <= range.compressed_size {
+            } else if is_believable(&range) {
                 packed.push((id, section));
             }
         }

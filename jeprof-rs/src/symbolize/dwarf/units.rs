@@ -16,6 +16,10 @@ use super::tables::Tables;
 const CLAIMS_MIN: usize = 1 << 16;
 const CLAIMS_PER_ADDRESS_MAX: usize = 64;
 
+fn claims_max(addresses: usize) -> usize {
+    CLAIMS_MIN + CLAIMS_PER_ADDRESS_MAX * addresses
+}
+
 /// A unit and the wanted addresses that it claims, as indices in the list of wanted addresses.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Claim {
@@ -61,7 +65,7 @@ pub fn listed(dwarf: &gimli::Dwarf<Reader<'_>>, wanted: &[u64], code_start: u64)
             }
             let from = wanted.partition_point(|&address| address < begin);
             let held = wanted[from..].iter().take_while(|&&address| address < end).count();
-            if claims.len() + held > CLAIMS_MIN + CLAIMS_PER_ADDRESS_MAX * wanted.len() {
+            if claims.len() + held > claims_max(wanted.len()) {
                 break;
             }
             claims.extend((from..from + held).map(|index| (unit, index as u32)));
@@ -136,7 +140,11 @@ pub fn claims_of<'a>(
         // Partial units hold what others refer to, type units no code.
         if matches!(header.type_(), UnitType::Compilation | UnitType::Skeleton(_)) {
             // A broken unit does not cost the others their names.
-            let _ = claim(dwarf, tables, header, wanted, code_start, |index| claims.push((offset, index)));
+            let _ = claim(dwarf, tables, header, wanted, code_start, |index| {
+                if claims.last() != Some(&(offset, index)) && claims.len() < claims_max(wanted.len()) {
+                    claims.push((offset, index));
+                }
+            });
         }
     }
     gather(dwarf, claims)

@@ -261,7 +261,7 @@ impl<'i, 'a> Worker<'i, 'a> {
 
     /// The function of an entry.
     fn function(&mut self, open: &OpenUnit<'a>, offset: UnitOffset) -> Result<u32, Fault> {
-        let key = open.start + offset.0;
+        let key = open.start.checked_add(offset.0).ok_or(Fault::Broken)?;
         if let Some(&known) = self.known.get(&key) {
             return Ok(known);
         }
