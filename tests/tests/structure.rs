@@ -154,7 +154,7 @@ fn formats_and_viewer_have_no_unsafe_code() {
     };
     assert!(read("prof-runtime/format/src/lib.rs").contains("#![forbid(unsafe_code)]"));
     // The viewer maps files: one block, in one file.
-    assert!(read("jeprof-rs/src/main.rs").contains("#![deny(unsafe_code)]"));
+    assert!(read("jeprof-rs/src/lib.rs").contains("#![deny(unsafe_code)]"));
     let allowed: Vec<PathBuf> = sources("jeprof-rs/src", ".rs")
         .into_iter()
         .filter(|(_, text)| text.contains("allow(unsafe_code)"))

@@ -130,5 +130,12 @@ fn answer<'a>(text: &'a str, targets: &[Target]) -> Answer<'a> {
     Answer { string, found_within: within.is_some(), checked: checked.collect(), articles }
 }
 
+/// Judges a text for all allocators and prints the answer in both forms.
+#[cfg(feature = "fuzzing")]
+pub fn answer_in_both_forms(text: &str) -> (String, String) {
+    let answer = answer(text, &Target::ALL);
+    (answer.text(), answer.json())
+}
+
 #[cfg(test)]
 mod tests;

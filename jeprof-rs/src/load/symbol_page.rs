@@ -61,7 +61,7 @@ fn symbol_count(answer: &[u8]) -> Option<u64> {
 }
 
 /// Reads the lines of an answer; those that are not `0xADDRESS name` are passed over, as jeprof does.
-fn read_names(answer: &str, names: &mut HashMap<u64, Vec<String>>) {
+pub fn read_names(answer: &str, names: &mut HashMap<u64, Vec<String>>) {
     for line in answer.lines() {
         if line.starts_with("---") {
             return;

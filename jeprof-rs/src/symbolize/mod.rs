@@ -12,6 +12,8 @@ mod debug_file;
 mod debuginfod;
 mod dwarf;
 mod frame_ranges;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod general;
 mod images;
 mod locate;
