@@ -44,22 +44,6 @@ pub use size_class::{usable as usable_of_size, usable_aligned as usable_of_align
 pub const VERSION: &str = "5.3.1-0-g0";
 const VERSION_C: &core::ffi::CStr = c"5.3.1-0-g0";
 
-/// What the library was built with: the `config.*` switches.
-const CONFIG: [(&str, bool); 12] = [
-    ("cache_oblivious", false),
-    ("debug", cfg!(debug_assertions)),
-    ("fill", false),
-    ("lazy_lock", false),
-    ("opt_safety_checks", false),
-    ("prof", cfg!(feature = "prof")),
-    ("prof_frameptr", false),
-    ("prof_libgcc", false),
-    ("prof_libunwind", false),
-    ("stats", cfg!(feature = "stats")),
-    ("utrace", false),
-    ("xmalloc", false),
-];
-
 /// Bytes that the owner of `object` may use; 0 for null.
 ///
 /// # Safety

@@ -1,15 +1,19 @@
 //! Statistics: sums over arenas at one moment, and the report.
 
+use core::ffi::CStr;
 use core::fmt::Write;
 
 use crate::arena::{Arena, table};
+use crate::ctl;
 use crate::extent::map;
 use crate::os::clock;
 use crate::report::Line;
 pub use crate::report::write;
 use crate::size_class::{NBINS, NCACHED, NSIZES, QUANTUM, TCACHE_MAX, class_size};
 use crate::sync::{Mutex, Patience};
+use crate::tables::leaf::config;
 pub use crate::tables::metric::Totals;
+use crate::tables::value::{Type, Value};
 use crate::tables::{metric, option};
 use crate::thread::lifecycle;
 use crate::units::{Ns, PAGE};
@@ -149,19 +153,12 @@ pub fn report(omit: Omit, out: &mut dyn FnMut(&[u8])) {
 fn report_general(out: &mut dyn FnMut(&[u8])) {
     line!(out, "Version: \"{}\"", crate::VERSION);
     line!(out, "Build-time option settings");
-    for (name, value) in crate::CONFIG {
-        line!(out, "  config.{name}: {value}");
+    for node in config::NODES {
+        report_value(out, "config", node.name(), ctl::value(node));
     }
     line!(out, "Run-time option settings");
-    for opt in option::ALL {
-        match opt.kind {
-            option::Kind::Bool => line!(out, "  opt.{}: {}", opt.name, opt.on()),
-            option::Kind::Number { .. } => line!(out, "  opt.{}: {}", opt.name, opt.get()),
-            _ => {
-                let text = core::str::from_utf8(opt.as_cstr().to_bytes()).unwrap_or("?");
-                line!(out, "  opt.{}: \"{text}\"", opt.name);
-            }
-        }
+    for node in &option::NODES {
+        report_value(out, "opt", node.name(), ctl::value(node));
     }
     line!(out, "Arenas: {}", table::narenas());
     line!(out, "Quantum size: {QUANTUM}");
@@ -170,6 +167,20 @@ fn report_general(out: &mut dyn FnMut(&[u8])) {
     line!(out, "Number of bin size classes: {NBINS}");
     line!(out, "Number of thread-cache bin size classes: {NCACHED}");
     line!(out, "Number of large size classes: {}", NSIZES - NBINS);
+}
+
+fn report_value(out: &mut dyn FnMut(&[u8]), branch: &str, name: &str, value: Option<(Type, Value)>) {
+    match value {
+        None => {}
+        Some((Type::Bool, value)) => line!(out, "  {branch}.{name}: {}", value.0 != 0),
+        Some((Type::SSize | Type::I64, value)) => line!(out, "  {branch}.{name}: {}", value.0 as i64),
+        Some((Type::Text, value)) => {
+            // SAFETY: texts of these two branches are C strings of ours that live for ever.
+            let text = unsafe { CStr::from_ptr(value.text()) }.to_bytes();
+            line!(out, "  {branch}.{name}: \"{}\"", core::str::from_utf8(text).unwrap_or("?"));
+        }
+        Some((_, value)) => line!(out, "  {branch}.{name}: {}", value.0),
+    }
 }
 
 fn report_totals(out: &mut dyn FnMut(&[u8])) {

@@ -38,18 +38,27 @@ fn a_bad_pair_gives_the_reference_s_warning() {
     warns("tcache:1", &["Invalid conf value: tcache:1"]);
     warns("tcache:", &["Invalid conf value: tcache:"]);
     warns("dirty_decay_ms:-5", &["Out-of-range conf value: dirty_decay_ms:-5"]);
-    warns("lg_chunk:22", &["Invalid conf pair: lg_chunk:22"]);
+    warns("naremas:2", &["Invalid conf pair: naremas:2", "Did you mean narenas?"]);
+}
+
+#[test]
+fn an_option_of_an_older_jemalloc_is_taken_with_a_notice() {
+    let outcome = with_conf("abort_conf:true,lg_chunk:22,decay_time:3,quarantine:0").ok();
+    let told: Vec<_> =
+        outcome.warnings().iter().map(|line| line.split(':').nth(1).unwrap().trim().to_owned()).collect();
+    assert_eq!(told, ["lg_chunk", "decay_time", "quarantine"]);
+    assert!(outcome.stdout.contains("dirty_decay_ms:3000"), "{outcome}");
 }
 
 #[test]
 fn each_bad_pair_of_a_string_is_told_in_order() {
     warns(
-        "foo:1,narenas:abc,dirty_decay_ms:-5,lg_prof_sample:99,lg_chunk:22",
+        "foo:1,narenas:abc,dirty_decay_ms:-5,lg_prof_sample:99,bar:22",
         &[
             "Invalid conf pair: foo:1",
             "Invalid conf value: narenas:abc",
             "Out-of-range conf value: dirty_decay_ms:-5",
-            "Invalid conf pair: lg_chunk:22",
+            "Invalid conf pair: bar:22",
         ],
     );
 }

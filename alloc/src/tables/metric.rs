@@ -1,5 +1,7 @@
 //! Metrics: one row each. The `stats.*` leaves and the report are derived from them.
 
+use super::tree::Node;
+
 /// Sums over all arenas, in bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Totals {
@@ -77,3 +79,14 @@ pub static ALL: [Metric; 6] = [
         of: |totals| totals.retained,
     },
 ];
+
+/// `stats.*`
+pub static NODES: [Node; ALL.len()] = {
+    let mut nodes = [Node::Metric(&ALL[0]); ALL.len()];
+    let mut i = 0;
+    while i < ALL.len() {
+        nodes[i] = Node::Metric(&ALL[i]);
+        i += 1;
+    }
+    nodes
+};

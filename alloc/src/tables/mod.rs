@@ -4,6 +4,7 @@
 pub mod leaf;
 pub mod metric;
 pub mod option;
+pub mod tree;
 pub mod value;
 
 #[cfg(test)]

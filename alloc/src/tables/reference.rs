@@ -5,20 +5,12 @@ extern crate std;
 use std::string::String;
 use std::{format, fs};
 
-use super::option::{self, CType, Kind};
-use crate::ctl::{self, Row};
+use super::option::{self, CType, Kind, Opt, Origin};
+use super::tree::{self, Node};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference.md");
 /// A file and no dependency: the viewer must not link the allocator.
 const OPTIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../jeprof-rs/src/conf/options.tsv");
-
-fn c_type(ctype: CType) -> &'static str {
-    match ctype {
-        CType::Unsigned => "unsigned",
-        CType::Size => "size_t",
-        CType::SSize => "ssize_t",
-    }
-}
 
 fn words(words: &[&core::ffi::CStr], separator: &str) -> String {
     let words: std::vec::Vec<_> = words.iter().map(|word| word.to_str().unwrap_or("?")).collect();
@@ -28,20 +20,39 @@ fn words(words: &[&core::ffi::CStr], separator: &str) -> String {
 fn option_type(kind: Kind) -> String {
     match kind {
         Kind::Bool => "true, false".into(),
-        Kind::Text => "text without a comma".into(),
+        Kind::Text(_) => "text without a comma".into(),
+        Kind::Letters(letters) => format!("letters of {}", String::from_utf8_lossy(letters.known)),
         Kind::Choice(choice) => words(choice, ", "),
         Kind::Number { min, max, clip, ctype } => {
-            format!("{}, {min} to {max}{}", c_type(ctype), if clip { " (clipped)" } else { "" })
+            let clip = if clip { " (clipped)" } else { "" };
+            format!("{}, {min} to {max}{clip}", ctype.value_type().c_name())
         }
+        Kind::Fixed { min, max } => format!("fraction, {} to {}", fraction(min), fraction(max)),
+        Kind::Alias { source, .. } => option_type(*source),
     }
 }
 
-fn option_default(opt: &option::Opt) -> String {
+/// A number of 16.16 bits.
+fn fraction(bits: i128) -> String {
+    if bits < 0 { format!("{bits}") } else { format!("{:?}", (bits as f64 / 65536.0 * 1e3).round() / 1e3) }
+}
+
+fn option_default(opt: &Opt) -> String {
     match opt.kind {
         Kind::Bool => format!("{}", opt.on()),
-        Kind::Number { .. } if opt.name == "narenas" => "4 per processor".into(),
-        Kind::Number { .. } => format!("{}", opt.get()),
-        _ => opt.as_cstr().to_str().unwrap_or("?").into(),
+        _ if opt.computed => "default".into(),
+        Kind::Number { .. } | Kind::Alias { source: Kind::Number { .. }, .. } => format!("{}", opt.get()),
+        Kind::Fixed { .. } | Kind::Alias { .. } => fraction(opt.get() as i128),
+        Kind::Choice(_) | Kind::Text(_) | Kind::Letters(_) => opt.as_cstr().to_str().unwrap_or("?").into(),
+    }
+}
+
+fn whose(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Reference | Origin::Unlisted => "",
+        Origin::NotBuilt => "Not built. ",
+        Origin::Retired => "Retired. ",
+        Origin::Extension => "Extension. ",
     }
 }
 
@@ -52,56 +63,68 @@ fn page() -> String {
          program's variable `malloc_conf`, the link text of\n`/etc/malloc.conf`, the environment variable `MALLOC_CONF`. \
          Later ones win.\n\n| key | values | default | what it does |\n|---|---|---|---|\n",
     );
-    for opt in option::ALL {
+    for opt in sorted() {
         page += &format!(
-            "| `{}` | {} | {} | {} |\n",
+            "| `{}` | {} | {} | {}{} |\n",
             opt.name,
             option_type(opt.kind),
             option_default(opt),
+            whose(opt.origin),
             opt.doc
         );
     }
     page += "\n## mallctl\n\n`<i>` is an arena index; 4096 stands for all arenas.\n\n\
              | name | type | access | what it is or does |\n|---|---|---|---|\n";
-    for row in ctl::rows() {
-        let path: std::vec::Vec<_> = row.path().collect();
-        let (access, doc) = match row {
-            Row::Leaf(leaf) => {
-                let access = match (leaf.read, leaf.write, leaf.call) {
-                    (Some(_), Some(_), _) => "rw",
-                    (Some(_), None, _) => "r-",
-                    (None, Some(_), _) => "-w",
-                    _ => "--",
-                };
-                (access, leaf.doc.into())
-            }
-            Row::Option(opt) => ("r-", format!("The option `{}` as it was at start.", opt.name)),
-            Row::Metric(metric) => ("r-", metric.doc.into()),
+    for (path, node) in tree::leaves() {
+        let (access, doc) = match node {
+            Node::Leaf(leaf) => (leaf.access_text(), leaf.doc.into()),
+            Node::Option(opt) => ("r-", format!("The option `{}` as it was at start.", opt.name)),
+            Node::Metric(metric) => ("r-", metric.doc.into()),
+            Node::Branch { .. } | Node::Indexed { .. } => continue,
         };
-        page += &format!("| `{}` | {} | {access} | {doc} |\n", path.join("."), row.value_type().c_name());
+        page += &format!("| `{path}` | {} | {access} | {doc} |\n", node.value_type().c_name());
     }
     page
 }
 
-/// One line per option, fields separated by tabs; `conf/ours.rs` of the viewer reads it.
+/// Every option, by name.
+fn sorted() -> std::vec::Vec<&'static Opt> {
+    let mut options: std::vec::Vec<_> = option::all().collect();
+    options.sort_by_key(|opt| opt.name);
+    options
+}
+
+/// One line per option that can be set, fields separated by tabs; `conf/ours.rs` of the viewer reads it.
 fn options() -> String {
-    let mut table = String::from("name\ttype\tmin\tmax\toutside\twords\tdefault\tdoc\n");
-    for opt in option::ALL {
-        let (kind, range, choice) = match opt.kind {
+    let mut table = String::from("name\ttype\tmin\tmax\toutside\twords\tdefault\torigin\tdoc\n");
+    for opt in sorted().into_iter().filter(|opt| opt.origin != Origin::NotBuilt) {
+        let kind = if let Kind::Alias { source, .. } = opt.kind { *source } else { opt.kind };
+        let (kind, range, choice) = match kind {
             Kind::Bool => ("bool", "\t\t".into(), String::new()),
-            Kind::Text => ("text", "\t\t".into(), String::new()),
+            Kind::Text(_) | Kind::Letters(_) => ("text", "\t\t".into(), String::new()),
             Kind::Choice(choice) => ("choice", "\t\t".into(), words(choice, "|")),
+            Kind::Fixed { min, max } => {
+                ("fraction", format!("{}\t{}\trefused", fraction(min), fraction(max)), String::new())
+            }
             Kind::Number { min, max, clip, ctype } => {
                 let outside = if clip { "clipped" } else { "refused" };
                 (c_type(ctype), format!("{min}\t{max}\t{outside}"), String::new())
             }
+            Kind::Alias { .. } => continue,
         };
-        // What is computed at start has no default that could be written down.
-        let computed = opt.name == "narenas";
-        let default = if computed { "default".into() } else { option_default(opt) };
-        table += &format!("{}\t{kind}\t{range}\t{choice}\t{default}\t{}\n", opt.name, opt.doc);
+        let origin = match opt.origin {
+            Origin::Retired => "retired",
+            Origin::Extension => "extension",
+            _ => "jemalloc",
+        };
+        let (name, default, doc) = (opt.name, option_default(opt), opt.doc);
+        table += &format!("{name}\t{kind}\t{range}\t{choice}\t{default}\t{origin}\t{doc}\n");
     }
     table
+}
+
+fn c_type(ctype: CType) -> &'static str {
+    ctype.value_type().c_name()
 }
 
 #[track_caller]

@@ -39,16 +39,28 @@ pub enum Type {
     Bool,
     /// `unsigned`
     Unsigned,
+    /// `uint32_t`
+    U32,
     /// `uint64_t`
     U64,
+    /// `int64_t`
+    I64,
     /// `size_t`
     Size,
     /// `ssize_t`
     SSize,
+    /// `double`
+    Double,
     /// `const char *`
     Text,
     /// `uint64_t *`
     U64Ptr,
+    /// `size_t *`
+    SizePtr,
+    /// A pointer to something else.
+    Pointer,
+    /// A structure of so many bytes.
+    Struct(usize),
 }
 
 impl Type {
@@ -58,11 +70,17 @@ impl Type {
             Type::Void => "void",
             Type::Bool => "bool",
             Type::Unsigned => "unsigned",
+            Type::U32 => "uint32_t",
             Type::U64 => "uint64_t",
+            Type::I64 => "int64_t",
             Type::Size => "size_t",
             Type::SSize => "ssize_t",
+            Type::Double => "double",
             Type::Text => "const char *",
             Type::U64Ptr => "uint64_t *",
+            Type::SizePtr => "size_t *",
+            Type::Pointer => "void *",
+            Type::Struct(_) => "struct",
         }
     }
 
@@ -71,7 +89,8 @@ impl Type {
         match self {
             Type::Void => 0,
             Type::Bool => 1,
-            Type::Unsigned => 4,
+            Type::Unsigned | Type::U32 => 4,
+            Type::Struct(bytes) => bytes,
             _ => 8,
         }
     }

@@ -196,17 +196,17 @@ mod tests {
     #[test]
     fn allocators_that_differ_are_told_apart_and_the_corrected_strings_stand_on_lines_of_their_own() {
         assert_eq!(
-            answer("tcache:false,background_thread:true").text(),
+            answer("tcache:false,bin_shards:1-64:2").text(),
             "\
 ok     tcache:false
        threads do not cache: every call takes a lock
-differs background_thread:true
-       jemalloc: ok: threads of jemalloc's own return unused pages to the system in the background
+differs bin_shards:1-64:2
+       jemalloc: ok: bins per size class in each arena: 1-64:2 (FROM-TO bytes:N bins)
        jeprof-rs: wrong: an option of jemalloc that the allocator of jeprof-rs does not have
-       its message is 'Invalid conf pair: background_thread:true'
+       its message is 'Invalid conf pair: bin_shards:1-64:2'
 
 corrected for jemalloc:
-tcache:false,background_thread:true
+tcache:false,bin_shards:1-64:2
 
 corrected for jeprof-rs:
 tcache:false

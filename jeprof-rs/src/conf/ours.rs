@@ -7,8 +7,8 @@ use super::option::{Row, Says, Versions};
 use super::value::Kind;
 
 /// Made from the allocator's rows by `UPDATE_GOLDEN=1 cargo test -p jealloc`. Tab-separated: name, type (`bool`, a C
-/// type of a number, `choice`, `text`), least, greatest, what happens outside (`clipped`, `refused`), words with `|`
-/// between them, default, what it does.
+/// type of a number, `fraction`, `choice`, `text`), least, greatest, what happens outside (`clipped`, `refused`), words
+/// with `|` between them, default, whose it is (`jemalloc`, `retired`, `extension`), what it does.
 const TABLE: &str = include_str!("options.tsv");
 
 /// Every option of ours, sorted by name.
@@ -20,11 +20,16 @@ pub fn rows() -> &'static [Row] {
 /// One line of the table. What it says of a value is jemalloc's row's sentence where there is one.
 fn parse(line: &'static str) -> Option<Row> {
     let fields: Vec<&'static str> = line.split('\t').collect();
-    let [name, kind, min, max, outside, words, default, doc] = fields.try_into().ok()?;
+    let [name, kind, min, max, outside, words, default, _, doc] = fields.try_into().ok()?;
     let kind = match kind {
         "bool" => Kind::Bool,
         "choice" => Kind::Words { words, beginnings: false },
         "text" => Kind::Text,
+        "fraction" => {
+            // The greatest of 16.16 bits is no limit that anybody meets.
+            let max = max.parse::<f64>().ok()?;
+            Kind::Fraction { max: (max < 32767.0).then_some(max as u32), minus_one: min == "-1" }
+        }
         _ => Kind::Number { min: min.parse().ok()?, max: max.parse().ok()?, clip: outside == "clipped" },
     };
     let theirs = jemalloc::ROWS.iter().find(|row| row.name == name);

@@ -1,0 +1,237 @@
+//! Types of options: which texts are values, and what they mean. Pure, but for the room of texts.
+
+use core::ffi::CStr;
+use core::sync::atomic::*;
+
+use super::Opt;
+use crate::relaxed::Relaxed;
+use crate::tables::value::Type;
+
+/// Longest text value, `PATH_MAX` with its NUL.
+pub const TEXT_MAX: usize = 4096;
+
+/// Type and range of an option.
+#[derive(Clone, Copy)]
+pub enum Kind {
+    /// `true` or `false`.
+    Bool,
+    /// An integer.
+    Number {
+        /// Least value.
+        min: i128,
+        /// Greatest value.
+        max: i128,
+        /// Whether a number outside is moved to the nearest bound, instead of refused.
+        clip: bool,
+        /// C type of the `opt.*` leaf.
+        ctype: CType,
+    },
+    /// A number that sets another option.
+    Alias {
+        /// The option that it sets.
+        target: &'static Opt,
+        /// What it sets it to.
+        of: fn(i64) -> i64,
+        /// What values it takes itself.
+        source: &'static Kind,
+    },
+    /// A decimal fraction, kept in 16.16 bits; `-1` where `min` is negative.
+    Fixed {
+        /// Least value, in 16.16 bits.
+        min: i128,
+        /// Greatest value, in 16.16 bits.
+        max: i128,
+    },
+    /// One of a few words.
+    Choice(&'static [&'static CStr]),
+    /// Any text without a comma.
+    Text(&'static Text),
+    /// Letters out of a set, each once; others are ignored.
+    Letters(Letters),
+}
+
+/// A set of letters.
+#[derive(Clone, Copy)]
+pub struct Letters {
+    /// Those that count.
+    pub known: &'static [u8],
+    /// Where the value is kept.
+    pub text: &'static Text,
+}
+
+/// C type of a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CType {
+    /// `unsigned`
+    Unsigned,
+    /// `size_t`
+    Size,
+    /// `ssize_t`
+    SSize,
+    /// `int64_t`
+    I64,
+    /// `uint64_t`
+    U64,
+}
+
+impl CType {
+    /// As a value of a leaf.
+    pub fn value_type(self) -> Type {
+        match self {
+            CType::Unsigned => Type::Unsigned,
+            CType::Size => Type::Size,
+            CType::SSize => Type::SSize,
+            CType::I64 => Type::I64,
+            CType::U64 => Type::U64,
+        }
+    }
+}
+
+/// Room for a text value.
+pub struct Text(pub(super) [AtomicU8; TEXT_MAX]);
+
+impl Text {
+    /// With a value.
+    pub const fn holding(default: &str) -> Text {
+        let mut text = [const { AtomicU8::new(0) }; TEXT_MAX];
+        let mut i = 0;
+        while i < default.len() {
+            text[i] = AtomicU8::new(default.as_bytes()[i]);
+            i += 1;
+        }
+        Text(text)
+    }
+
+    /// Replaces the value; what does not fit is cut.
+    pub(super) fn write(&self, bytes: impl Iterator<Item = u8>) {
+        let mut bytes = bytes.fuse();
+        self.0[..TEXT_MAX - 1].iter().for_each(|byte| byte.set(bytes.next().unwrap_or(0)));
+    }
+}
+
+impl Letters {
+    pub(super) fn write(self, value: &[u8]) {
+        let first =
+            |&(at, letter): &(usize, &u8)| self.known.contains(letter) && !value[..at].contains(letter);
+        self.text.write(value.iter().enumerate().filter(first).map(|(_, &letter)| letter));
+    }
+}
+
+/// Why a value was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadValue {
+    /// Not of the option's type.
+    Invalid,
+    /// A number outside the option's range.
+    OutOfRange,
+}
+
+impl Kind {
+    /// The number that stands for a value of a kind that is no text.
+    pub(super) fn number(self, value: &[u8]) -> Result<i64, BadValue> {
+        match self {
+            Kind::Bool => match value {
+                b"true" => Ok(1),
+                b"false" => Ok(0),
+                _ => Err(BadValue::Invalid),
+            },
+            Kind::Choice(words) => {
+                let at = words.iter().position(|word| word.to_bytes() == value);
+                Ok(at.ok_or(BadValue::Invalid)? as i64)
+            }
+            Kind::Alias { source, .. } => source.number(value),
+            Kind::Number { min, max, clip, .. } => {
+                let number = integer(value).ok_or(BadValue::Invalid)?;
+                let within = number.clamp(min, max);
+                if within != number && !clip { Err(BadValue::OutOfRange) } else { Ok(within as i64) }
+            }
+            Kind::Fixed { min, max } => {
+                if min < 0 && value == b"-1" {
+                    return Ok(-1);
+                }
+                let number = fixed(value).ok_or(BadValue::Invalid)?;
+                if (0..=max).contains(&number) { Ok(number as i64) } else { Err(BadValue::Invalid) }
+            }
+            Kind::Text(_) | Kind::Letters(_) => Err(BadValue::Invalid),
+        }
+    }
+}
+
+/// An integer as C's `strtoumax` with base 0 reads it: blanks, a sign, `0x` or a leading zero for octal.
+fn integer(text: &[u8]) -> Option<i128> {
+    let text = core::str::from_utf8(text).ok()?.trim_start_matches([' ', '\t']);
+    let (negative, digits) = match text.as_bytes().first()? {
+        b'-' => (true, &text[1..]),
+        b'+' => (false, &text[1..]),
+        _ => (false, text),
+    };
+    if digits.starts_with(['-', '+']) {
+        return None;
+    }
+    let magnitude = match digits.as_bytes() {
+        [b'0', b'x' | b'X', ..] => u64::from_str_radix(digits.get(2..).filter(|d| !d.starts_with('+'))?, 16),
+        [b'0', _, ..] => u64::from_str_radix(&digits[1..], 8),
+        _ => digits.parse(),
+    }
+    .ok()? as i128;
+    Some(if negative { -magnitude } else { magnitude })
+}
+
+/// A decimal fraction in 16.16 bits, rounded down: `1`, `.5`, `0.25`.
+fn fixed(text: &[u8]) -> Option<i128> {
+    let text = core::str::from_utf8(text).ok()?;
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    if whole.is_empty() && fraction.is_empty() || !digits(whole) || !digits(fraction) {
+        return None;
+    }
+    let whole: i128 = if whole.is_empty() { 0 } else { whole.parse::<u16>().ok()?.into() };
+    // More decimals than these are below what 16 bits can tell apart.
+    let fraction = &fraction[..fraction.len().min(14)];
+    let scale = 10i128.pow(fraction.len() as u32);
+    let fraction: i128 = if fraction.is_empty() { 0 } else { fraction.parse().ok()? };
+    Some((whole << 16) + (fraction << 16) / scale)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_are_read_as_c_reads_them() {
+        for (text, want) in [
+            ("10", 10),
+            ("0x10", 16),
+            ("010", 8),
+            (" -3", -3),
+            ("+7", 7),
+            ("0", 0),
+            ("18446744073709551615", u64::MAX as i128),
+        ] {
+            assert_eq!(integer(text.as_bytes()), Some(want), "{text}");
+        }
+        for text in ["", "x", "64k", "2 ", "--1", "0x", "0x+1", "09", "18446744073709551616"] {
+            assert_eq!(integer(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn fractions_are_read_in_sixteen_bits() {
+        for (text, want) in
+            [("1", 1 << 16), ("0.25", 1 << 14), (".5", 1 << 15), ("3.", 3 << 16), ("0.95", 62259)]
+        {
+            assert_eq!(fixed(text.as_bytes()), Some(want), "{text}");
+        }
+        for text in ["", ".", "-1", "1.x", "65536", "1e3"] {
+            assert_eq!(fixed(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn letters_count_once_and_unknown_ones_not_at_all() {
+        static TEXT: Text = Text::holding("");
+        Letters { known: b"Jgm", text: &TEXT }.write(b"JxgJ?m");
+        let kept = TEXT.0.iter().map(|byte| byte.get()).take_while(|&byte| byte != 0);
+        assert!(kept.eq(*b"Jgm"));
+    }
+}
