@@ -194,7 +194,16 @@ pub fn read<T: Ctl>(name: &CStr) -> Result<T, CtlError> {
 
 /// Writes a value. [`CtlError::Invalid`] when its type is another one.
 pub fn write<T: Ctl>(name: &CStr, value: T) -> Result<(), CtlError> {
-    typed::<T>(name)?;
+    let mut mib = [0; DEPTH_MAX];
+    let len = name_to_mib(name.to_bytes(), &mut mib)?;
+    write_mib(&mib[..len], value)
+}
+
+/// [`write`] by MIB.
+pub fn write_mib<T: Ctl>(mib: &[usize], value: T) -> Result<(), CtlError> {
+    if !T::MATCHES.contains(&find(mib)?.value_type()) {
+        return Err(CtlError::Invalid);
+    }
     let args = Arguments {
         old: core::ptr::null_mut(),
         old_len: core::ptr::null_mut(),
@@ -202,7 +211,7 @@ pub fn write<T: Ctl>(name: &CStr, value: T) -> Result<(), CtlError> {
         new_len: size_of::<T>(),
     };
     // SAFETY: `new` points at a value of the leaf's type.
-    unsafe { by_name(name, args) }
+    unsafe { access(mib, args) }
 }
 
 /// Runs an action, such as `arena.0.purge`.

@@ -4,11 +4,46 @@
 
 use core::fmt::{self, Write};
 
+use core::ffi::{c_char, c_void};
+
 use crate::os::output;
 
-/// Sends a piece of text as it is.
+/// What `malloc_message` points at.
+type Message = unsafe extern "C" fn(*mut c_void, *const c_char);
+
+/// Most bytes that are handed to `malloc_message` at once.
+const PIECE: usize = 1024;
+
+/// The program's own receiver of messages, from the first of the variables `malloc_message`, `je_malloc_message` and
+/// `_rjem_malloc_message` that exists and is set.
+fn receiver() -> Option<Message> {
+    let variables: [*const Option<Message>; 3] = [
+        crate::weak_symbol!("malloc_message"),
+        crate::weak_symbol!("je_malloc_message"),
+        crate::weak_symbol!("_rjem_malloc_message"),
+    ];
+    variables.into_iter().find_map(|variable| {
+        // SAFETY: null, or the address of a variable of this type, by jemalloc's documented interface. Volatile,
+        // because the program may set it at any time.
+        (!variable.is_null()).then(|| unsafe { variable.read_volatile() }).flatten()
+    })
+}
+
+/// Sends a piece of text as it is: to `malloc_message` if the program has set it, to standard error otherwise.
 pub fn write(bytes: &[u8]) {
-    output::stderr(bytes);
+    write_for(core::ptr::null_mut(), bytes);
+}
+
+/// The same with the first argument for `malloc_message`, which alone knows what it is.
+#[allow(clippy::not_unsafe_ptr_arg_deref, reason = "nothing here follows the pointer")]
+pub fn write_for(opaque: *mut c_void, bytes: &[u8]) {
+    let Some(message) = receiver() else { return output::stderr(bytes) };
+    for piece in bytes.chunks(PIECE) {
+        let mut text = [0u8; PIECE + 1];
+        text[..piece.len()].copy_from_slice(piece);
+        // SAFETY: by jemalloc's documented interface the function takes any first argument, and a C string.
+        unsafe { message(opaque, text.as_ptr().cast()) };
+    }
 }
 
 /// A line of text under construction; what does not fit is cut.

@@ -8,7 +8,7 @@ use crate::ctl;
 use crate::extent::map;
 use crate::os::clock;
 use crate::report::Line;
-pub use crate::report::write;
+pub use crate::report::{write, write_for};
 use crate::size_class::{NBINS, NCACHED, NSIZES, QUANTUM, TCACHE_MAX, class_size};
 use crate::sync::{Mutex, Patience};
 use crate::tables::leaf::config;
@@ -70,6 +70,11 @@ pub fn gather(patience: Patience) -> Option<Totals> {
         totals.tcache_bytes += cached(arena, patience)?;
     }
     Some(totals)
+}
+
+/// [`gather`], however long it takes to get the locks.
+pub fn totals() -> Totals {
+    gather(Patience::Endless).unwrap_or_default()
 }
 
 /// Takes a new snapshot and answers its number.

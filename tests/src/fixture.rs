@@ -25,10 +25,23 @@ pub fn compiled_with(source: &str, arguments: &[&str]) -> PathBuf {
     // A folder per content: an unchanged source is compiled once for all test binaries, and a program that runs is
     // never replaced.
     let mut content = DefaultHasher::new();
-    for path in [&input, &programs.join("je.h")] {
-        std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())).hash(&mut content);
+    // A source may include je.h, or the C program of its name.
+    let included = input.with_extension("c");
+    for path in [&input, &programs.join("je.h"), &included] {
+        if path != &included || path.exists() {
+            let text = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            text.hash(&mut content);
+        }
     }
     arguments.hash(&mut content);
+    // What an argument names becomes part of the program: libraries, and the header in a folder of headers.
+    for argument in arguments {
+        let file = argument.trim_start_matches("-Wl,");
+        let header = argument.strip_prefix("-I").map(|folder| format!("{folder}/jemalloc/jemalloc.h"));
+        if let Ok(bytes) = std::fs::read(header.as_deref().unwrap_or(file)) {
+            bytes.hash(&mut content);
+        }
+    }
     let folder = target_folder().join(format!("suite-fixtures/{:016x}", content.finish()));
     std::fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let done = folder.join(source.replace('.', "_"));

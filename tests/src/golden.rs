@@ -13,13 +13,22 @@ pub fn assert_golden(name: &str, text: &str) {
         std::fs::write(&path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         return;
     }
-    let expected =
-        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let expected = golden(name);
     if let Some((line, want, got)) = first_difference(&expected, text) {
         panic!(
             "fixtures/{name} line {line}:\n  expected: {want}\n  got:      {got}\nUPDATE_GOLDEN=1 cargo test rewrites it"
         );
     }
+}
+
+/// The text of `fixtures/<name>`.
+///
+/// # Panics
+/// When it cannot be read.
+#[track_caller]
+pub fn golden(name: &str) -> String {
+    let path = workspace().join("fixtures").join(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// The first line (from 1) that differs, with both sides.

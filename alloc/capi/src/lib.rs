@@ -1,46 +1,24 @@
-//! `libjemalloc.so` and `libjemalloc.a`: the C symbols of jealloc. Each entry point checks its arguments, calls one
-//! function of `jealloc::entry` or `jealloc::ctl`, and turns the answer into C's conventions.
+//! `libjemalloc.so` and `libjemalloc.a`: the C symbols of jealloc. The functions are those of jealloc-c; here they get
+//! their plain names. The other names, the C++ operators and the variables of the options have packages of their own:
+//! each package is a member of its own in `libjemalloc.a`, and the linker takes members as they are asked for. So a program
+//! with a `malloc` of its own can use `je_malloc` beside it, and one that brings its own `malloc_conf` or `operator new`
+//! can link the archive. None of those packages may depend on this one.
 //!
 //! Without std, so that the archive can be linked into Rust programs and the library calls nothing that allocates.
 #![no_std]
 
-mod control;
-mod extended;
-mod standard;
+// Their symbols are all that is wanted of them.
+use jemalloc_conf as _;
+use jemalloc_operators as _;
+use jemalloc_prefixed as _;
 
-#[link(name = "c")]
-unsafe extern "C" {}
-
-/// Reports a bug of ours and ends the process: nothing in the allocator panics on purpose.
-#[panic_handler]
-fn panic(info: &core::panic::PanicInfo) -> ! {
-    jealloc::fatal(format_args!("internal error: {info}"))
+/// jemalloc's functions.
+mod plain {
+    jealloc_c::export!("");
+    jealloc_c::export_message!("");
 }
 
-// The prebuilt core library refers to the personality routine of unwinding, which nothing here does. Weak, so that a
-// Rust program that links the archive keeps its own.
-core::arch::global_asm!(
-    ".weak rust_eh_personality",
-    ".type rust_eh_personality,@function",
-    "rust_eh_personality:",
-    "ret"
-);
-
-/// Runs when the library is loaded, so that options are read and handlers registered before `main`.
-#[used]
-#[unsafe(link_section = ".init_array")]
-static START: extern "C" fn() = {
-    extern "C" fn start() {
-        // The first allocation starts everything.
-        let object = jealloc::entry::malloc::<false>(1);
-        // SAFETY: just allocated.
-        unsafe { jealloc::entry::free(object) };
-    }
-    start
-};
-
-/// Sets `errno`.
-fn set_errno(number: i32) {
-    // SAFETY: the address of the calling thread's errno is always valid.
-    unsafe { *libc::__errno_location() = number }
+/// What glibc has besides.
+mod glibc {
+    jealloc_c::export_glibc!();
 }

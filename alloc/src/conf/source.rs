@@ -65,17 +65,17 @@ pub static ALL: [Source; 11] = [
     Source {
         title: "string pointed to by the global variable malloc_conf",
         place: Place::Variable,
-        read: |buffer| pointed_to(malloc_conf(), buffer),
+        read: |buffer| pointed_to(crate::weak_symbol!("malloc_conf"), buffer),
     },
     Source {
         title: "string pointed to by the global variable _rjem_malloc_conf",
         place: Place::Variable,
-        read: |buffer| pointed_to(_rjem_malloc_conf(), buffer),
+        read: |buffer| pointed_to(crate::weak_symbol!("_rjem_malloc_conf"), buffer),
     },
     Source {
         title: "string pointed to by the global variable je_malloc_conf",
         place: Place::Variable,
-        read: |buffer| pointed_to(je_malloc_conf(), buffer),
+        read: |buffer| pointed_to(crate::weak_symbol!("je_malloc_conf"), buffer),
     },
     Source {
         title: "\"name\" of the file referenced by the symbolic link named /etc/malloc.conf",
@@ -100,17 +100,17 @@ pub static ALL: [Source; 11] = [
     Source {
         title: "string pointed to by the global variable malloc_conf_2_conf_harder",
         place: Place::Harder,
-        read: |buffer| pointed_to(malloc_conf_2_conf_harder(), buffer),
+        read: |buffer| pointed_to(crate::weak_symbol!("malloc_conf_2_conf_harder"), buffer),
     },
     Source {
         title: "string pointed to by the global variable _rjem_malloc_conf_2_conf_harder",
         place: Place::Harder,
-        read: |buffer| pointed_to(_rjem_malloc_conf_2_conf_harder(), buffer),
+        read: |buffer| pointed_to(crate::weak_symbol!("_rjem_malloc_conf_2_conf_harder"), buffer),
     },
     Source {
         title: "string pointed to by the global variable je_malloc_conf_2_conf_harder",
         place: Place::Harder,
-        read: |buffer| pointed_to(je_malloc_conf_2_conf_harder(), buffer),
+        read: |buffer| pointed_to(crate::weak_symbol!("je_malloc_conf_2_conf_harder"), buffer),
     },
 ];
 
@@ -133,36 +133,4 @@ fn pointed_to(variable: *const *const c_char, buffer: &mut [u8]) -> Option<usize
     }
     // SAFETY: a non-null variable points at a C string by the documented interface.
     Some(copy(unsafe { CStr::from_ptr(text) }.to_bytes(), buffer))
-}
-
-/// Functions that answer the address of the program's variable of that name, null when it defines none.
-macro_rules! weak_variables {
-    ($($name:ident)*) => {$(
-        fn $name() -> *const *const c_char {
-            let at: *const *const c_char;
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: loads the address of a weak symbol from the GOT; it is null when nobody defines the symbol.
-            unsafe {
-                core::arch::asm!(
-                    concat!(".weak ", stringify!($name)),
-                    concat!("mov {at}, qword ptr [rip + ", stringify!($name), "@GOTPCREL]"),
-                    at = out(reg) at, options(pure, readonly, nostack, preserves_flags));
-            }
-            #[cfg(target_arch = "aarch64")]
-            // SAFETY: as above.
-            unsafe {
-                core::arch::asm!(
-                    concat!(".weak ", stringify!($name)),
-                    concat!("adrp {at}, :got:", stringify!($name)),
-                    concat!("ldr {at}, [{at}, :got_lo12:", stringify!($name), "]"),
-                    at = out(reg) at, options(pure, readonly, nostack, preserves_flags));
-            }
-            at
-        }
-    )*};
-}
-
-weak_variables! {
-    malloc_conf _rjem_malloc_conf je_malloc_conf
-    malloc_conf_2_conf_harder _rjem_malloc_conf_2_conf_harder je_malloc_conf_2_conf_harder
 }

@@ -34,12 +34,36 @@ pub struct Request {
 /// does so, which keeps the fast one free of a stack frame.
 #[inline(always)]
 pub fn malloc<const ERRNO: bool>(size: usize) -> *mut u8 {
+    malloc_or(size, resume::<ERRNO>)
+}
+
+/// [`malloc`] whose slow path is the front's own: `slow` gets the size, finishes the allocation with [`resume`], and does
+/// what the front wants done when that answers null. Nothing but the size is handed over, so that nothing else has to
+/// be kept for it on the fast path.
+#[inline(always)]
+pub fn malloc_or(size: usize, slow: extern "C" fn(usize) -> *mut u8) -> *mut u8 {
     if size <= LOOKUP_MAX
         && let Some(thread) = current()
     {
-        return cached::<ERRNO>(thread, index_small(size));
+        let bin = thread.bin(index_small(size));
+        if !bin.request()
+            && let Some(object) = bin.pop()
+        {
+            return object;
+        }
     }
-    general::<ERRNO>(size)
+    slow(size)
+}
+
+/// Finishes an allocation that [`malloc_or`] has begun; null when memory has run out.
+#[cold]
+#[inline(never)]
+#[unsafe(link_section = "jealloc_text")]
+pub extern "C" fn resume<const ERRNO: bool>(size: usize) -> *mut u8 {
+    match current() {
+        Some(thread) if size <= LOOKUP_MAX => cached_slow::<ERRNO>(thread, index_small(size)),
+        _ => general::<ERRNO>(size),
+    }
 }
 
 /// One object of a class that threads cache.

@@ -9,7 +9,7 @@ mod dalloc;
 mod realloc;
 
 pub use crate::units::ArenaInd;
-pub use alloc::{Request, alloc, calloc, malloc};
+pub use alloc::{Request, alloc, calloc, malloc, malloc_or, resume};
 pub use dalloc::{free, free_uncached, usable_size};
 pub use realloc::{realloc, resize_in_place};
 

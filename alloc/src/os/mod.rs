@@ -7,3 +7,4 @@ pub mod environment;
 pub mod output;
 pub mod pages;
 pub mod tls;
+pub mod weak;

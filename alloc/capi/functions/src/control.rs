@@ -5,6 +5,8 @@ use core::ffi::{CStr, c_char, c_int, c_void};
 use jealloc::ctl::{self, Arguments, CtlError};
 use jealloc::stats::{self, Omit};
 
+use crate::WriteCb;
+
 fn number(result: Result<(), CtlError>) -> c_int {
     result.map_or_else(CtlError::errno, |()| 0)
 }
@@ -13,8 +15,7 @@ fn number(result: Result<(), CtlError>) -> c_int {
 ///
 /// # Safety
 /// As jemalloc's manual: `name` is a C string, the others are null or valid for their lengths.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mallctl(
+pub unsafe fn mallctl(
     name: *const c_char,
     old: *mut c_void,
     old_len: *mut usize,
@@ -31,8 +32,7 @@ pub unsafe extern "C" fn mallctl(
 ///
 /// # Safety
 /// `mib` has room for `*len` components.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mallctlnametomib(name: *const c_char, mib: *mut usize, len: *mut usize) -> c_int {
+pub unsafe fn mallctlnametomib(name: *const c_char, mib: *mut usize, len: *mut usize) -> c_int {
     // SAFETY: by the caller's promise.
     let (name, room) = unsafe { (CStr::from_ptr(name), &mut *len) };
     // SAFETY: by the caller's promise.
@@ -50,8 +50,7 @@ pub unsafe extern "C" fn mallctlnametomib(name: *const c_char, mib: *mut usize, 
 ///
 /// # Safety
 /// `mib` has `mib_len` components; the rest as `mallctl`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mallctlbymib(
+pub unsafe fn mallctlbymib(
     mib: *const usize,
     mib_len: usize,
     old: *mut c_void,
@@ -65,28 +64,21 @@ pub unsafe extern "C" fn mallctlbymib(
     number(unsafe { ctl::access(mib, Arguments { old, old_len, new, new_len }) })
 }
 
-/// Receives a piece of the report.
-type WriteCb = extern "C" fn(*mut c_void, *const c_char);
-
-/// `malloc_stats_print`: the report, in pieces of at most 1 KiB, to `write` or, if null, to standard error. The
+/// `malloc_stats_print`: the report, in pieces of at most 1 KiB, to `write` or, if null, to where messages go. The
 /// letters `g`, `a` and `b` of `options` leave parts out.
 ///
 /// # Safety
 /// `write` may be called with `opaque`; `options` is null or a C string.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn malloc_stats_print(
-    write: Option<WriteCb>,
-    opaque: *mut c_void,
-    options: *const c_char,
-) {
+pub unsafe fn malloc_stats_print(write: Option<WriteCb>, opaque: *mut c_void, options: *const c_char) {
     // SAFETY: by the caller's promise.
     let letters = (!options.is_null()).then(|| unsafe { CStr::from_ptr(options) }.to_bytes());
     let omit = Omit::from_letters(letters.unwrap_or_default());
     stats::report(omit, &mut |piece| {
-        let Some(write) = write else { return stats::write(piece) };
+        let Some(write) = write else { return stats::write_for(opaque, piece) };
         let mut text = [0u8; 1025];
         let n = piece.len().min(text.len() - 1);
         text[..n].copy_from_slice(&piece[..n]);
-        write(opaque, text.as_ptr().cast());
+        // SAFETY: by the caller's promise; the text ends with a zero.
+        unsafe { write(opaque, text.as_ptr().cast()) };
     });
 }

@@ -25,16 +25,14 @@ fn aligned(align: usize, size: usize) -> *mut u8 {
 }
 
 /// `malloc(3)`
-#[unsafe(no_mangle)]
-#[unsafe(link_section = "jealloc_text")]
-pub extern "C" fn malloc(size: usize) -> *mut c_void {
+#[inline(always)]
+pub fn malloc(size: usize) -> *mut c_void {
     entry::malloc::<true>(size).cast()
 }
 
 /// `calloc(3)`
-#[unsafe(no_mangle)]
-#[unsafe(link_section = "jealloc_text")]
-pub extern "C" fn calloc(n: usize, size: usize) -> *mut c_void {
+#[inline(always)]
+pub fn calloc(n: usize, size: usize) -> *mut c_void {
     or_enomem(entry::calloc(n, size))
 }
 
@@ -42,9 +40,8 @@ pub extern "C" fn calloc(n: usize, size: usize) -> *mut c_void {
 ///
 /// # Safety
 /// As realloc(3).
-#[unsafe(no_mangle)]
-#[unsafe(link_section = "jealloc_text")]
-pub unsafe extern "C" fn realloc(object: *mut c_void, size: usize) -> *mut c_void {
+#[inline(always)]
+pub unsafe fn realloc(object: *mut c_void, size: usize) -> *mut c_void {
     if object.is_null() {
         return malloc(size);
     }
@@ -62,8 +59,8 @@ pub unsafe extern "C" fn realloc(object: *mut c_void, size: usize) -> *mut c_voi
 ///
 /// # Safety
 /// As free(3).
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn free(object: *mut c_void) {
+#[inline(always)]
+pub unsafe fn free(object: *mut c_void) {
     // SAFETY: by the caller's promises.
     unsafe { entry::free(object.cast()) }
 }
@@ -72,8 +69,8 @@ pub unsafe extern "C" fn free(object: *mut c_void) {
 ///
 /// # Safety
 /// As free(3); `size` is what was asked for.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn free_sized(object: *mut c_void, _size: usize) {
+#[inline(always)]
+pub unsafe fn free_sized(object: *mut c_void, _size: usize) {
     // SAFETY: by the caller's promises. The class byte is read anyway: it tells sampled objects.
     unsafe { entry::free(object.cast()) }
 }
@@ -82,8 +79,8 @@ pub unsafe extern "C" fn free_sized(object: *mut c_void, _size: usize) {
 ///
 /// # Safety
 /// As free(3); alignment and size are what was asked for.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn free_aligned_sized(object: *mut c_void, _align: usize, _size: usize) {
+#[inline(always)]
+pub unsafe fn free_aligned_sized(object: *mut c_void, _align: usize, _size: usize) {
     // SAFETY: by the caller's promises.
     unsafe { entry::free(object.cast()) }
 }
@@ -92,9 +89,8 @@ pub unsafe extern "C" fn free_aligned_sized(object: *mut c_void, _align: usize, 
 ///
 /// # Safety
 /// `to` is valid for a pointer.
-#[unsafe(no_mangle)]
-#[unsafe(link_section = "jealloc_text")]
-pub unsafe extern "C" fn posix_memalign(to: *mut *mut c_void, align: usize, size: usize) -> c_int {
+#[inline(always)]
+pub unsafe fn posix_memalign(to: *mut *mut c_void, align: usize, size: usize) -> c_int {
     if !align.is_power_of_two() || align < size_of::<*mut c_void>() {
         return libc::EINVAL;
     }
@@ -108,9 +104,8 @@ pub unsafe extern "C" fn posix_memalign(to: *mut *mut c_void, align: usize, size
 }
 
 /// `aligned_alloc(3)`
-#[unsafe(no_mangle)]
-#[unsafe(link_section = "jealloc_text")]
-pub extern "C" fn aligned_alloc(align: usize, size: usize) -> *mut c_void {
+#[inline(always)]
+pub fn aligned_alloc(align: usize, size: usize) -> *mut c_void {
     if !align.is_power_of_two() {
         set_errno(libc::EINVAL);
         return core::ptr::null_mut();
@@ -119,23 +114,20 @@ pub extern "C" fn aligned_alloc(align: usize, size: usize) -> *mut c_void {
 }
 
 /// `memalign(3)`
-#[unsafe(no_mangle)]
-#[unsafe(link_section = "jealloc_text")]
-pub extern "C" fn memalign(align: usize, size: usize) -> *mut c_void {
+#[inline(always)]
+pub fn memalign(align: usize, size: usize) -> *mut c_void {
     aligned_alloc(align, size)
 }
 
 /// `valloc(3)`
-#[unsafe(no_mangle)]
-#[unsafe(link_section = "jealloc_text")]
-pub extern "C" fn valloc(size: usize) -> *mut c_void {
+#[inline(always)]
+pub fn valloc(size: usize) -> *mut c_void {
     or_enomem(aligned(PAGE, size))
 }
 
 /// `pvalloc(3)`
-#[unsafe(no_mangle)]
-#[unsafe(link_section = "jealloc_text")]
-pub extern "C" fn pvalloc(size: usize) -> *mut c_void {
+#[inline(always)]
+pub fn pvalloc(size: usize) -> *mut c_void {
     match size.max(1).checked_next_multiple_of(PAGE) {
         Some(size) => or_enomem(aligned(PAGE, size)),
         None => or_enomem(core::ptr::null_mut()),
@@ -148,8 +140,8 @@ const PAGE: usize = 4096;
 ///
 /// # Safety
 /// `object` is null or allocated and not freed.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn malloc_usable_size(object: *mut c_void) -> usize {
+#[inline(always)]
+pub unsafe fn malloc_usable_size(object: *const c_void) -> usize {
     // SAFETY: by the caller's promise.
     unsafe { jealloc::usable_size(object.cast()) }
 }

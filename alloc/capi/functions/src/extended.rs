@@ -17,9 +17,8 @@ fn request(size: usize, flags: c_int) -> Request {
 }
 
 /// `mallocx`
-#[unsafe(no_mangle)]
-#[unsafe(link_section = "jealloc_text")]
-pub extern "C" fn mallocx(size: usize, flags: c_int) -> *mut c_void {
+#[inline(always)]
+pub fn mallocx(size: usize, flags: c_int) -> *mut c_void {
     entry::alloc(request(size, flags)).cast()
 }
 
@@ -27,9 +26,8 @@ pub extern "C" fn mallocx(size: usize, flags: c_int) -> *mut c_void {
 ///
 /// # Safety
 /// `object` is allocated and not freed.
-#[unsafe(no_mangle)]
-#[unsafe(link_section = "jealloc_text")]
-pub unsafe extern "C" fn rallocx(object: *mut c_void, size: usize, flags: c_int) -> *mut c_void {
+#[inline(always)]
+pub unsafe fn rallocx(object: *mut c_void, size: usize, flags: c_int) -> *mut c_void {
     // SAFETY: by the caller's promise.
     unsafe { entry::realloc(object.cast(), request(size, flags)) }.cast()
 }
@@ -38,9 +36,8 @@ pub unsafe extern "C" fn rallocx(object: *mut c_void, size: usize, flags: c_int)
 ///
 /// # Safety
 /// `object` is allocated and not freed.
-#[unsafe(no_mangle)]
-#[unsafe(link_section = "jealloc_text")]
-pub unsafe extern "C" fn xallocx(object: *mut c_void, size: usize, extra: usize, flags: c_int) -> usize {
+#[inline(always)]
+pub unsafe fn xallocx(object: *mut c_void, size: usize, extra: usize, flags: c_int) -> usize {
     // SAFETY: by the caller's promise.
     unsafe { entry::resize_in_place(object.cast(), size, extra, request(size, flags).zero) }
 }
@@ -49,8 +46,8 @@ pub unsafe extern "C" fn xallocx(object: *mut c_void, size: usize, extra: usize,
 ///
 /// # Safety
 /// `object` is allocated and not freed.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn sallocx(object: *const c_void, _flags: c_int) -> usize {
+#[inline(always)]
+pub unsafe fn sallocx(object: *const c_void, _flags: c_int) -> usize {
     // SAFETY: by the caller's promise.
     unsafe { jealloc::usable_size(object.cast()) }
 }
@@ -59,8 +56,8 @@ pub unsafe extern "C" fn sallocx(object: *const c_void, _flags: c_int) -> usize 
 ///
 /// # Safety
 /// `object` is allocated and not freed.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn dallocx(object: *mut c_void, flags: c_int) {
+#[inline(always)]
+pub unsafe fn dallocx(object: *mut c_void, flags: c_int) {
     if request(0, flags).uncached {
         // SAFETY: by the caller's promise.
         unsafe { entry::free_uncached(object.cast()) }
@@ -74,14 +71,14 @@ pub unsafe extern "C" fn dallocx(object: *mut c_void, flags: c_int) {
 ///
 /// # Safety
 /// `object` is allocated and not freed, with this size and these flags.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn sdallocx(object: *mut c_void, _size: usize, flags: c_int) {
+#[inline(always)]
+pub unsafe fn sdallocx(object: *mut c_void, _size: usize, flags: c_int) {
     // SAFETY: by the caller's promise.
     unsafe { dallocx(object, flags) }
 }
 
 /// `nallocx`: the usable size that `mallocx` would give, 0 when it would fail.
-#[unsafe(no_mangle)]
-pub extern "C" fn nallocx(size: usize, flags: c_int) -> usize {
+#[inline(always)]
+pub fn nallocx(size: usize, flags: c_int) -> usize {
     jealloc::usable_of_aligned(size, request(size, flags).align).unwrap_or(0)
 }
