@@ -182,6 +182,17 @@ fn with_a_static_cpp_library_out_of_memory_ends_in_an_exception_or_in_a_message(
 }
 
 #[test]
+fn experimental_infallible_new_ends_the_process_instead_of_throwing() {
+    let program = compiled_with("operators.cc", &["-std=c++17"]);
+    let outcome =
+        Run::new(&program).arg("once").preload(&preload()).conf("experimental_infallible_new:true").outcome();
+    let told = "<jemalloc>: Allocation of size 9223372036854775807 failed. opt.experimental_infallible_new is true. \
+                Aborting.";
+    assert_eq!(outcome.warnings(), [told], "{outcome}");
+    assert!(!outcome.stderr.contains("bad_alloc"), "{outcome}");
+}
+
+#[test]
 fn a_program_s_own_malloc_message_gets_what_the_library_has_to_say() {
     let told = "told: <jemalloc>: Invalid conf pair: nonsense:1\n";
     let shared = run_shared(&with_shared("message.c", &[])).conf("nonsense:1").outcome().ok();
@@ -192,7 +203,7 @@ fn a_program_s_own_malloc_message_gets_what_the_library_has_to_say() {
 fn the_static_library_goes_with_a_program_that_has_a_malloc_of_its_own() {
     let program = with_static("prefixed.c", &[]);
     let outcome = Run::new(&program).outcome().ok();
-    assert!(outcome.stdout.starts_with("own 1, ours 0, usable 112, narenas "), "{outcome}");
+    assert!(outcome.stdout.starts_with("own 1, ours 0, usable 112, narenas 3\n"), "{outcome}");
     let (defined, _) = symbols(&std::fs::read(&program).unwrap());
     for name in ["calloc", "aligned_alloc", "mallctl", "_Znwm", "malloc_message", "malloc_conf"] {
         assert_eq!(defined.contains(name), name == "calloc", "{name}");
