@@ -10,6 +10,7 @@ use crate::os::{cpu, environment};
 use crate::report;
 use crate::sync::Mutex;
 use crate::tables::option;
+use crate::tcache::settings;
 use crate::thread::lifecycle;
 use crate::units::PAGE;
 use crate::{conf, fork, stats};
@@ -41,7 +42,7 @@ pub fn ensure() {
         dirty_ms: option::DIRTY_DECAY_MS.get(),
         muzzy_ms: option::MUZZY_DECAY_MS.get(),
     });
-    lifecycle::configure(option::TCACHE.on());
+    settings::configure(&settings::Options { caching: option::TCACHE.on(), ..settings::Options::DEFAULT });
     #[cfg(feature = "prof")]
     crate::prof::boot();
     DONE.store(true, Release);

@@ -2,24 +2,32 @@
 //!
 //! Source: jemalloc's manual ("Implementation notes"): 8; 16 to 64 in steps of 16; then four classes per doubling.
 //! Small classes (up to 14 KiB) live in slabs. Larger requests get whole pages: as in 5.3.1, the usable size of a
-//! large object is its page multiple, and its class (the next one up) serves statistics and caching only.
+//! large object is its page multiple, and its class (the next one up) serves statistics and caching only; up to
+//! [`round_to_classes`]'s bound it is the size of its class, as before 5.3.1.
 
+use core::sync::atomic::AtomicUsize;
+
+use crate::relaxed::Relaxed;
 use crate::units::{PAGE, SzInd};
 
 /// Smallest distance between two sizes from 16 bytes up, and the alignment every object over 8 bytes has.
 pub const QUANTUM: usize = 16;
 /// Number of small classes.
 pub const NBINS: usize = 36;
-/// Number of classes that thread caches cover: all up to [`TCACHE_MAX`].
+/// Number of classes that thread caches cover by default, all up to [`TCACHE_MAX`]; depots exist for these alone.
 pub const NCACHED: usize = 41;
+/// Number of classes that thread caches can be made to cover: all up to [`TCACHE_LIMIT`].
+pub const NCACHED_MAX: usize = 73;
 /// Number of classes.
 pub const NSIZES: usize = 232;
 /// Largest small class.
 pub const SMALL_MAX: usize = class_size(NBINS - 1);
 /// Smallest large class.
 pub const LARGE_MIN: usize = class_size(NBINS);
-/// Largest class that threads cache.
+/// Largest class that threads cache by default.
 pub const TCACHE_MAX: usize = class_size(NCACHED - 1);
+/// Largest class that threads can be made to cache.
+pub const TCACHE_LIMIT: usize = class_size(NCACHED_MAX - 1);
 /// Largest size that can be asked for.
 pub const LARGE_MAX: usize = class_size(NSIZES - 1);
 /// Largest size that [`index_small`] answers.
@@ -28,6 +36,7 @@ pub const LOOKUP_MAX: usize = 4096;
 pub const SLAB_REGIONS_MAX: usize = 512;
 
 const _: () = assert!(SMALL_MAX == 14336 && LARGE_MIN == 16384 && TCACHE_MAX == 32768);
+const _: () = assert!(TCACHE_LIMIT == 8 << 20);
 const _: () = assert!(LARGE_MAX == 7 << 60);
 
 /// Size of class `index`.
@@ -73,9 +82,18 @@ pub fn index_small(size: usize) -> SzInd {
     SzInd(LOOKUP[(size + 7) >> 3])
 }
 
+/// Largest request whose usable size is that of its class although it is large.
+static ROUNDED: AtomicUsize = AtomicUsize::new(0);
+
+/// Makes the usable sizes of requests up to `bytes` those of their classes, so that thread caches can serve any of
+/// them. Called before the first allocation: objects that exist would change their size otherwise.
+pub fn round_to_classes(bytes: usize) {
+    ROUNDED.set(bytes);
+}
+
 /// Usable size of a request of `size` bytes without alignment; `None` past the largest class.
-pub const fn usable(size: usize) -> Option<usize> {
-    if size <= SMALL_MAX {
+pub fn usable(size: usize) -> Option<usize> {
+    if size <= SMALL_MAX || size <= ROUNDED.get() && size <= LARGE_MAX {
         Some(class_size(index_of(size).idx()))
     } else if size <= LARGE_MAX {
         Some(size.next_multiple_of(PAGE))
@@ -88,7 +106,7 @@ pub const fn usable(size: usize) -> Option<usize> {
 ///
 /// Small requests get the smallest class that is a multiple of the alignment (its slab then places every object
 /// right, since slabs start on pages); anything else becomes a large object.
-pub const fn usable_aligned(size: usize, align: usize) -> Option<usize> {
+pub fn usable_aligned(size: usize, align: usize) -> Option<usize> {
     if align <= QUANTUM {
         return usable(if size < align { align } else { size });
     }
@@ -118,9 +136,19 @@ pub const fn usable_aligned(size: usize, align: usize) -> Option<usize> {
     }
 }
 
-/// The classes that thread caches cover.
+/// The classes that thread caches cover by default, and that have depots.
 pub fn cached_classes() -> impl Iterator<Item = SzInd> {
     (0..NCACHED as u8).map(SzInd)
+}
+
+/// The class of objects of `usable` bytes, when thread caches can be made to cover it: all its objects must be of one
+/// size.
+pub const fn cacheable(usable: usize) -> Option<SzInd> {
+    if usable > TCACHE_LIMIT {
+        return None;
+    }
+    let class = index_of(usable);
+    if class_size(class.idx()) == usable { Some(class) } else { None }
 }
 
 /// Layout of a slab of one small class.

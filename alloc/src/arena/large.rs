@@ -5,7 +5,7 @@ use core::sync::atomic::*;
 use super::{Arena, run_of};
 use crate::extent::{Extent, Kind, map};
 use crate::relaxed::Relaxed;
-use crate::size_class::{NBINS, NCACHED, NSIZES, index_of};
+use crate::size_class::{NBINS, NSIZES, cacheable, index_of};
 use crate::units::{PAGE, SzInd, pages_ceil};
 
 /// Counters of the large objects of an arena, by class, and their bytes.
@@ -66,8 +66,11 @@ pub struct LargeRequest {
 }
 
 /// Map byte of a large object: its cache class, or the slow path's.
-fn byte_of(class: SzInd, sample: u64) -> u8 {
-    if class.idx() < NCACHED && sample == 0 { class.0 + 1 } else { map::SPECIAL }
+fn byte_of(usable: usize, sample: u64) -> u8 {
+    match cacheable(usable) {
+        Some(class) if sample == 0 => class.0 + 1,
+        _ => map::SPECIAL,
+    }
 }
 
 impl Arena {
@@ -79,14 +82,14 @@ impl Arena {
         let (extent, zeroed) = self.take_extent(npages, align, class, Kind::Large)?;
         extent.sample.set(request.sample);
         self.large.born(class, request.usable);
-        map::register(extent, 1, byte_of(class, request.sample));
+        map::register(extent, 1, byte_of(request.usable, request.sample));
         Some((extent.base(), zeroed))
     }
 
     /// Notes that a large object is sampled (`sample` not 0) or not.
     pub fn set_sample(&self, extent: &'static Extent, sample: u64) {
         extent.sample.set(sample);
-        map::register(extent, 1, byte_of(extent.class(), sample));
+        map::register(extent, 1, byte_of(extent.npages() * PAGE, sample));
     }
 
     /// Frees a large object.
@@ -108,7 +111,7 @@ impl Arena {
         extent.resize(new, class);
         extent.sample.set(sample);
         self.large.born(class, usable);
-        map::register(extent, 1, byte_of(class, sample));
+        map::register(extent, 1, byte_of(usable, sample));
         if new < old {
             self.pages.give(run_of(extent, new, old - new));
         }

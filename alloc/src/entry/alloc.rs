@@ -7,7 +7,8 @@ use crate::arena::{Arena, table};
 use crate::relaxed::Relaxed;
 use crate::sampling;
 use crate::size_class::{
-    LARGE_MIN, LOOKUP_MAX, NBINS, NCACHED, class_size, index_of, index_small, usable, usable_aligned,
+    LARGE_MIN, LOOKUP_MAX, NBINS, NCACHED, cacheable, class_size, index_of, index_small, usable,
+    usable_aligned,
 };
 use crate::thread::block::{Block, current};
 use crate::thread::event;
@@ -91,7 +92,7 @@ fn cached_slow<const ERRNO: bool>(thread: &'static Block, class: SzInd) -> *mut 
     let sampled =
         if bin.event_due() && event::handle(thread, class) { sampled_object(thread, class) } else { None };
     let object = sampled.or_else(|| {
-        if thread.caching.get() { bin.pop().or_else(|| refill(thread, class)) } else { bypass(thread, class) }
+        if thread.caches(class) { bin.pop().or_else(|| refill(thread, class)) } else { bypass(thread, class) }
     });
     if exact {
         thread.close(class);
@@ -162,14 +163,16 @@ fn fail<const ERRNO: bool>() -> *mut u8 {
 /// An object of `usable` bytes (as [`usable`] or [`usable_aligned`] answer), and whether it is known to be zero.
 #[inline(always)]
 fn any(usable: usize, align: usize) -> (*mut u8, bool) {
-    let class = index_of(usable);
-    if class.idx() < NCACHED && align <= PAGE {
-        return match current_or_start() {
-            Some(thread) => (cached::<false>(thread, class), false),
-            None => (uncached(None, None, usable, PAGE).0, false),
-        };
+    let thread = current_or_start();
+    if align <= PAGE
+        && let Some(class) = cacheable(usable)
+        && let Some(thread) = thread
+        // Bins of classes past the default exist only in threads that cache them.
+        && (class.idx() < NCACHED || thread.caches(class))
+    {
+        return (cached::<false>(thread, class), false);
     }
-    uncached(current_or_start(), None, usable, align)
+    uncached(thread, None, usable, align)
 }
 
 /// An object that no cache takes part in, and whether it is known to be zero.

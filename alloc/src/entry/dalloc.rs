@@ -5,7 +5,7 @@ use crate::extent::{Extent, Kind, map};
 use crate::relaxed::Relaxed;
 use crate::report;
 use crate::sampling;
-use crate::size_class::{NCACHED, class_size};
+use crate::size_class::{NCACHED_MAX, class_size};
 use crate::thread::block::{Block, current};
 use crate::thread::event;
 use crate::thread::exchange::make_room;
@@ -20,9 +20,9 @@ use crate::units::{PAGE, SzInd};
 /// 2. Nobody uses it any more.
 #[inline(always)]
 pub unsafe fn free(object: *mut u8) {
-    // 0 (not ours) and 255 (special) both become at least NCACHED.
+    // 0 (not ours) and 255 (special) both become at least NCACHED_MAX.
     let class = map::class_byte(object).wrapping_sub(1);
-    if class < NCACHED as u8
+    if class < NCACHED_MAX as u8
         && let Some(thread) = current()
         && thread.bin(SzInd(class)).push(object)
     {
@@ -44,7 +44,7 @@ fn free_slow(object: *mut u8) {
     }
     let thread = current_or_start();
     match thread {
-        Some(thread) if byte != map::SPECIAL && thread.caching.get() => {
+        Some(thread) if byte != map::SPECIAL && thread.caches(SzInd(byte - 1)) => {
             free_cached(thread, SzInd(byte - 1), object);
         }
         _ => free_direct(thread, object),
@@ -60,7 +60,8 @@ fn free_cached(thread: &'static Block, class: SzInd, object: *mut u8) {
     let bin = thread.bin(class);
     if !bin.push(object) {
         // A thread that only frees has no other occasion.
-        event::passed(thread, (bin.depth() * class_size(class.idx())) as u64 / 2);
+        let freed = bin.depth() as u64 / 2;
+        event::passed(thread, freed, freed * class_size(class.idx()) as u64);
         make_room(thread, class);
         if !bin.push(object) {
             thread.side(class).moved.change(|moved| moved + 1);
@@ -131,7 +132,7 @@ pub unsafe fn usable_size(object: *const u8) -> usize {
         return 0;
     }
     let byte = map::class_byte(object).wrapping_sub(1);
-    if byte < NCACHED as u8 {
+    if byte < NCACHED_MAX as u8 {
         return class_size(byte as usize);
     }
     usable_of(extent_of_object(object.cast_mut()))

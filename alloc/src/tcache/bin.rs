@@ -31,14 +31,19 @@ const _: () = assert!(size_of::<CacheBin>() == 32);
 const SLOT: u16 = size_of::<*mut u8>() as u16;
 
 impl CacheBin {
-    /// Gives the bin its array, which ends at `end`, empty, and with room for nothing yet.
+    /// Gives the bin its array, which ends at `end`, empty, and with room for nothing yet. Nothing was requested so far.
     pub fn start(&self, end: *mut *mut u8) {
-        self.head.set(end);
-        self.empty.set(end.addr() as u16);
-        self.full.set(end.addr() as u16);
+        self.place(end);
         self.count.set(0);
         self.total.set(0);
         self.due.set(false);
+    }
+
+    /// Gives an empty bin another array, with room for nothing yet.
+    pub fn place(&self, end: *mut *mut u8) {
+        self.head.set(end);
+        self.empty.set(end.addr() as u16);
+        self.full.set(end.addr() as u16);
     }
 
     /// Counts a request; `true` when it is the one that an event falls on.

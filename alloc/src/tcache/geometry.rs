@@ -1,10 +1,10 @@
 //! How large the pieces of a thread cache are. Pure.
 
 use crate::arena::depot::batch;
-use crate::size_class::{NBINS, NCACHED, class_size};
+use crate::size_class::{NBINS, class_size};
 use crate::units::SzInd;
 
-/// Most objects that the bin of a class can hold: four batches.
+/// Most objects that the bin of a class holds by default: four batches.
 pub const fn slots(class: SzInd) -> usize {
     4 * batch(class)
 }
@@ -39,19 +39,11 @@ pub const fn event_distance(class: SzInd) -> u64 {
     }
 }
 
-/// Bytes that a thread allocates between two collection steps, as in jemalloc (`tcache_gc_incr_bytes`).
-pub const GC_STEP: i64 = 64 << 10;
+/// Bytes that a thread allocates between two looks at what decayed, and by default between two collection steps, as in
+/// jemalloc (`tcache_gc_incr_bytes`).
+pub const TICK_BYTES: i64 = 64 << 10;
 
-/// Pointers in the arrays of all bins of a thread.
-pub const SLOTS_TOTAL: usize = {
-    let mut sum = 0;
-    let mut class = 0;
-    while class < NCACHED {
-        sum += slots(SzInd(class as u8));
-        class += 1;
-    }
-    sum
-};
+/// Most objects that any bin can hold: the low 16 bits of a pointer tell the positions in one bin's array apart.
+pub const CAPACITY_MAX: usize = (1 << 16) / size_of::<*mut u8>() - 1;
 
-// The low 16 bits of a pointer tell the positions in one bin's array apart.
-const _: () = assert!(slots(SzInd(0)) * size_of::<*mut u8>() < 1 << 16);
+const _: () = assert!(slots(SzInd(0)) <= CAPACITY_MAX);

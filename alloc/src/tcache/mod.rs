@@ -2,3 +2,5 @@
 
 pub mod bin;
 pub mod geometry;
+pub mod ranges;
+pub mod settings;

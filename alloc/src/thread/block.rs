@@ -4,13 +4,15 @@ use core::cell::UnsafeCell;
 use core::sync::atomic::*;
 
 use crate::arena::Arena;
-use crate::base::Zeroable;
+use crate::base::{Base, Zeroable};
 use crate::os::tls;
 use crate::relaxed::{Link, Listed, Node, Relaxed};
 use crate::sampling;
-use crate::size_class::{NCACHED, cached_classes};
+use crate::size_class::{NCACHED, NCACHED_MAX};
 use crate::tcache::bin::CacheBin;
-use crate::tcache::geometry::{GC_STEP, SLOTS_TOTAL, capacity_min, first_fill, slots};
+use crate::tcache::geometry::{TICK_BYTES, capacity_min, first_fill};
+use crate::tcache::settings;
+use crate::thread::watch::Watch;
 use crate::units::SzInd;
 
 /// What the slow paths keep per cached class.
@@ -25,10 +27,14 @@ pub struct Side {
     pub gc_depth: AtomicU16,
     /// Objects that the next fill takes.
     pub fill: AtomicU16,
-    /// Capacity; the bin's own is lower while the thread counts exactly.
+    /// Capacity, 0 while the thread does not cache the class; the bin's own is lower while the thread counts exactly.
     pub capacity: AtomicU16,
+    /// Most that the capacity may become while the thread caches the class.
+    pub limit: AtomicU16,
     /// Times the bin ran empty since it last grew or was collected.
     pub misses: AtomicU16,
+    /// Objects that collections leave alone before the next that takes some (`tcache_gc_delay_bytes`).
+    pub delay: AtomicU16,
 }
 
 /// Block of a thread. Lives in base memory, recycled from thread to thread.
@@ -36,7 +42,7 @@ pub struct Side {
 /// **Synchronization**: only the thread itself writes; a forked child and the statistics read.
 #[repr(C, align(64))]
 pub struct Block {
-    bins: [CacheBin; NCACHED],
+    bins: [CacheBin; NCACHED_MAX],
     arena: Link<Arena>,
     prof: UnsafeCell<sampling::Thread>,
     /// Epoch of the profiler in which `due` marks and `wait` were drawn.
@@ -45,13 +51,19 @@ pub struct Block {
     pub wait: AtomicI64,
     /// Whether `wait` was drawn.
     pub wait_on: AtomicBool,
-    /// Whether the thread caches objects (`opt.tcache`, and not while it ends).
+    /// Whether the thread caches objects (`opt.tcache`, `thread.tcache.enabled`).
     pub caching: AtomicBool,
+    /// The last class that it caches (`thread.tcache.max`).
+    pub last: AtomicU8,
+    /// Classes whose bins are in use; never fewer than by default, and never fewer than before in a thread's life.
+    nclasses: AtomicU8,
     /// Whether every call takes the slow path and counts (`thread.allocatedp`).
     pub exact: AtomicBool,
     /// Class whose turn the next collection is.
     pub gc_class: AtomicU8,
-    /// Bytes until the next collection.
+    /// Bytes until the next look at what decayed.
+    pub tick_wait: AtomicI64,
+    /// Bytes or requests since the last collection step, when those have a pace of their own.
     pub gc_wait: AtomicI64,
     /// Bytes allocated outside the cache bins.
     pub allocated_other: AtomicU64,
@@ -63,9 +75,13 @@ pub struct Block {
     pub deallocated: AtomicU64,
     /// Where `thread.prof.name` is read into.
     pub prof_name: [AtomicU8; 16],
-    sides: [Side; NCACHED],
+    /// What the thread asked to be watched for.
+    pub watch: Watch,
+    sides: [Side; NCACHED_MAX],
     node: Node<Block>,
-    slots: [AtomicPtr<u8>; SLOTS_TOTAL],
+    /// First of the pointers that the arrays of the bins are made of, and how many there are.
+    slots: AtomicPtr<AtomicPtr<u8>>,
+    nslots: AtomicUsize,
 }
 
 // SAFETY: numbers, null pointers, `false`; `prof` is overwritten by `start` before anything reads it.
@@ -83,35 +99,100 @@ impl Listed<ByState> for Block {
 }
 
 impl Block {
-    /// Prepares a block, fresh or recycled, for a new thread. Its events are not armed yet.
+    /// Prepares a block, fresh or recycled, for a new thread. Its events are not armed yet. `false`: `base` had no
+    /// memory for the bins.
     ///
     /// # Safety
     /// 1. No thread uses the block.
-    pub unsafe fn start(&'static self, arena: &'static Arena, caching: bool) {
+    pub unsafe fn start(&'static self, arena: &'static Arena, base: &Base) -> bool {
         // SAFETY: nobody else uses the block (1), so nobody holds a reference to what is in the cell.
         unsafe { self.prof.get().write(sampling::Thread::new()) };
         self.arena.set(Some(arena));
+        self.watch.stop();
         self.prof_epoch.set(sampling::epoch());
         self.wait_on.set(false);
-        self.caching.set(caching);
         self.exact.set(false);
         self.gc_class.set(0);
-        self.gc_wait.set(GC_STEP);
+        self.tick_wait.set(TICK_BYTES);
+        self.gc_wait.set(0);
         self.allocated_other.set(0);
         self.deallocated_other.set(0);
-        let mut end = self.slots.as_ptr().cast_mut().cast::<*mut u8>();
-        for class in cached_classes() {
-            end = end.wrapping_add(slots(class));
-            let (bin, side) = (self.bin(class), self.side(class));
-            bin.start(end);
-            let capacity = if caching { capacity_min(class) } else { 0 };
-            bin.set_capacity(capacity);
-            side.capacity.set(capacity as u16);
+        self.caching.set(settings::caching());
+        self.last.set(settings::last().0);
+        let left_over = SzInd(self.nclasses.get());
+        self.nclasses.set(0);
+        self.cover(settings::last().max(SzInd(NCACHED as u8 - 1)));
+        for class in (self.nclasses.get()..left_over.0).map(SzInd) {
+            self.bin(class).start(core::ptr::null_mut());
+            self.side(class).capacity.set(0);
+        }
+        self.lay_out(base)
+    }
+
+    /// Takes the bins of all classes up to `last` into use that are not yet, with the limits of the process and without
+    /// arrays; their events are to be armed.
+    pub fn cover(&self, last: SzInd) {
+        for class in (self.nclasses.get()..=last.0).map(SzInd) {
+            let side = self.side(class);
+            self.bin(class).start(core::ptr::null_mut());
+            side.capacity.set(0);
+            side.limit.set(settings::limit(class));
+            side.delay.set(settings::gc_delay(class));
             side.fill.set(first_fill(class) as u16);
             side.moved.set(0);
             side.misses.set(0);
             side.gc_depth.set(0);
             side.gc_requests.set(0);
+        }
+        self.nclasses.set(self.nclasses.get().max(last.0 + 1));
+    }
+
+    /// How many classes have bins in use.
+    pub fn nclasses(&self) -> u8 {
+        self.nclasses.get()
+    }
+
+    /// The classes whose bins are in use.
+    pub fn classes(&self) -> impl Iterator<Item = SzInd> + use<> {
+        (0..self.nclasses.get()).map(SzInd)
+    }
+
+    /// Most objects that the bin of a class holds, 0 when the thread does not cache it.
+    pub fn limit(&self, class: SzInd) -> usize {
+        let cached = self.caching.get() && class.0 <= self.last.get();
+        if cached { self.side(class).limit.get() as usize } else { 0 }
+    }
+
+    /// Gives every bin, all of which are empty, an array as long as its limit. `false`: `base` had no memory, and the
+    /// thread does not cache any more.
+    pub fn lay_out(&self, base: &Base) -> bool {
+        let total = self.classes().map(|class| self.limit(class)).sum::<usize>();
+        if total > self.nslots.get() {
+            // Twice what there was at least, so that what is abandoned stays less than what is in use.
+            let n = total.max(2 * self.nslots.get());
+            let Some(slots) = base.make_slice::<AtomicPtr<u8>>(n) else {
+                self.caching.set(false);
+                self.place_bins();
+                return false;
+            };
+            self.slots.set(slots.as_ptr().cast_mut());
+            self.nslots.set(n);
+        }
+        self.place_bins();
+        true
+    }
+
+    fn place_bins(&self) {
+        let mut end = self.slots.get().cast::<*mut u8>();
+        for class in self.classes() {
+            let (bin, side, limit) = (self.bin(class), self.side(class), self.limit(class));
+            end = end.wrapping_add(limit);
+            bin.place(end);
+            let capacity = if settings::adaptive() { limit.min(capacity_min(class)) } else { limit };
+            side.capacity.set(capacity as u16);
+            if !self.exact.get() {
+                bin.set_capacity(capacity);
+            }
         }
     }
 
@@ -130,6 +211,11 @@ impl Block {
     /// The slow paths' part of a cached class.
     pub fn side(&self, class: SzInd) -> &Side {
         &self.sides[class.idx()]
+    }
+
+    /// Whether the thread caches a class.
+    pub fn caches(&self, class: SzInd) -> bool {
+        self.side(class).capacity.get() != 0
     }
 
     /// While the thread counts exactly: makes a bin look full to `free`, whatever it holds.

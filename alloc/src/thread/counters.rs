@@ -5,17 +5,17 @@ use core::sync::atomic::AtomicU64;
 
 use super::block::Block;
 use crate::relaxed::Relaxed;
-use crate::size_class::{cached_classes, class_size};
+use crate::size_class::class_size;
 
 /// Bytes that the thread ever allocated.
 pub fn allocated(thread: &Block) -> u64 {
-    let bins = cached_classes().map(|class| thread.bin(class).requests() * class_size(class.idx()) as u64);
+    let bins = thread.classes().map(|class| thread.bin(class).requests() * class_size(class.idx()) as u64);
     thread.allocated_other.get() + bins.sum::<u64>()
 }
 
 /// Bytes that the thread ever freed.
 pub fn deallocated(thread: &Block) -> u64 {
-    let bins = cached_classes().map(|class| {
+    let bins = thread.classes().map(|class| {
         let bin = thread.bin(class);
         let frees = bin.depth() as i64 + bin.requests() as i64 + thread.side(class).moved.get();
         frees as u64 * class_size(class.idx()) as u64
@@ -31,7 +31,7 @@ pub fn exact(thread: &'static Block) -> (&'static AtomicU64, &'static AtomicU64)
         thread.allocated.set(allocated(thread));
         thread.deallocated.set(deallocated(thread));
         thread.exact.set(true);
-        for class in cached_classes() {
+        for class in thread.classes() {
             super::event::rearm(thread, class);
             thread.close(class);
         }

@@ -8,9 +8,10 @@
 use super::block::Block;
 use crate::relaxed::Relaxed;
 use crate::sampling;
-use crate::size_class::{cached_classes, class_size};
-use crate::tcache::geometry::{GC_STEP, event_distance};
-use crate::thread::gc;
+use crate::size_class::class_size;
+use crate::tcache::geometry::{TICK_BYTES, event_distance};
+use crate::tcache::settings::{self, Pace};
+use crate::thread::{gc, watch};
 use crate::units::SzInd;
 
 /// Handles the event of a class; answers whether the request that it fell on is to be sampled.
@@ -22,13 +23,20 @@ pub fn handle(thread: &Block, class: SzInd) -> bool {
     }
     // What the class allocates until then is counted in advance.
     let distance = rearm(thread, class);
-    passed(thread, distance * class_size(class.idx()) as u64);
+    let bytes = distance * class_size(class.idx()) as u64;
+    watch::count(bytes);
+    passed(thread, distance, bytes);
     due
 }
 
 /// Draws the distance to the next event of a class, in requests, and answers it.
 pub fn rearm(thread: &Block, class: SzInd) -> u64 {
-    let most = if thread.exact.get() { 1 } else { event_distance(class) };
+    let most = match settings::pace() {
+        _ if thread.exact.get() => 1,
+        // A thread that is to collect every so many requests must notice them.
+        Some(Pace::Requests(n)) => n.min(event_distance(class)),
+        _ => event_distance(class),
+    };
     let drawn = sampling::draw_allocs(thread.prof(), class_size(class.idx()));
     let distance = drawn.map_or(most, |drawn| drawn.min(most));
     thread.bin(class).arm(distance, drawn == Some(distance));
@@ -39,7 +47,7 @@ pub fn rearm(thread: &Block, class: SzInd) -> u64 {
 /// takes effect with its next allocation. Other threads notice at their next event of each class.
 pub fn refresh(thread: &Block) {
     redraw(thread);
-    for class in cached_classes() {
+    for class in thread.classes() {
         rearm(thread, class);
     }
 }
@@ -48,7 +56,7 @@ pub fn refresh(thread: &Block) {
 fn redraw(thread: &Block) {
     thread.prof_epoch.set(sampling::epoch());
     thread.wait_on.set(false);
-    for class in cached_classes() {
+    for class in thread.classes() {
         thread.bin(class).due.set(false);
     }
 }
@@ -58,7 +66,8 @@ pub fn uncached(thread: &Block, usable: usize) -> bool {
     if thread.prof_epoch.get() != sampling::epoch() {
         redraw(thread);
     }
-    passed(thread, usable as u64);
+    watch::count(usable as u64);
+    passed(thread, 1, usable as u64);
     if !thread.wait_on.get() && !draw_wait(thread) {
         return false;
     }
@@ -78,14 +87,36 @@ fn draw_wait(thread: &Block) -> bool {
     drawn.is_some()
 }
 
-/// About `bytes` were allocated or freed: collection and decay have their turn now and then.
-pub fn passed(thread: &Block, bytes: u64) {
-    let wait = thread.gc_wait.get().saturating_sub_unsigned(bytes);
+/// About `n` objects of `bytes` bytes in all were allocated or freed: collection and decay have their turn now and then.
+pub fn passed(thread: &Block, n: u64, bytes: u64) {
+    let pace = settings::pace();
+    if let Some(pace) = pace {
+        keep_pace(thread, pace, n, bytes);
+    }
+    let wait = thread.tick_wait.get().saturating_sub_unsigned(bytes);
     if wait > 0 {
-        thread.gc_wait.set(wait);
+        thread.tick_wait.set(wait);
         return;
     }
-    thread.gc_wait.set(GC_STEP);
-    gc::step(thread);
+    thread.tick_wait.set(TICK_BYTES);
+    if pace.is_none() {
+        gc::step(thread);
+    }
     thread.arena().tick();
+    watch::tick();
+    watch::look(thread);
+}
+
+/// Collection steps at a pace of their own. A round over all classes is as much as one event can bring.
+#[cold]
+fn keep_pace(thread: &Block, pace: Pace, n: u64, bytes: u64) {
+    let (passed, every) = match pace {
+        Pace::Bytes(every) => (bytes, every),
+        Pace::Requests(every) => (n, every),
+    };
+    let due = thread.gc_wait.get().saturating_add_unsigned(passed) as u64;
+    thread.gc_wait.set((due % every) as i64);
+    for _ in thread.classes().take(usize::try_from(due / every).unwrap_or(usize::MAX)) {
+        gc::step(thread);
+    }
 }

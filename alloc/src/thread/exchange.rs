@@ -4,7 +4,8 @@ use crate::arena::depot::{BATCH_MAX, batch};
 use crate::arena::large::LargeRequest;
 use crate::arena::{bin::extent_of_object, release::release, table};
 use crate::relaxed::Relaxed;
-use crate::size_class::{NBINS, class_size};
+use crate::size_class::{NBINS, NCACHED, class_size};
+use crate::tcache::settings;
 use crate::thread::block::Block;
 use crate::units::{PAGE, SzInd};
 
@@ -17,11 +18,13 @@ pub fn refill(thread: &Block, class: SzInd) -> Option<*mut u8> {
     let arena = thread.arena();
     let (bin, side) = (thread.bin(class), thread.side(class));
     side.misses.change(|n| n.saturating_add(1));
+    let limit = side.limit.get() as usize;
     let mut objects = [core::ptr::null_mut(); BATCH_MAX];
-    let n = if arena.depot(class).pop(class, &mut objects) {
+    let n = if class.idx() < NCACHED && limit >= batch(class) && arena.depot(class).pop(class, &mut objects) {
         batch(class)
     } else if class.idx() < NBINS {
-        let want = side.fill.get() as usize;
+        // One object more than what stays in the bin, which has room for `limit`.
+        let want = (side.fill.get() as usize).min(limit + 1);
         side.fill.set((2 * want).min(batch(class)) as u16);
         arena.bin(class).fill(arena, class, &mut objects[..want])
     } else {
@@ -35,30 +38,40 @@ pub fn refill(thread: &Block, class: SzInd) -> Option<*mut u8> {
     Some(first)
 }
 
-/// Makes room in a full bin: by growth when the bin also runs empty often, otherwise by moving its oldest batch to
+/// Makes room in a full bin: by growth when the bin also runs empty often, otherwise by moving its oldest objects to
 /// the depot of the arena where the first of them came from.
 #[cold]
 pub fn make_room(thread: &Block, class: SzInd) {
     let (bin, side) = (thread.bin(class), thread.side(class));
-    let n = batch(class);
-    let capacity = side.capacity.get() as usize;
-    if side.misses.get() > 0 && capacity + n <= crate::tcache::geometry::slots(class) {
+    let (capacity, limit) = (side.capacity.get() as usize, side.limit.get() as usize);
+    if side.misses.get() > 0 && capacity + batch(class) <= limit {
         side.misses.set(0);
-        side.capacity.set((capacity + n) as u16);
-        bin.set_capacity(capacity + n);
+        side.capacity.set((capacity + batch(class)) as u16);
+        bin.set_capacity(capacity + batch(class));
         return;
     }
-    let mut objects = [core::ptr::null_mut(); BATCH_MAX];
-    let oldest = &mut objects[..n.min(bin.depth())];
-    if oldest.is_empty() {
-        return;
+    let mut left = leaving(class, limit).min(bin.depth());
+    while left != 0 {
+        let mut objects = [core::ptr::null_mut(); BATCH_MAX];
+        let some = &mut objects[..left.min(batch(class))];
+        left -= some.len();
+        bin.take_oldest(some);
+        side.moved.change(|moved| moved + some.len() as i64);
+        let whole = class.idx() < NCACHED && some.len() == batch(class);
+        let owner = table::owner(extent_of_object(some[0]));
+        if !whole || !owner.depot(class).push(class, &owner.base, some) {
+            release(class, some);
+        }
     }
-    bin.take_oldest(oldest);
-    side.moved.change(|moved| moved + oldest.len() as i64);
-    let owner = table::owner(extent_of_object(oldest[0]));
-    if oldest.len() < n || !owner.depot(class).push(class, &owner.base, oldest) {
-        release(class, oldest);
+}
+
+/// How many objects leave a full bin: a batch, or the share of the bin that the options ask for.
+fn leaving(class: SzInd, limit: usize) -> usize {
+    match settings::flush_div(class) {
+        1 => batch(class).min(limit / 2),
+        div => limit >> div,
     }
+    .max(1)
 }
 
 /// Returns the `n` oldest objects of a bin to where they came from. The bin of a thread that counts exactly looks full

@@ -1,12 +1,12 @@
 //! Collection: a cache gives back what it did not need lately.
 //!
-//! Every [`GC_STEP`](crate::tcache::geometry::GC_STEP) bytes that a thread allocates, one class has its turn. Between
-//! two turns the bin cannot have fallen below its depth at the first minus the requests since: that many objects were
+//! Every [`TICK_BYTES`](crate::tcache::geometry::TICK_BYTES) bytes that a thread allocates (options can set another
+//! pace), one class has its turn. Between two turns the bin cannot have fallen below its depth at the first minus the requests since: that many objects were
 //! surely not needed. Three quarters of them go back.
 
 use crate::relaxed::Relaxed;
-use crate::size_class::NCACHED;
 use crate::tcache::geometry::capacity_min;
+use crate::tcache::settings;
 use crate::thread::block::Block;
 use crate::thread::exchange::return_oldest;
 use crate::units::SzInd;
@@ -17,14 +17,23 @@ pub fn step(thread: &Block) {
         return;
     }
     let class = SzInd(thread.gc_class.get());
-    thread.gc_class.set((class.0 + 1) % NCACHED as u8);
+    thread.gc_class.set((class.0 + 1) % thread.nclasses());
     let (bin, side) = (thread.bin(class), thread.side(class));
+    if !thread.caches(class) {
+        return;
+    }
     let requests = bin.requests();
     let needed = requests.wrapping_sub(side.gc_requests.get()) as usize;
     let unused = (side.gc_depth.get() as usize).saturating_sub(needed).min(bin.depth());
-    return_oldest(thread, class, unused - unused / 4);
-    if side.misses.get() == 0 && !thread.exact.get() {
-        let capacity = capacity_min(class).max(bin.depth());
+    let surplus = unused - unused / 4;
+    if surplus < side.delay.get() as usize {
+        side.delay.change(|delay| delay - surplus as u16);
+    } else {
+        side.delay.set(settings::gc_delay(class));
+        return_oldest(thread, class, surplus);
+    }
+    if side.misses.get() == 0 && !thread.exact.get() && settings::adaptive() {
+        let capacity = capacity_min(class).min(side.limit.get() as usize).max(bin.depth());
         side.capacity.set(capacity as u16);
         bin.set_capacity(capacity);
     }

@@ -10,9 +10,9 @@ use super::block::{Block, ByState, current};
 use super::event;
 use crate::arena::table;
 use crate::os::tls::{self, Phase};
-use crate::relaxed::{List, Relaxed};
+use crate::relaxed::List;
 use crate::sampling;
-use crate::size_class::{NBINS, cached_classes, class_size};
+use crate::size_class::{NBINS, class_size};
 use crate::sync::{Mutex, Patience};
 use crate::thread::exchange::return_oldest;
 
@@ -22,13 +22,6 @@ static FREE: Mutex<List<Block, ByState>> = Mutex::new(List::new());
 static LIVE: Mutex<List<Block, ByState>> = Mutex::new(List::new());
 /// The key plus one; 0 before there is one.
 static KEY: AtomicU32 = AtomicU32::new(0);
-/// Whether threads cache (`opt.tcache`).
-static CACHING: AtomicBool = AtomicBool::new(true);
-
-/// Sets whether threads that start from now on cache.
-pub fn configure(caching: bool) {
-    CACHING.set(caching);
-}
 
 /// Makes the key whose destructor ends threads. Called once, when allocation already works.
 pub fn register() {
@@ -61,7 +54,11 @@ pub(super) fn make() -> Option<&'static Block> {
         return None;
     };
     // SAFETY: the block is fresh, or was taken off the list of unused ones just above.
-    unsafe { block.start(arena, CACHING.get()) };
+    if !unsafe { block.start(arena, &table::BASE) } {
+        table::unbind(arena);
+        FREE.lock().push(block);
+        return None;
+    }
     event::refresh(block);
     LIVE.lock().push(block);
     Some(block)
@@ -81,7 +78,7 @@ extern "C" fn end(_: *mut c_void) {
 
 /// Returns every object that the thread caches.
 pub fn flush(thread: &Block) {
-    for class in cached_classes() {
+    for class in thread.classes() {
         return_oldest(thread, class, usize::MAX);
     }
 }
@@ -99,7 +96,7 @@ pub fn rebind(thread: &Block, arena: &'static crate::arena::Arena) {
 /// Adds the thread's requests to the counters of its arena; called once, when it ends.
 fn tell_requests(thread: &Block) {
     let arena = thread.arena();
-    for class in cached_classes() {
+    for class in thread.classes() {
         let requests = thread.bin(class).requests();
         let counter = if class.idx() < NBINS {
             &arena.bin(class).nrequests
@@ -116,7 +113,7 @@ pub fn cached_bytes(arena: &crate::arena::Arena, patience: Patience) -> Option<u
     let live = LIVE.lock_within(patience)?;
     let blocks = live.iter().filter(|block| core::ptr::eq(block.arena(), arena));
     let of = |block: &Block| {
-        cached_classes().map(|class| block.bin(class).depth() * class_size(class.idx())).sum::<usize>()
+        block.classes().map(|class| block.bin(class).depth() * class_size(class.idx())).sum::<usize>()
     };
     Some(blocks.map(of).sum())
 }

@@ -2,9 +2,11 @@
 //! cache exchanges objects with arenas and gives back what it does not need.
 
 pub mod block;
+pub mod cache;
 pub mod counters;
 pub mod event;
 pub mod exchange;
 pub mod gc;
 pub mod lifecycle;
 pub mod start;
+pub mod watch;
