@@ -13,7 +13,7 @@ use crate::tables::option;
 use crate::tcache::settings;
 use crate::thread::lifecycle;
 use crate::units::PAGE;
-use crate::{conf, fork, stats};
+use crate::{conf, fork, size_class, stats};
 
 /// Arenas for each processor, as in jemalloc.
 const ARENAS_PER_CPU: u32 = 4;
@@ -42,10 +42,38 @@ pub fn ensure() {
         dirty_ms: option::DIRTY_DECAY_MS.get(),
         muzzy_ms: option::MUZZY_DECAY_MS.get(),
     });
-    settings::configure(&settings::Options { caching: option::TCACHE.on(), ..settings::Options::DEFAULT });
+    configure_caches();
     #[cfg(feature = "prof")]
     crate::prof::boot();
     DONE.store(true, Release);
+}
+
+fn configure_caches() {
+    let options = settings::Options {
+        caching: option::TCACHE.on(),
+        max: option::TCACHE_MAX.size(),
+        small_min: option::TCACHE_NSLOTS_SMALL_MIN.get() as u32,
+        small_max: option::TCACHE_NSLOTS_SMALL_MAX.get() as u32,
+        large: option::TCACHE_NSLOTS_LARGE.get() as u32,
+        lg_mul: option::LG_TCACHE_NSLOTS_MUL.get() as i32,
+        ncached_max: option::TCACHE_NCACHED_MAX.as_cstr().to_bytes(),
+        gc_bytes: option::TCACHE_GC_INCR_BYTES.get() as u64,
+        gc_requests: option::TCACHE_GC_INTERVAL.get() as u64,
+        gc_delay: option::TCACHE_GC_DELAY_BYTES.size(),
+        flush_small: option::LG_TCACHE_FLUSH_SMALL_DIV.get() as u32,
+        flush_large: option::LG_TCACHE_FLUSH_LARGE_DIV.get() as u32,
+        adaptive: option::TCACHE_GC.on(),
+    };
+    if !settings::configure(&options) {
+        let text = core::str::from_utf8(options.ncached_max).unwrap_or("?");
+        report::message(format_args!("Invalid settings for tcache_ncached_max: tcache_ncached_max:{text}"));
+    }
+    if options.caching && settings::max() > size_class::TCACHE_MAX {
+        size_class::round_to_classes(settings::max());
+    }
+    if !option::DISABLE_LARGE_SIZE_CLASSES.on() {
+        size_class::round_to_classes(size_class::LARGE_MAX);
+    }
 }
 
 fn resolve_narenas() {

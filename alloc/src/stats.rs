@@ -9,12 +9,13 @@ use crate::extent::map;
 use crate::os::clock;
 use crate::report::Line;
 pub use crate::report::{write, write_for};
-use crate::size_class::{NBINS, NCACHED, NSIZES, QUANTUM, TCACHE_MAX, class_size};
+use crate::size_class::{NBINS, NSIZES, QUANTUM, class_size};
 use crate::sync::{Mutex, Patience};
 use crate::tables::leaf::config;
 pub use crate::tables::metric::Totals;
 use crate::tables::value::{Type, Value};
 use crate::tables::{metric, option};
+use crate::tcache::settings;
 use crate::thread::lifecycle;
 use crate::units::{Ns, PAGE};
 
@@ -168,9 +169,9 @@ fn report_general(out: &mut dyn FnMut(&[u8])) {
     line!(out, "Arenas: {}", table::narenas());
     line!(out, "Quantum size: {QUANTUM}");
     line!(out, "Page size: {PAGE}");
-    line!(out, "Maximum thread-cached size class: {TCACHE_MAX}");
+    line!(out, "Maximum thread-cached size class: {}", settings::max());
     line!(out, "Number of bin size classes: {NBINS}");
-    line!(out, "Number of thread-cache bin size classes: {NCACHED}");
+    line!(out, "Number of thread-cache bin size classes: {}", settings::last().0 + 1);
     line!(out, "Number of large size classes: {}", NSIZES - NBINS);
 }
 

@@ -7,6 +7,7 @@ pub mod config;
 #[cfg(feature = "prof")]
 pub mod prof;
 pub mod root;
+pub mod tcache;
 pub mod thread;
 
 use core::ffi::c_void;
@@ -46,6 +47,28 @@ impl Arguments {
     /// Whether there is nothing, as actions want it.
     pub fn is_empty(&self) -> bool {
         self.old.is_null() && self.old_len.is_null() && self.new.is_null() && self.new_len == 0
+    }
+
+    /// Gives the caller a value, if it wants one; [`CtlError::Invalid`] when its room has another size, which then holds
+    /// the beginning of the value.
+    ///
+    /// # Safety
+    /// 1. As `mallctl`.
+    pub unsafe fn answer<T: Copy>(&self, value: T) -> Result<(), CtlError> {
+        if self.old.is_null() || self.old_len.is_null() {
+            return Ok(());
+        }
+        // SAFETY: not null, hence valid (1).
+        let room = unsafe { *self.old_len };
+        let n = room.min(size_of::<T>());
+        // SAFETY: `old` has room for `room` bytes (1), and the value has `size_of::<T>()`.
+        unsafe { core::ptr::copy_nonoverlapping((&raw const value).cast::<u8>(), self.old.cast(), n) };
+        if room != size_of::<T>() {
+            // SAFETY: as above.
+            unsafe { *self.old_len = n };
+            return Err(CtlError::Invalid);
+        }
+        Ok(())
     }
 }
 
@@ -119,7 +142,6 @@ pub const fn action(name: &'static str, call: Call, doc: &'static str) -> Node {
 }
 
 /// A leaf with a protocol of its own; `access` is `rw`, `r-`, `-w` or `--`, for the reference page.
-#[expect(dead_code, reason = "the first such leaves come with the arenas that programs make")]
 pub const fn raw(
     name: &'static str,
     ty: Type,

@@ -1,11 +1,10 @@
 //! `thread.*`: the calling thread.
 
-use super::{action, me, ro, rw};
+use super::{action, me, needing, ro, rw};
 use crate::arena::table;
-use crate::relaxed::Relaxed;
 use crate::tables::tree::Node;
 use crate::tables::value::{CtlError, Type, Value};
-use crate::thread::{counters, lifecycle};
+use crate::thread::{cache, counters, lifecycle, watch};
 use crate::units::ArenaInd;
 
 /// In the order of the reference's tree.
@@ -41,27 +40,48 @@ pub static NODES: &[Node] = &[
         |_| Ok(address(counters::exact(me()?).1)),
         "Where that number is kept up to date.",
     ),
+    Node::Branch { name: "tcache", children: super::tcache::THREAD_NODES },
     Node::Branch {
-        name: "tcache",
-        children: &[action("flush", flush, "Returns all objects that the calling thread caches.")],
+        name: "peak",
+        children: &[
+            needing(
+                ro(
+                    "read",
+                    Type::U64,
+                    |_| Ok(Value(watch::peak(me()?))),
+                    "Most bytes that the calling thread held since the last reset, beyond what it held then; \
+                     to within 64 KiB, and only from the thread's first use of thread.peak on.",
+                ),
+                statistics,
+            ),
+            needing(
+                action(
+                    "reset",
+                    |_| me().map(watch::reset_peak),
+                    "Lets the peak be counted from what the calling thread holds now.",
+                ),
+                statistics,
+            ),
+        ],
     },
     #[cfg(feature = "prof")]
     Node::Branch { name: "prof", children: super::prof::THREAD_NODES },
+    #[cfg(not(feature = "prof"))]
+    Node::Branch { name: "prof", children: &[] },
+    action(
+        "idle",
+        |_| me().map(cache::idle),
+        "Tells that the calling thread will be idle: empties its cache, and, with more than two arenas per processor, \
+         purges its arena.",
+    ),
 ];
 
 fn address(word: &'static core::sync::atomic::AtomicU64) -> Value {
     Value(word.as_ptr().expose_provenance() as u64)
 }
 
-fn flush(_: &[usize]) -> Result<(), CtlError> {
-    let thread = me()?;
-    if !thread.caching.get() {
-        return Err(CtlError::Failed);
-    }
-    lifecycle::flush(thread);
-    // What the thread left in depots on the way is its cache, too.
-    table::all().for_each(|arena| arena.trim(true));
-    Ok(())
+fn statistics() -> Result<(), CtlError> {
+    if cfg!(feature = "stats") { Ok(()) } else { Err(CtlError::NotFound) }
 }
 
 fn write_arena(_: &[usize], value: Option<Value>) -> Result<(), CtlError> {

@@ -163,7 +163,7 @@ options! {
     UTRACE = absent("utrace", Unsigned, "Trace calls by utrace(2); Linux has none.");
     XMALLOC = switch("xmalloc", false, "Abort with a message when memory runs out.");
     INFALLIBLE_NEW = switch("experimental_infallible_new", false, "C++'s operator new aborts instead of throwing.");
-    TCACHE_GC = switch("experimental_tcache_gc", true, "Give back at once all of a thread's cache that lay unused, instead of class by class.");
+    TCACHE_GC = switch("experimental_tcache_gc", true, "Bins of thread caches grow when they run both empty and full, and shrink when collected; otherwise they always have their full size.");
     TCACHE = switch("tcache", true, "Whether threads cache objects.");
     TCACHE_MAX = clipped("tcache_max", 32768, (0, 8 << 20), Size, "Bytes of the largest objects that threads cache.");
     TCACHE_NSLOTS_SMALL_MIN = clipped("tcache_nslots_small_min", 20, (1, 2048), Unsigned, "Least number of objects of a small class that a thread may cache.");
