@@ -13,7 +13,7 @@ use crate::tables::option;
 use crate::tcache::settings;
 use crate::thread::lifecycle;
 use crate::units::PAGE;
-use crate::{conf, fork, size_class, stats};
+use crate::{background, conf, fork, size_class, stats};
 
 /// Arenas for each processor, as in jemalloc.
 const ARENAS_PER_CPU: u32 = 4;
@@ -98,12 +98,13 @@ pub fn complete() {
         // SAFETY: `at_exit` has the signature that atexit wants, and this code is never unloaded before exit.
         unsafe { libc::atexit(at_exit) };
     }
+    background::start();
 }
 
 extern "C" fn at_exit() {
     #[cfg(feature = "prof")]
     crate::sampling::PROFILER.at_exit();
     if option::STATS_PRINT.on() {
-        stats::print();
+        stats::print(option::STATS_PRINT_OPTS.as_cstr().to_bytes());
     }
 }

@@ -1,6 +1,7 @@
 //! fork(2) in a program with threads: all locks are taken before, so that the child finds every structure whole.
 
 use crate::arena::table;
+use crate::background;
 use crate::stats;
 use crate::thread::lifecycle;
 
@@ -17,8 +18,10 @@ pub fn register() {
     unsafe { pthread_atfork(Some(prepare), Some(parent), Some(child)) };
 }
 
-/// Order: as everywhere (statistics, threads, arenas), the profiler first since it calls none of ours.
+/// Order: as everywhere. Starting and ending background threads comes first, since that allocates, and with it samples;
+/// then the profiler, which calls none of ours, statistics, threads, arenas.
 extern "C" fn prepare() {
+    background::hold();
     #[cfg(feature = "prof")]
     crate::sampling::PROFILER.fork_prepare();
     stats::hold();
@@ -39,6 +42,8 @@ extern "C" fn parent() {
     release();
     #[cfg(feature = "prof")]
     crate::sampling::PROFILER.fork_parent();
+    // SAFETY: held first in `prepare`.
+    unsafe { background::unhold() };
 }
 
 extern "C" fn child() {
@@ -46,4 +51,7 @@ extern "C" fn child() {
     lifecycle::forget_others();
     #[cfg(feature = "prof")]
     crate::sampling::PROFILER.fork_child();
+    // SAFETY: held first in `prepare`, by the thread that this one is a copy of.
+    unsafe { background::unhold() };
+    background::forget();
 }

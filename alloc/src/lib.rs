@@ -26,6 +26,7 @@ mod tcache;
 mod thread;
 mod units;
 // Control plane.
+mod background;
 mod boot;
 mod conf;
 pub mod ctl;

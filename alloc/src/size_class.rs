@@ -111,14 +111,7 @@ pub fn usable_aligned(size: usize, align: usize) -> Option<usize> {
         return usable(if size < align { align } else { size });
     }
     if align <= PAGE {
-        let rounded = if size == 0 {
-            align
-        } else {
-            match size.checked_next_multiple_of(align) {
-                Some(rounded) => rounded,
-                None => return None,
-            }
-        };
+        let rounded = if size == 0 { align } else { size.checked_next_multiple_of(align)? };
         if rounded <= SMALL_MAX {
             let mut index = index_of(rounded).idx();
             while index < NBINS {

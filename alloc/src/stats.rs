@@ -254,7 +254,7 @@ fn report_bins(arena: &Arena, out: &mut dyn FnMut(&[u8])) {
     }
 }
 
-/// Writes the report to where messages go.
-pub fn print() {
-    report(Omit::default(), &mut |piece| write(piece));
+/// Writes the report to where messages go, with the parts that the letters of `malloc_stats_print` leave.
+pub fn print(letters: &[u8]) {
+    report(Omit::from_letters(letters), &mut |piece| write(piece));
 }

@@ -15,6 +15,7 @@ use self::large::LargeCounts;
 use crate::base::{Base, Zeroable};
 use crate::extent::{ByOwner, Extent, Kind, Layout, map};
 use crate::os::clock;
+use crate::page::caretaker;
 use crate::page::layer::PageLayer;
 use crate::page::supply::Run;
 use crate::relaxed::{List, Relaxed};
@@ -23,7 +24,7 @@ use crate::sync::Mutex;
 use crate::units::{ArenaInd, Ns, SzInd};
 
 /// Time between two rounds that give back what bins and depots did not need.
-const TRIM: Ns = Ns::from_ms(1000);
+pub const TRIM: Ns = Ns::from_ms(1000);
 
 /// One arena. Lives in base memory for ever; all-zero is an arena without memory and index 0.
 ///
@@ -56,6 +57,7 @@ impl Arena {
     pub fn start(&self, index: ArenaInd, dirty_ms: i64, muzzy_ms: i64) {
         self.index.set(index.0);
         self.born.set(clock::now().0);
+        self.pages.belong_to(index);
         self.pages.start(dirty_ms, muzzy_ms);
     }
 
@@ -152,14 +154,29 @@ impl Arena {
         Some(extent)
     }
 
-    /// Gives decayed pages back, and now and then what bins and depots did not need. Cheap when nothing is due.
+    /// Gives decayed pages back, and now and then what bins and depots did not need. Cheap when nothing is due, and when
+    /// background threads do this.
     pub fn tick(&self) {
-        let now = clock::now();
+        if caretaker::workers() != 0 {
+            return self.pages.tick();
+        }
+        self.care(clock::now());
+        self.pages.tick();
+    }
+
+    /// What [`Arena::tick`] does, for a background thread. Answers how long after `now` it is to come back; `None` when
+    /// there is nothing to wait for.
+    pub fn attend(&self, now: Ns) -> Option<Ns> {
+        self.care(now);
+        self.pages.decay(now);
+        self.pages.due_in(now)
+    }
+
+    fn care(&self, now: Ns) {
         if now.since(Ns(self.trimmed.get())) >= TRIM {
             self.trimmed.set(now.0);
             self.trim(false);
         }
-        self.pages.tick();
     }
 
     /// As [`Arena::tick`], whether or not something is due.

@@ -212,6 +212,7 @@ fn uncached(
 pub(super) fn count_allocated(thread: &Block, usable: usize) {
     thread.allocated_other.change(|n| n + usable as u64);
     thread.allocated.change(|n| n + usable as u64);
+    event::allocated(thread, usable);
 }
 
 /// Tells the profiler how much memory is active, if it asked.

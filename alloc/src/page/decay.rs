@@ -4,6 +4,7 @@
 //! unused in the epoch that began `k` epochs ago may stay in the share `h(k)`, a smoothstep `6x^5 - 15x^4 + 10x^3` that falls from 1
 //! to 0; what exceeds the sum is to be purged.
 
+use super::pressure::WHOLE;
 use crate::units::Ns;
 
 /// Epochs in a decay time.
@@ -47,24 +48,29 @@ impl Decay {
         self.backlog[STEPS - 1] = unused as u32;
     }
 
-    fn epoch_length(&self) -> u64 {
-        (Ns::from_ms(self.ms as u64).0 / STEPS as u64).max(1)
+    /// With a share of the decay time, of [`WHOLE`].
+    fn epoch_length(&self, share: u32) -> u64 {
+        let time = Ns::from_ms(self.ms as u64).0 as u128 * share as u128 / WHOLE as u128;
+        (time as u64 / STEPS as u64).max(1)
     }
 
-    /// Advances to `now`, when `unused` pages are there, and answers how many may stay.
+    /// Advances to `now`, when `unused` pages are there, and answers how many may stay, if `share` of [`WHOLE`] of the
+    /// decay time holds since the last call.
     ///
     /// Pages that appeared since the last call count from the epoch that the last call was in, so one call after a
     /// long idle time purges what is old by then.
-    pub fn advance(&mut self, now: Ns, unused: usize) -> usize {
+    pub fn advance(&mut self, now: Ns, unused: usize, share: u32) -> usize {
         match self.ms {
-            0 => return 0,
             ..0 => return usize::MAX,
+            0 => return 0,
+            _ if share == 0 => return 0,
             _ => {}
         }
+        let epoch_length = self.epoch_length(share);
         let fresh = unused.saturating_sub(self.seen);
         self.backlog[STEPS - 1] = self.backlog[STEPS - 1].saturating_add(fresh as u32);
         self.seen = unused;
-        let passed = now.since(self.epoch).0 / self.epoch_length();
+        let passed = now.since(self.epoch).0 / epoch_length;
         if passed >= STEPS as u64 {
             self.backlog = [0; STEPS];
             self.epoch = now;
@@ -72,10 +78,33 @@ impl Decay {
             let passed = passed as usize;
             self.backlog.copy_within(passed.., 0);
             self.backlog[STEPS - passed..].fill(0);
-            self.epoch.0 += passed as u64 * self.epoch_length();
+            self.epoch.0 += passed as u64 * epoch_length;
         }
-        let sum: u64 = self.backlog.iter().zip(&CURVE).map(|(&n, &h)| n as u64 * h as u64).sum();
+        self.kept(0)
+    }
+
+    /// How many pages may stay `epochs` from the newest one, if no more become unused.
+    fn kept(&self, epochs: usize) -> usize {
+        let left = self.backlog[epochs.min(STEPS)..].iter();
+        let sum: u64 = left.zip(&CURVE).map(|(&n, &h)| n as u64 * h as u64).sum();
         (sum >> SHIFT) as usize
+    }
+
+    /// How long after `now` at least `enough` of the `unused` pages are to be purged, or all when there are fewer; `None`
+    /// when none ever will be. `share` as in [`Decay::advance`], which was called just before.
+    pub fn due_in(&self, now: Ns, unused: usize, enough: usize, share: u32) -> Option<Ns> {
+        if unused == 0 || self.ms < 0 {
+            return None;
+        }
+        let keep = unused - enough.min(unused);
+        let (mut early, mut late) = (0, STEPS);
+        // What may stay only becomes less: the first epoch with little enough, by halves.
+        while early < late {
+            let middle = (early + late) / 2;
+            if self.kept(middle) <= keep { late = middle } else { early = middle + 1 }
+        }
+        let epoch = Ns(self.epoch.0.saturating_add(early as u64 * self.epoch_length(share)));
+        Some(epoch.since(now))
     }
 
     /// Tells how many unused pages are left after a purge.
@@ -101,8 +130,8 @@ mod tests {
     #[test]
     fn pages_go_along_the_smoothstep_curve() {
         let mut d = decay(10_000);
-        d.advance(SECOND, 10_000);
-        let left: Vec<usize> = (0..=11).map(|s| d.advance(Ns(SECOND.0 * (s + 1)), 10_000)).collect();
+        d.advance(SECOND, 10_000, WHOLE);
+        let left: Vec<usize> = (0..=11).map(|s| d.advance(Ns(SECOND.0 * (s + 1)), 10_000, WHOLE)).collect();
         assert_eq!(left[0], 10_000);
         // h(1/2) = 1/2, within the one epoch of rounding (0.5 %).
         assert!((4_900..=5_050).contains(&left[5]), "{left:?}");
@@ -113,24 +142,53 @@ mod tests {
     #[test]
     fn one_call_after_a_long_idle_time_purges_all_that_is_old() {
         let mut d = decay(1_000);
-        d.advance(SECOND, 0);
+        d.advance(SECOND, 0, WHOLE);
         // Freed right after, and never looked at for a minute.
-        assert_eq!(d.advance(Ns(SECOND.0 * 61), 5_000), 0);
+        assert_eq!(d.advance(Ns(SECOND.0 * 61), 5_000, WHOLE), 0);
     }
 
     #[test]
     fn zero_keeps_nothing_and_minus_one_everything() {
-        assert_eq!(decay(0).advance(SECOND, 77), 0);
-        assert_eq!(decay(-1).advance(Ns(u64::MAX), 77), usize::MAX);
+        assert_eq!(decay(0).advance(SECOND, 77, WHOLE), 0);
+        assert_eq!(decay(-1).advance(Ns(u64::MAX), 77, 0), usize::MAX);
     }
 
     #[test]
     fn what_was_purged_is_not_counted_as_new_again() {
         let mut d = decay(10_000);
-        d.advance(SECOND, 1_000);
+        d.advance(SECOND, 1_000, WHOLE);
         let half = Ns(SECOND.0 * 6);
-        let keep = d.advance(half, 1_000);
+        let keep = d.advance(half, 1_000, WHOLE);
         d.purged(keep);
-        assert!(d.advance(half, keep) <= keep + 1);
+        assert!(d.advance(half, keep, WHOLE) <= keep + 1);
+    }
+
+    #[test]
+    fn a_share_of_the_time_is_a_shorter_time() {
+        let mut whole = decay(10_000);
+        let mut half = decay(20_000);
+        for second in 1..=11 {
+            let now = Ns(SECOND.0 * second);
+            let (a, b) = (whole.advance(now, 10_000, WHOLE), half.advance(now, 10_000, WHOLE / 2));
+            assert_eq!(a, b, "{second}");
+        }
+        let mut none = decay(10_000);
+        assert_eq!(none.advance(SECOND, 10_000, 0), 0);
+    }
+
+    #[test]
+    fn what_is_said_to_be_due_is_due_then_and_not_long_before() {
+        for (enough, ms) in [(1024, 10_000), (50, 10_000), (10_000, 777)] {
+            let mut d = decay(ms);
+            d.advance(SECOND, 10_000, WHOLE);
+            let wait = d.due_in(SECOND, 10_000, enough, WHOLE).unwrap();
+            let epoch = d.epoch_length(WHOLE);
+            let then = d.advance(Ns(SECOND.0 + wait.0 - epoch), 10_000, WHOLE);
+            assert!(then > 10_000 - enough, "{enough} {ms}");
+            let then = d.advance(Ns(SECOND.0 + wait.0), 10_000, WHOLE);
+            assert!(then <= 10_000 - enough, "{enough} {ms}");
+        }
+        assert_eq!(decay(10_000).due_in(SECOND, 0, 1, WHOLE), None);
+        assert_eq!(decay(-1).due_in(SECOND, 10, 1, WHOLE), None);
     }
 }

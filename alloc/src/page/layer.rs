@@ -5,11 +5,12 @@ use core::sync::atomic::*;
 use super::decay::Decay;
 use super::purge::{Step, purge};
 use super::supply::{PageCounts, Run, Supply};
+use super::{caretaker, pressure};
 use crate::base::{Base, Zeroable};
 use crate::os::clock;
 use crate::relaxed::Relaxed;
 use crate::sync::{Mutex, Patience};
-use crate::units::Ns;
+use crate::units::{ArenaInd, Ns};
 
 /// Pages that may become unused between two looks at the clock: 1 MiB.
 const FRESH_MAX: usize = 256;
@@ -30,6 +31,7 @@ pub struct PurgeCounts {
 /// Pages of one arena. All-zero is valid; [`PageLayer::start`] sets the decay times.
 #[derive(Default)]
 pub struct PageLayer {
+    owner: AtomicU32,
     supply: Mutex<Supply>,
     dirty: Mutex<Decay>,
     muzzy: Mutex<Decay>,
@@ -58,6 +60,11 @@ impl Default for Decay {
 unsafe impl Zeroable for PageLayer {}
 
 impl PageLayer {
+    /// Says whose pages these are. Called once, before there are any.
+    pub fn belong_to(&self, arena: ArenaInd) {
+        self.owner.set(arena.0);
+    }
+
     /// Sets both decay times in milliseconds, which restarts both curves.
     pub fn start(&self, dirty_ms: i64, muzzy_ms: i64) {
         let counts = self.counts();
@@ -85,37 +92,74 @@ impl PageLayer {
 
     /// Takes pages; see [`Supply::take`].
     pub fn take(&self, npages: usize, align: usize, base: &Base) -> Option<(Run, bool)> {
-        self.supply.lock().take(npages, align, base)
+        self.growing(|supply| supply.take(npages, align, base))
+    }
+
+    /// Counts the pages that `f` takes without memory behind them.
+    fn growing<R>(&self, f: impl FnOnce(&mut Supply) -> R) -> R {
+        let mut supply = self.supply.lock();
+        let before = supply.grown();
+        let result = f(&mut supply);
+        pressure::grew(supply.grown().wrapping_sub(before));
+        result
     }
 
     /// Adds pages to a run in place; see [`Supply::extend`].
     pub fn extend(&self, run: Run, extra: usize) -> Option<bool> {
-        self.supply.lock().extend(run, extra)
+        self.growing(|supply| supply.extend(run, extra))
     }
 
     /// Takes pages back.
     pub fn give(&self, run: Run) {
         self.supply.lock().give(run);
-        if self.dirty_ms.get() == 0 {
-            self.decay(clock::now());
-        } else if self.fresh.fetch_add(run.npages, Ordering::Relaxed) + run.npages > FRESH_MAX {
+        if self.at_once() {
+            return self.decay(clock::now());
+        }
+        let fresh = self.fresh.fetch_add(run.npages, Ordering::Relaxed) + run.npages;
+        if !caretaker::looks_after(self.owner(), fresh) && fresh > FRESH_MAX {
             self.tick();
         }
     }
 
-    /// Looks at the clock, and purges what has decayed. Cheap when called again within 10 ms.
+    fn owner(&self) -> ArenaInd {
+        ArenaInd(self.owner.get())
+    }
+
+    /// Whether nothing may stay unused.
+    fn at_once(&self) -> bool {
+        self.dirty_ms.get() == 0 || pressure::share() == 0
+    }
+
+    /// Looks at the clock, and purges what has decayed. Cheap when called again within 10 ms, and when there are
+    /// background threads.
     pub fn tick(&self) {
+        if caretaker::looks_after(self.owner(), self.fresh.get()) {
+            return;
+        }
         let now = clock::now();
         if now.since(Ns(self.looked.get())) >= TICK {
             self.decay(now);
         }
     }
 
+    /// How long after `now`, when [`PageLayer::decay`] was called, the next pages are worth a purge; `None` when there
+    /// are none to wait for.
+    pub fn due_in(&self, now: Ns) -> Option<Ns> {
+        /// What makes a purge worth the while of a background thread, 4 MiB.
+        const ENOUGH: usize = 1024;
+        let counts = self.counts();
+        let due = |decay: &Mutex<Decay>, unused| decay.lock().due_in(now, unused, ENOUGH, pressure::share());
+        let (dirty, muzzy) = (due(&self.dirty, counts.dirty), due(&self.muzzy, counts.muzzy));
+        dirty.into_iter().chain(muzzy).min()
+    }
+
     /// Purges what has decayed by `now`. Returns at once when another thread is at it.
     pub fn decay(&self, now: Ns) {
         self.looked.set(now.0);
         self.fresh.set(0);
-        let step = if self.muzzy_ms.get() == 0 || self.dirty_ms.get() == 0 {
+        // What the kernel may take still counts as the process's memory, which is what is short under pressure.
+        let short = pressure::share() != pressure::WHOLE;
+        let step = if self.muzzy_ms.get() == 0 || self.dirty_ms.get() == 0 || short {
             Step::DirtyToRetained
         } else {
             Step::DirtyToMuzzy
@@ -128,11 +172,11 @@ impl PageLayer {
         // With a decay time of 0 nothing may stay behind, so the loser of a race waits for its turn.
         let mut decay = match decay.try_lock() {
             Some(decay) => decay,
-            None if self.dirty_ms.get() == 0 => decay.lock(),
+            None if self.at_once() => decay.lock(),
             None => return,
         };
         let unused = self.unused(step);
-        let keep = decay.advance(now, unused);
+        let keep = decay.advance(now, unused, pressure::share());
         if unused > keep {
             self.run(counts, step, keep);
             decay.purged(self.unused(step));

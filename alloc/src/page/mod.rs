@@ -7,7 +7,9 @@
 
 pub mod bits;
 pub mod block;
+pub mod caretaker;
 pub mod decay;
 pub mod layer;
+pub mod pressure;
 pub mod purge;
 pub mod supply;

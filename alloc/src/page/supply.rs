@@ -84,9 +84,16 @@ pub struct Supply {
     /// Growth steps made.
     steps: usize,
     counts: PageCounts,
+    /// Pages ever taken that no memory backed.
+    grown: usize,
 }
 
 impl Supply {
+    /// Pages ever taken that no memory backed.
+    pub fn grown(&self) -> usize {
+        self.grown
+    }
+
     /// Pages by state.
     pub fn counts(&self) -> PageCounts {
         self.counts
@@ -183,6 +190,7 @@ impl Supply {
         self.counts.dirty -= dirty;
         self.counts.muzzy -= muzzy;
         self.counts.retained -= run.npages - dirty - muzzy;
+        self.grown = self.grown.wrapping_add(run.npages - dirty - muzzy);
         dirty + muzzy == 0
     }
 

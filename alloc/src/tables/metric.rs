@@ -1,5 +1,6 @@
 //! Metrics: one row each. The `stats.*` leaves and the report are derived from them.
 
+use super::leaf::background;
 use super::tree::Node;
 
 /// Sums over all arenas, in bytes.
@@ -81,8 +82,9 @@ pub static ALL: [Metric; 6] = [
 ];
 
 /// `stats.*`
-pub static NODES: [Node; ALL.len()] = {
-    let mut nodes = [Node::Metric(&ALL[0]); ALL.len()];
+pub static NODES: [Node; ALL.len() + 1] = {
+    let threads = Node::Branch { name: "background_thread", children: background::STATS_NODES };
+    let mut nodes = [threads; ALL.len() + 1];
     let mut i = 0;
     while i < ALL.len() {
         nodes[i] = Node::Metric(&ALL[i]);

@@ -43,6 +43,8 @@ pub enum Node {
 pub static ROOT: &[Node] = &[
     leaf::root::VERSION,
     leaf::root::EPOCH,
+    leaf::background::ENABLED,
+    leaf::background::MAX,
     Node::Branch { name: "thread", children: leaf::thread::NODES },
     Node::Branch { name: "config", children: leaf::config::NODES },
     Node::Branch { name: "opt", children: &option::NODES },
@@ -51,6 +53,10 @@ pub static ROOT: &[Node] = &[
     #[cfg(feature = "prof")]
     Node::Branch { name: "prof", children: leaf::prof::NODES },
     Node::Branch { name: "stats", children: &metric::NODES },
+    Node::Branch {
+        name: "experimental",
+        children: &[Node::Branch { name: "thread", children: leaf::activity::NODES }],
+    },
 ];
 
 impl Node {

@@ -61,13 +61,11 @@ fn redraw(thread: &Block) {
     }
 }
 
-/// Counts `usable` bytes of an uncached object; answers whether it is to be sampled.
+/// Whether an uncached object of `usable` bytes is to be sampled.
 pub fn uncached(thread: &Block, usable: usize) -> bool {
     if thread.prof_epoch.get() != sampling::epoch() {
         redraw(thread);
     }
-    watch::count(usable as u64);
-    passed(thread, 1, usable as u64);
     if !thread.wait_on.get() && !draw_wait(thread) {
         return false;
     }
@@ -85,6 +83,12 @@ fn draw_wait(thread: &Block) -> bool {
     thread.wait.set(drawn.map_or(0, |bytes| bytes.min(i64::MAX as u64) as i64));
     thread.wait_on.set(drawn.is_some());
     drawn.is_some()
+}
+
+/// An uncached object was allocated, and counted.
+pub fn allocated(thread: &Block, usable: usize) {
+    watch::count(usable as u64);
+    passed(thread, 1, usable as u64);
 }
 
 /// About `n` objects of `bytes` bytes in all were allocated or freed: collection and decay have their turn now and then.

@@ -151,7 +151,7 @@ fn set_decay(ms: isize) -> bool {
 
 /// `malloc_stats(3)`: the report, where messages go.
 pub fn malloc_stats() {
-    stats::print();
+    stats::print(b"");
 }
 
 /// A stream of C's standard library as a place for text.

@@ -1,7 +1,9 @@
 //! Leaves of the `mallctl` tree that are neither options nor metrics: one row each, in one file per branch.
 
+pub mod activity;
 pub mod arena;
 pub mod arenas;
+pub mod background;
 pub mod conf;
 pub mod config;
 #[cfg(feature = "prof")]

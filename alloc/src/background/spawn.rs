@@ -1,0 +1,61 @@
+//! Threads of the allocator's own: made with all signals blocked, so that they run no handler of the program, and
+//! without a cache of their own.
+
+use core::ffi::{CStr, c_int, c_void};
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::os::tls::{self, Phase};
+
+/// A running thread, to be joined.
+#[derive(Default)]
+pub struct Handle(AtomicU64);
+
+const _: () = assert!(size_of::<libc::pthread_t>() == size_of::<u64>());
+
+impl Handle {
+    /// Of no thread.
+    pub const fn new() -> Handle {
+        Handle(AtomicU64::new(0))
+    }
+
+    /// Starts a thread that runs `body` with `argument`. An error number when that is not to be had. May allocate.
+    pub fn spawn(
+        &self,
+        body: extern "C" fn(*mut c_void) -> *mut c_void,
+        argument: usize,
+    ) -> Result<(), c_int> {
+        let mut thread: libc::pthread_t = 0;
+        let argument = core::ptr::without_provenance_mut(argument);
+        // SAFETY: signal sets are plain bits, filled before they are read; all pointers are to locals. `body` is what
+        // pthread_create wants, and this code is never unloaded.
+        let error = unsafe {
+            let mut all = core::mem::zeroed();
+            let mut old = core::mem::zeroed();
+            libc::sigfillset(&raw mut all);
+            let blocked = libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut old);
+            if blocked != 0 {
+                return Err(blocked);
+            }
+            let error = libc::pthread_create(&raw mut thread, core::ptr::null(), body, argument);
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const old, core::ptr::null_mut());
+            error
+        };
+        if error != 0 {
+            return Err(error);
+        }
+        self.0.store(thread, Relaxed);
+        Ok(())
+    }
+
+    /// Waits until the thread that [`Handle::spawn`] started has ended. Called once for each.
+    pub fn join(&self) {
+        // SAFETY: the thread was started here, and is joined once.
+        unsafe { libc::pthread_join(self.0.load(Relaxed), core::ptr::null_mut()) };
+    }
+}
+
+/// To be called first in a new thread: gives it its name, and lets what libc allocates for it be served uncached.
+pub fn begin(name: &CStr) {
+    tls::set_phase(Phase::Exited);
+    let _ = rustix::thread::set_name(name);
+}
