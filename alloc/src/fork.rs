@@ -3,6 +3,7 @@
 use crate::arena::table;
 use crate::background;
 use crate::stats;
+use crate::tcache::explicit;
 use crate::thread::lifecycle;
 
 /// Registers the handlers. May allocate.
@@ -26,6 +27,7 @@ extern "C" fn prepare() {
     crate::sampling::PROFILER.fork_prepare();
     stats::hold();
     lifecycle::hold();
+    explicit::hold();
     table::hold();
 }
 
@@ -33,6 +35,7 @@ fn release() {
     // SAFETY: `prepare` held exactly these, in the reverse order, in this thread or in the one that it is a copy of.
     unsafe {
         table::unhold();
+        explicit::unhold();
         lifecycle::unhold();
         stats::unhold();
     }

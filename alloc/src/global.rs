@@ -18,7 +18,7 @@ use crate::size_class::QUANTUM;
 pub struct Jealloc;
 
 fn request(layout: Layout, size: usize, zero: bool) -> Request {
-    Request { size, align: layout.align(), zero, uncached: false, arena: None }
+    Request { size, align: layout.align(), zero, ..Request::PLAIN }
 }
 
 /// Whether every object of the class of `size` bytes is aligned as the layout asks.

@@ -15,7 +15,7 @@ use crate::tables::leaf::config;
 pub use crate::tables::metric::Totals;
 use crate::tables::value::{Type, Value};
 use crate::tables::{metric, option};
-use crate::tcache::settings;
+use crate::tcache::{explicit, settings};
 use crate::thread::lifecycle;
 use crate::units::{Ns, PAGE};
 
@@ -37,13 +37,14 @@ pub fn allocated(arena: &Arena, patience: Patience) -> Option<usize> {
     Some(small + arena.large.bytes.load(core::sync::atomic::Ordering::Relaxed))
 }
 
-/// Usable bytes of the objects of an arena that lie in thread caches and depots; `None` when a lock was not to be had
+/// Usable bytes of the objects of an arena that lie in thread caches, explicit caches and depots; `None` when a lock was not to be had
 /// in time.
 pub fn cached(arena: &Arena, patience: Patience) -> Option<usize> {
     let depots = arena.depots().map(|(class, depot)| {
         depot.objects(class, patience).map(|objects| objects * class_size(class.idx()))
     });
-    Some(lifecycle::cached_bytes(arena, patience)? + depots.sum::<Option<usize>>()?)
+    let explicit = explicit::cached_bytes(arena.index(), patience)?;
+    Some(lifecycle::cached_bytes(arena, patience)? + depots.sum::<Option<usize>>()? + explicit)
 }
 
 /// Adds up all arenas now; `None` when a lock was not to be had in time. Changes no snapshot.

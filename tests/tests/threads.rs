@@ -53,3 +53,9 @@ fn statistics_are_printed_every_so_many_allocated_bytes() {
     assert!(!outcome.stderr.contains("opt.narenas"), "{outcome}");
     assert_eq!(reports(&run("idle.c", "stats_interval:-1", &["64"])), 0);
 }
+
+#[test]
+fn caches_that_the_program_makes_hold_objects_and_give_them_back() {
+    run("explicit.c", "", &[]);
+    run("explicit.c", "tcache_max:1048576", &[]);
+}

@@ -10,6 +10,7 @@ use crate::size_class::{
     LARGE_MIN, LOOKUP_MAX, NBINS, NCACHED, cacheable, class_size, index_of, index_small, usable,
     usable_aligned,
 };
+use crate::tcache::explicit;
 use crate::thread::block::{Block, current};
 use crate::thread::event;
 use crate::thread::exchange::refill;
@@ -25,10 +26,26 @@ pub struct Request {
     pub align: usize,
     /// Whether the memory is to be zero.
     pub zero: bool,
-    /// Whether the thread's cache is left alone.
-    pub uncached: bool,
+    /// Cache that takes part.
+    pub cache: Cache,
     /// Arena to take from instead of the thread's own; matters for uncached requests only, as in jemalloc.
     pub arena: Option<ArenaInd>,
+}
+
+impl Request {
+    /// A byte with no wish.
+    pub const PLAIN: Request = Request { size: 1, align: 1, zero: false, cache: Cache::Own, arena: None };
+}
+
+/// Cache that takes part in an allocation or a free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cache {
+    /// The thread's own.
+    Own,
+    /// None.
+    Bypassed,
+    /// The explicit one of this id; none when there is no such id.
+    Explicit(u32),
 }
 
 /// `size` bytes, aligned for any type. With `ERRNO`, failure sets `errno` to `ENOMEM`: it is the slow path that
@@ -172,15 +189,16 @@ fn any(usable: usize, align: usize) -> (*mut u8, bool) {
     {
         return (cached::<false>(thread, class), false);
     }
-    uncached(thread, None, usable, align)
+    uncached(thread, None, None, usable, align)
 }
 
-/// An object that no cache takes part in, and whether it is known to be zero.
+/// An object that the thread's cache takes no part in, and whether it is known to be zero.
 #[inline(never)]
 #[unsafe(link_section = "jealloc_text")]
 fn uncached(
     thread: Option<&'static Block>,
     arena: Option<&'static Arena>,
+    cache: Option<&'static explicit::Cache>,
     usable: usize,
     align: usize,
 ) -> (*mut u8, bool) {
@@ -192,10 +210,15 @@ fn uncached(
         _ => 0,
     };
     let small = usable < LARGE_MIN;
-    let got = match (small, sample) {
-        (true, 0) => from_arena(arena, class).map(|object| (object, false)),
-        (true, _) => arena.alloc_sampled(class, sample).map(|object| (object, false)),
-        _ => arena.alloc_large(LargeRequest { usable, align, sample }),
+    let got = match (cache, cacheable(usable)) {
+        (Some(cache), Some(class)) if sample == 0 && align <= PAGE => {
+            cache.alloc(class, arena).map(|object| (object, false))
+        }
+        _ => match (small, sample) {
+            (true, 0) => from_arena(arena, class).map(|object| (object, false)),
+            (true, _) => arena.alloc_sampled(class, sample).map(|object| (object, false)),
+            _ => arena.alloc_large(LargeRequest { usable, align, sample }),
+        },
     };
     match (got, thread) {
         (None, _) => sampling::retract(sample, usable),
@@ -250,7 +273,9 @@ fn zeroed((object, zero): (*mut u8, bool), bytes: usize) -> *mut u8 {
 #[unsafe(link_section = "jealloc_text")]
 pub fn alloc(request: Request) -> *mut u8 {
     let Some(usable) = usable_aligned(request.size, request.align) else { return null_mut() };
-    let got = if request.uncached {
+    let got = if request.cache == Cache::Own {
+        any(usable, request.align)
+    } else {
         let arena = match request.arena {
             Some(index) => match table::get_or_make(index) {
                 Some(arena) => Some(arena),
@@ -258,9 +283,11 @@ pub fn alloc(request: Request) -> *mut u8 {
             },
             None => None,
         };
-        uncached(current_or_start(), arena, usable, request.align)
-    } else {
-        any(usable, request.align)
+        let cache = match request.cache {
+            Cache::Explicit(id) => explicit::get(id),
+            _ => None,
+        };
+        uncached(current_or_start(), arena, cache, usable, request.align)
     };
     if request.zero { zeroed(got, usable) } else { got.0 }
 }

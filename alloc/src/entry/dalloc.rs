@@ -1,11 +1,13 @@
 //! Deallocation, and what an object knows of itself.
 
-use crate::arena::{bin::extent_of_object, release::release_one, sampled::record_of};
+use super::alloc::Cache;
+use crate::arena::{bin::extent_of_object, release::release_one, sampled::record_of, table};
 use crate::extent::{Extent, Kind, map};
 use crate::relaxed::Relaxed;
 use crate::report;
 use crate::sampling;
 use crate::size_class::{NCACHED_MAX, class_size};
+use crate::tcache::explicit;
 use crate::thread::block::{Block, current};
 use crate::thread::event;
 use crate::thread::exchange::make_room;
@@ -111,6 +113,44 @@ pub(super) fn take_sample(extent: &'static Extent, object: *mut u8) -> u64 {
 pub unsafe fn free_uncached(object: *mut u8) {
     if !object.is_null() {
         free_direct(current_or_start(), object);
+    }
+}
+
+/// Frees an object; `cache` takes part.
+///
+/// # Safety
+/// As [`free`].
+#[inline]
+pub unsafe fn free_through(object: *mut u8, cache: Cache) {
+    match cache {
+        // SAFETY: by the caller's promises.
+        Cache::Own => unsafe { free(object) },
+        // SAFETY: by the caller's promises.
+        Cache::Bypassed => unsafe { free_uncached(object) },
+        Cache::Explicit(id) => free_explicit(object, id),
+    }
+}
+
+fn free_explicit(object: *mut u8, id: u32) {
+    if object.is_null() {
+        return;
+    }
+    let thread = current_or_start();
+    let byte = map::class_byte(object);
+    if byte == map::NONE {
+        report::invalid_pointer(object);
+    }
+    let class = SzInd(byte.wrapping_sub(1));
+    let taken = byte != map::SPECIAL
+        && explicit::get(id).is_some_and(|cache| {
+            let arena =
+                thread.map_or_else(|| table::owner(extent_of_object(object)), |thread| thread.arena());
+            cache.free(class, object, &arena.base)
+        });
+    if !taken {
+        free_direct(thread, object);
+    } else if let Some(thread) = thread {
+        count_deallocated(thread, class_size(class.idx()));
     }
 }
 

@@ -9,8 +9,8 @@ mod dalloc;
 mod realloc;
 
 pub use crate::units::ArenaInd;
-pub use alloc::{Request, alloc, calloc, malloc, malloc_or, resume};
-pub use dalloc::{free, free_uncached, usable_size};
+pub use alloc::{Cache, Request, alloc, calloc, malloc, malloc_or, resume};
+pub use dalloc::{free, free_through, usable_size};
 pub use realloc::{realloc, resize_in_place};
 
 /// Addresses of the code that the section `jealloc_text` collects.

@@ -2,8 +2,8 @@
 
 use core::ptr::null_mut;
 
-use super::alloc::{Request, alloc, count_allocated, malloc, note_growth};
-use super::dalloc::{count_deallocated, free, free_uncached, take_sample, usable_of};
+use super::alloc::{Cache, Request, alloc, count_allocated, malloc, note_growth};
+use super::dalloc::{count_deallocated, free_through, take_sample, usable_of};
 use crate::arena::{bin::extent_of_object, table};
 use crate::extent::{Extent, Kind};
 use crate::sampling;
@@ -28,20 +28,15 @@ pub unsafe fn realloc(object: *mut u8, request: Request) -> *mut u8 {
     if object.addr().is_multiple_of(request.align) && resize(extent, wanted, request.zero) {
         return object;
     }
-    let simple = request.align <= QUANTUM && !request.zero && !request.uncached;
+    let simple = request.align <= QUANTUM && !request.zero && request.cache == Cache::Own;
     let new = if simple { malloc::<false>(wanted) } else { alloc(request) };
     if new.is_null() {
         return new;
     }
     // SAFETY: the old object holds `old` bytes, the new one at least `wanted`, and they are different objects.
     unsafe { core::ptr::copy_nonoverlapping(object, new, old.min(wanted)) };
-    if request.uncached {
-        // SAFETY: by the caller's promises.
-        unsafe { free_uncached(object) };
-    } else {
-        // SAFETY: by the caller's promises.
-        unsafe { free(object) };
-    }
+    // SAFETY: by the caller's promises.
+    unsafe { free_through(object, request.cache) };
     new
 }
 

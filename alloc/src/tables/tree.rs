@@ -48,6 +48,7 @@ pub static ROOT: &[Node] = &[
     Node::Branch { name: "thread", children: leaf::thread::NODES },
     Node::Branch { name: "config", children: leaf::config::NODES },
     Node::Branch { name: "opt", children: &option::NODES },
+    Node::Branch { name: "tcache", children: leaf::tcache::NODES },
     Node::Indexed { name: "arena", exists: leaf::arena::exists, children: leaf::arena::NODES },
     Node::Branch { name: "arenas", children: leaf::arenas::NODES },
     #[cfg(feature = "prof")]

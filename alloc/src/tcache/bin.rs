@@ -109,6 +109,11 @@ impl CacheBin {
         self.head.set(head);
     }
 
+    /// Whether the bin has an array.
+    pub fn is_placed(&self) -> bool {
+        !self.head.get().is_null()
+    }
+
     /// Objects here.
     pub fn depth(&self) -> usize {
         (self.empty.get().wrapping_sub(self.head.get().addr() as u16) / SLOT) as usize

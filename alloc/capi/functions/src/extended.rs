@@ -3,7 +3,7 @@
 
 use core::ffi::{c_int, c_void};
 
-use jealloc::entry::{self, ArenaInd, Request};
+use jealloc::entry::{self, ArenaInd, Cache, Request};
 
 fn request(size: usize, flags: c_int) -> Request {
     let flags = flags as u32;
@@ -11,7 +11,11 @@ fn request(size: usize, flags: c_int) -> Request {
         size,
         align: 1 << (flags & 0x3f),
         zero: flags & 0x40 != 0,
-        uncached: flags >> 8 & 0xfff == 1,
+        cache: match flags >> 8 & 0xfff {
+            0 => Cache::Own,
+            1 => Cache::Bypassed,
+            id => Cache::Explicit(id - 2),
+        },
         arena: (flags >> 20).checked_sub(1).map(ArenaInd),
     }
 }
@@ -58,13 +62,8 @@ pub unsafe fn sallocx(object: *const c_void, _flags: c_int) -> usize {
 /// `object` is allocated and not freed.
 #[inline(always)]
 pub unsafe fn dallocx(object: *mut c_void, flags: c_int) {
-    if request(0, flags).uncached {
-        // SAFETY: by the caller's promise.
-        unsafe { entry::free_uncached(object.cast()) }
-    } else {
-        // SAFETY: by the caller's promise.
-        unsafe { entry::free(object.cast()) }
-    }
+    // SAFETY: by the caller's promise.
+    unsafe { entry::free_through(object.cast(), request(0, flags).cache) }
 }
 
 /// `sdallocx`

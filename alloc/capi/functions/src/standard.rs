@@ -21,7 +21,7 @@ fn no_memory() {
 }
 
 fn aligned(align: usize, size: usize) -> *mut u8 {
-    entry::alloc(Request { size, align, zero: false, uncached: false, arena: None })
+    entry::alloc(Request { size, align, ..Request::PLAIN })
 }
 
 /// `malloc(3)`
@@ -50,7 +50,7 @@ pub unsafe fn realloc(object: *mut c_void, size: usize) -> *mut c_void {
         unsafe { entry::free(object.cast()) };
         return core::ptr::null_mut();
     }
-    let request = Request { size, align: 1, zero: false, uncached: false, arena: None };
+    let request = Request { size, ..Request::PLAIN };
     // SAFETY: by the caller's promises.
     or_enomem(unsafe { entry::realloc(object.cast(), request) })
 }

@@ -101,5 +101,5 @@ extern "C" fn aligned(size: usize, align: usize) -> *mut u8 {
     if !align.is_power_of_two() {
         return core::ptr::null_mut();
     }
-    entry::alloc(Request { size, align, zero: false, uncached: false, arena: None })
+    entry::alloc(Request { size, align, ..Request::PLAIN })
 }

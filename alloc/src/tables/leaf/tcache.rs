@@ -1,4 +1,4 @@
-//! `thread.tcache.*`: the cache of the calling thread.
+//! `thread.tcache.*`, the cache of the calling thread, and `tcache.*`, caches that the program makes.
 
 use core::ffi::CStr;
 
@@ -8,6 +8,7 @@ use crate::relaxed::Relaxed;
 use crate::size_class::{TCACHE_LIMIT, index_of};
 use crate::tables::tree::Node;
 use crate::tables::value::{CtlError, Type, Value};
+use crate::tcache::explicit;
 use crate::thread::{cache, lifecycle};
 
 /// In the order of the reference's tree.
@@ -51,6 +52,52 @@ pub static THREAD_NODES: &[Node] = &[
         ],
     },
 ];
+
+/// `tcache.*`, in the order of the reference's tree.
+pub static NODES: &[Node] = &[
+    raw("create", Type::Unsigned, "r-", create, "Makes a cache for MALLOCX_TCACHE, and gives its id."),
+    wo(
+        "flush",
+        Type::Unsigned,
+        |_, id| known(explicit::flush(id_of(id)?)),
+        "Returns all objects in the cache of an id.",
+    ),
+    wo(
+        "destroy",
+        Type::Unsigned,
+        |_, id| known(explicit::destroy(id_of(id)?)),
+        "Returns all objects in the cache of an id, which is free then.",
+    ),
+];
+
+/// # Safety
+/// 1. As `mallctl`.
+unsafe fn create(_: &[usize], args: Arguments) -> Result<(), CtlError> {
+    if !args.new.is_null() || args.new_len != 0 {
+        return Err(CtlError::NotPermitted);
+    }
+    if args.old.is_null() || args.old_len.is_null() {
+        return Err(CtlError::Invalid);
+    }
+    // SAFETY: not null, hence valid (1).
+    let room = unsafe { &mut *args.old_len };
+    if *room != size_of::<u32>() {
+        *room = 0;
+        return Err(CtlError::Invalid);
+    }
+    let id = explicit::create(me()?.arena().index()).ok_or(CtlError::Failed)?;
+    // SAFETY: by the caller's promises.
+    unsafe { args.answer(id) }
+}
+
+fn id_of(value: Option<Value>) -> Result<u32, CtlError> {
+    Ok(value.ok_or(CtlError::Invalid)?.0 as u32)
+}
+
+/// There is such an id.
+fn known(known: bool) -> Result<(), CtlError> {
+    if known { Ok(()) } else { Err(CtlError::Invalid) }
+}
 
 /// There was memory for the change.
 fn done(done: bool) -> Result<(), CtlError> {
