@@ -1,7 +1,7 @@
 //! Gives unused pages back to the kernel, a batch of runs at a time, with no lock held during the system calls.
 
+use super::advice;
 use super::supply::{Free, Run, Supply};
-use crate::os::pages;
 use crate::sync::Mutex;
 use crate::units::PAGE;
 
@@ -80,10 +80,10 @@ fn advise(run: &Run, step: Step) -> Free {
     let (at, bytes) = (run.base(), run.npages * PAGE);
     if step == Step::DirtyToMuzzy {
         // SAFETY: the run is out of circulation: no extent holds its pages and nobody can take them.
-        if unsafe { pages::purge_lazy(at, bytes) } {
+        if unsafe { advice::purge_lazy(at, bytes) } {
             return Free::Muzzy;
         }
     }
     // SAFETY: as above.
-    if unsafe { pages::purge_forced(at, bytes) } { Free::Retained } else { step.from() }
+    if unsafe { advice::purge_forced(at, bytes) } { Free::Retained } else { step.from() }
 }
