@@ -63,69 +63,82 @@ impl Table {
     }
 }
 
+/// What is added up for one row: together, since a frame of a stack touches all of it.
+#[derive(Clone, Default)]
+struct Sums {
+    flat: f64,
+    cum: f64,
+    flat_objects: f64,
+    cum_objects: f64,
+    /// The stack in which the row was last counted, from 1.
+    counted_in: usize,
+    /// Whether what it stands for occurs inlined.
+    is_inlined: bool,
+    /// Whether it occurs as itself.
+    is_itself: bool,
+}
+
 /// Adds up by granularity.
 ///
 /// Cost: per frame of a stack one array look-up; the rows' names are made once per row.
 pub fn table(view: &View<'_>, granularity: Granularity, order: Order) -> Table {
     let keys = Keys::new(view, granularity);
-    let mut flat = vec![0.0; keys.len()];
-    let mut cum = vec![0.0; keys.len()];
     // Objects beside bytes, for averages.
     let objects = view.object_metric();
-    let mut flat_objects = vec![0.0; keys.len()];
-    let mut cum_objects = vec![0.0; keys.len()];
-    // Whether a row's function occurs inlined, and whether it occurs as itself.
-    let mut occurs = vec![(false, false); keys.len()];
-    // The stack in which a row was last counted, from 1.
-    let mut counted_in = vec![0_usize; keys.len()];
+    let mut sums = vec![Sums::default(); keys.len()];
     let mut stack_number = 0;
     view.walk(|seen| {
         stack_number += 1;
         let count = seen.stack.figures.get(objects);
         for (depth, (line, row)) in keys.of_stack(view, seen.lines).enumerate() {
+            let sums = &mut sums[row];
             if depth == 0 {
-                flat[row] += seen.figure;
-                flat_objects[row] += count;
+                sums.flat += seen.figure;
+                sums.flat_objects += count;
             }
-            if counted_in[row] != stack_number {
-                counted_in[row] = stack_number;
-                cum[row] += seen.figure;
-                cum_objects[row] += count;
+            if sums.counted_in != stack_number {
+                sums.counted_in = stack_number;
+                sums.cum += seen.figure;
+                sums.cum_objects += count;
             }
             let inlined = view.is_inlined(line);
-            occurs[row].0 |= inlined;
-            occurs[row].1 |= !inlined;
+            sums.is_inlined |= inlined;
+            sums.is_itself |= !inlined;
         }
     });
 
     let names: Vec<String> = (0..keys.len()).map(|key| keys.name(view, key)).collect();
-    let figures = if order == Order::Flat { &flat } else { &cum };
-    let mut order: Vec<usize> = (0..keys.len()).filter(|&key| occurs[key] != (false, false)).collect();
+    let figure = |key: usize| if order == Order::Flat { sums[key].flat } else { sums[key].cum };
+    let mut order: Vec<usize> =
+        (0..keys.len()).filter(|&key| sums[key].is_inlined || sums[key].is_itself).collect();
     order.sort_by(|&a, &b| {
-        figures[b].partial_cmp(&figures[a]).unwrap_or(Equal).then_with(|| names[a].cmp(&names[b]))
+        figure(b).partial_cmp(&figure(a)).unwrap_or(Equal).then_with(|| names[a].cmp(&names[b]))
     });
-    let row = |key: usize| Row {
-        name: keys.row_name(view, key),
-        flat: flat[key],
-        cum: cum[key],
-        mean_flat: average(flat[key], flat_objects[key]),
-        mean_cum: average(cum[key], cum_objects[key]),
-        inlined: match occurs[key] {
-            // jeprof has it in the name; of a file it says nothing.
-            _ if view.jeprof().is_some()
-                || matches!(granularity, Granularity::Files | Granularity::Modules) =>
-            {
-                Inlined::Never
-            }
-            (true, true) => Inlined::Sometimes,
-            (true, false) => Inlined::Always,
-            (false, _) => Inlined::Never,
-        },
+    let row = |key: usize| {
+        let sums = &sums[key];
+        Row {
+            name: keys.row_name(view, key),
+            flat: sums.flat,
+            cum: sums.cum,
+            mean_flat: average(sums.flat, sums.flat_objects),
+            mean_cum: average(sums.cum, sums.cum_objects),
+            inlined: match (sums.is_inlined, sums.is_itself) {
+                // jeprof has it in the name; of a file it says nothing.
+                _ if view.jeprof().is_some()
+                    || matches!(granularity, Granularity::Files | Granularity::Modules) =>
+                {
+                    Inlined::Never
+                }
+                (true, true) => Inlined::Sometimes,
+                (true, false) => Inlined::Always,
+                (false, _) => Inlined::Never,
+            },
+        }
     };
     // compat: jeprof's interactive tables count rows of zero, although they do not show them.
     let is_row = |row: &Row| row.flat != 0.0 || row.cum != 0.0 || view.jeprof().is_some();
     let rows = order.into_iter().map(row).filter(is_row).collect();
-    Table { shown_total: flat.iter().sum(), rows }
+    Table { shown_total: sums.iter().map(|sums| sums.flat).sum(), rows }
 }
 
 fn average(sum: f64, count: f64) -> f64 {

@@ -131,16 +131,20 @@ pub fn lay_out(table: &Table, layout: Layout) -> String {
         // Roots hold nearly everything: only what a function allocates itself is worth a colour.
         let called = if style(row.cum, table.shown_total) == FAINT { FAINT } else { "" };
         for (at, (cell, width)) in cells.iter().zip(widths).enumerate() {
-            let cell = format!("{cell:>width$}");
-            let _ = write!(out, "{} ", paint(&cell, [own, own, "", called, called][at], screen));
+            let padding = width.saturating_sub(cell.len());
+            let cell = paint(cell, [own, own, "", called, called][at], screen);
+            out.extend(std::iter::repeat_n(' ', padding));
+            out.push_str(&cell);
+            out.push(' ');
         }
         let name = match left {
-            Some(left) if !layout.full_names => shortened(&row.label(), left),
-            _ => row.label().to_string(),
+            Some(left) if !layout.full_names => shortened(&row.label(), left).into(),
+            _ => row.label(),
         };
         // A symbol's name could hold what a terminal obeys.
-        let name = if left.is_some() { name.replace(|c: char| c.is_control(), "?") } else { name };
-        let _ = writeln!(out, "{}", paint(&name, if own == HEAVY { "1" } else { "" }, screen));
+        let name = if left.is_some() { name.replace(|c: char| c.is_control(), "?").into() } else { name };
+        out.push_str(&paint(&name, if own == HEAVY { "1" } else { "" }, screen));
+        out.push('\n');
     }
     if screen.width.is_some() && table.rows.len() > rows_max {
         let left_out = table.rows.len() - rows_max;

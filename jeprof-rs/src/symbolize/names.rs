@@ -41,14 +41,21 @@ pub fn without_copy_mark(raw: &str) -> &str {
 
 fn rust(raw: &str) -> Option<String> {
     let is_v0 = raw.starts_with("_R") || raw.starts_with("__R");
-    // C++ names have the outer form of legacy Rust names; only Rust's end in `17h` and 16 hex digits.
-    let is_legacy = raw.starts_with("_ZN") && raw.contains("17h");
-    if !is_v0 && !is_legacy {
+    if !is_v0 && !has_legacy_hash(raw) {
         return None;
     }
     let name = rustc_demangle::try_demangle(raw).ok()?;
-    let plain = format!("{name:#}");
-    (is_v0 || format!("{name}").len() > plain.len()).then_some(plain)
+    Some(format!("{name:#}"))
+}
+
+/// C++ names have the outer form of legacy Rust names; only Rust's end in `17h` and 16 hex digits, before what marks a
+/// copy.
+fn has_legacy_hash(raw: &str) -> bool {
+    let hash = |at: usize| {
+        let digits = raw.as_bytes().get(at + 3..at + 20);
+        digits.is_some_and(|digits| digits[..16].iter().all(u8::is_ascii_hexdigit) && digits[16] == b'E')
+    };
+    raw.starts_with("_ZN") && raw.rfind("17h").is_some_and(hash)
 }
 
 fn cpp(raw: &str) -> Option<String> {
@@ -82,6 +89,7 @@ mod tests {
             "_ZN76_$LT$alloc..vec..Vec$LT$T$C$A$GT$$u20$as$u20$core..iter..Extend$LT$T$GT$$GT$6extend17h0123456789abcdefE",
             "<alloc::vec::Vec<T,A> as core::iter::Extend<T>>::extend",
         );
+        check("_ZN3foo3bar17h05af221e174051e9E.llvm.77", "foo::bar");
         check("_RNvCskwGfYPst2Cb_3foo16example_function", "foo::example_function");
         check("_RINvCsbmNqQUJIY6D_4core3foolE", "core::foo::<i32>");
         check("_RNvCshGpAVYOtgW1_7___rustc12___rust_alloc", "__rustc::__rust_alloc");

@@ -2,6 +2,7 @@
 
 pub mod names;
 
+use std::borrow::Cow;
 use std::io::IsTerminal;
 
 /// When to colour.
@@ -65,8 +66,8 @@ fn colored(
 }
 
 /// `text` in an SGR style (`1` bold, `2` faint, `31` red), if colours are on.
-pub fn paint(text: &str, style: &str, screen: Screen) -> String {
-    if screen.color && !style.is_empty() { format!("\x1b[{style}m{text}\x1b[0m") } else { text.into() }
+pub fn paint<'t>(text: &'t str, style: &str, screen: Screen) -> Cow<'t, str> {
+    if screen.color && !style.is_empty() { format!("\x1b[{style}m{text}\x1b[0m").into() } else { text.into() }
 }
 
 #[cfg(test)]

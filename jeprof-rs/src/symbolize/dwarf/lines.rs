@@ -30,16 +30,31 @@ struct Merge<'w> {
     next: usize,
     /// The latest row of the sequence.
     last: Option<(u64, Row)>,
+    /// Rows up to this address answer nothing: they only become the latest.
+    idle_to: u64,
 }
 
 impl Merge<'_> {
+    #[inline]
     fn row(&mut self, address: u64, row: Row) {
+        // Nearly all rows of a program are of this kind.
+        if let Some(last) = &mut self.last
+            && address <= self.idle_to
+        {
+            *last = (address, row);
+            return;
+        }
+        self.decisive_row(address, row);
+    }
+
+    fn decisive_row(&mut self, address: u64, row: Row) {
         match self.last {
             None => self.next = self.wanted.partition_point(|&wanted| wanted < address),
             Some((last, of_last)) if last < address => self.answer(address, of_last),
             Some(_) => {}
         }
         self.last = Some((address, row));
+        self.idle_to = self.wanted.get(self.next).copied().unwrap_or(u64::MAX);
     }
 
     fn end(&mut self, address: u64) {
@@ -71,8 +86,14 @@ pub fn find(
     wanted: &[u64],
     code_start: u64,
 ) -> Result<Vec<Option<Row>>, Fault> {
-    let mut merge =
-        Merge { wanted, found: vec![None; wanted.len()], left: wanted.len(), next: 0, last: None };
+    let mut merge = Merge {
+        wanted,
+        found: vec![None; wanted.len()],
+        left: wanted.len(),
+        next: 0,
+        last: None,
+        idle_to: 0,
+    };
     if let Some(program) = &unit.line_program {
         run(program.header(), &mut merge, code_start)?;
     }
@@ -91,6 +112,11 @@ fn run(
     let (base, range) = (i64::from(header.line_base()), header.line_range());
     let opcode_base = header.opcode_base();
     let lengths = header.standard_opcode_lengths().slice();
+    // Per special opcode what it adds to address and line. They are most of a program, and each would cost a division.
+    let special: [(u64, i64); 256] = std::array::from_fn(|opcode| {
+        let adjusted = (opcode as u8).wrapping_sub(opcode_base);
+        (step * u64::from(adjusted / range), base + i64::from(adjusted % range))
+    });
     let highest = match header.address_size() {
         8 => u64::MAX,
         size => (1u64 << (8 * u32::from(size.min(7)))) - 1,
@@ -104,9 +130,9 @@ fn run(
     while merge.left > 0 && input.at < input.bytes.len() {
         let opcode = input.byte()?;
         if opcode >= opcode_base {
-            let adjusted = opcode - opcode_base;
-            line = line.wrapping_add(base + i64::from(adjusted % range));
-            address = address.wrapping_add(step * u64::from(adjusted / range));
+            let (bytes, lines) = special[usize::from(opcode)];
+            line = line.wrapping_add(lines);
+            address = address.wrapping_add(bytes);
             if !dead {
                 row.line = line as u32;
                 merge.row(address, row);
