@@ -131,4 +131,15 @@ fn what_cannot_be_written_counts_as_nothing() {
     for format in Format::ALL {
         let Ok(()) = write(format, &snapshot, &mut Vec::new());
     }
+    // Nor of the most that a number holds, live and accumulated alike (found by fuzzing: the text form tells the two
+    // apart by one).
+    let most = Figure { objs: 1.0, bytes: u64::MAX as f64 };
+    let stacks = [FigureStack { live: most, accum: most, ..stacks[4] }];
+    let facts = Facts { accum: true, ..facts };
+    let snapshot = FigureSnapshot::new(facts, &[0x1000], &threads, &stacks, &[]);
+    for format in Format::ALL {
+        let mut bytes = Vec::new();
+        let Ok(()) = write(format, &snapshot, &mut bytes);
+        assert!(read(&bytes).is_ok(), "{}", format.name());
+    }
 }

@@ -44,7 +44,7 @@ fn first_line<N: Snapshot, S: Sink>(snapshot: &N, out: &mut Out<'_, S>) -> Resul
     if !facts.accum {
         accum_shown = Counts::default();
     } else if accum_shown == live_shown && live_shown != Counts::default() {
-        accum_shown.bytes += 1;
+        accum_shown.bytes = accum_shown.bytes.checked_add(1).unwrap_or(u64::MAX - 1);
     }
     out.text("heap profile: ")?;
     pairs(out, live_shown, accum_shown)?;
