@@ -7,6 +7,7 @@ pub mod cases;
 pub mod lists;
 pub mod options;
 pub mod probe;
+pub mod strings;
 pub mod verdict;
 
 /// Whether an answer fits a pattern, in which `*` stands for anything.
