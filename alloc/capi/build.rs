@@ -7,5 +7,11 @@ fn main() {
     println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
     // Another library with a section of this name must not take the place of ours.
     println!("cargo::rustc-cdylib-link-arg=-Wl,-z,start-stop-visibility=hidden");
+    // The variables of jemalloc-variables: nothing else asks the linker for them.
+    for prefix in ["", "je_", "_rjem_"] {
+        for variable in ["malloc_conf", "malloc_conf_2_conf_harder", "malloc_message"] {
+            println!("cargo::rustc-cdylib-link-arg=-Wl,-u,{prefix}{variable}");
+        }
+    }
     println!("cargo::rerun-if-changed=build.rs");
 }

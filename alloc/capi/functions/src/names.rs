@@ -117,18 +117,6 @@ macro_rules! export_glibc {
     };
 }
 
-/// Defines the variable `malloc_message` with a prefix: the program's receiver of messages, null for standard error.
-/// jealloc looks it up by name.
-#[macro_export]
-macro_rules! export_message {
-    ($prefix:literal) => {
-        /// The program's receiver of messages, a function pointer; null for standard error.
-        #[unsafe(export_name = concat!($prefix, "malloc_message"))]
-        pub static MALLOC_MESSAGE: core::sync::atomic::AtomicPtr<$crate::c_void> =
-            core::sync::atomic::AtomicPtr::new(core::ptr::null_mut());
-    };
-}
-
 /// One C symbol for each row: attributes, the module of this package, the prototype.
 #[doc(hidden)]
 #[macro_export]

@@ -148,7 +148,7 @@ options! {
     OVERSIZE_THRESHOLD = strict("oversize_threshold", 8 << 20, (0, LARGE_MAX as i128), Size,
         "Requests of so many bytes have an arena of their own, whose pages are purged at once; 0 for none.");
     MUTEX_MAX_SPIN = strict("mutex_max_spin", 600, (-1, SSIZE_MAX), I64, "Tries before a thread sleeps for a lock; -1 never sleeps.");
-    BACKGROUND_THREAD = switch("background_thread", false, "Threads of the allocator's own purge what has decayed.");
+    BACKGROUND_THREAD = switch("background_thread", cfg!(feature = "background-threads"), "Threads of the allocator's own purge what has decayed.");
     MAX_BACKGROUND_THREADS = clipped("max_background_threads", 4, (1, 4096), Size, "Most background threads.");
     DIRTY_DECAY_MS = strict("dirty_decay_ms", 10_000, DECAY, SSize,
         "Milliseconds until unused dirty pages have been purged, along a smoothstep curve; -1 never, 0 at once.");

@@ -1,17 +1,4 @@
-//! The functions under the names `je_*` and `_rjem_*`. Why it is a package: see `jemalloc`.
-#![no_std]
-
-/// The names that Redis and others build jemalloc with, and that its header knows.
-mod je {
-    jealloc_c::export!("je_");
-    jealloc_c::export_message!("je_");
-}
-
-/// The names of Rust's binding.
-mod rjem {
-    jealloc_c::export!("_rjem_");
-    jealloc_c::export_message!("_rjem_");
-}
+//! What a library without std has to bring.
 
 /// Reports a bug of ours and ends the process: nothing in the allocator panics on purpose.
 #[panic_handler]

@@ -42,7 +42,7 @@ macro_rules! body {
                 ".cfi_endproc",
                 first = sym $first,
                 again = sym $again,
-                next = sym $crate::cxx::next,
+                next = sym $crate::operators::cxx::next,
             );
             #[cfg(target_arch = "aarch64")]
             core::arch::naked_asm!(
@@ -70,7 +70,7 @@ macro_rules! body {
                 ".cfi_endproc",
                 first = sym $first,
                 again = sym $again,
-                next = sym $crate::cxx::next,
+                next = sym $crate::operators::cxx::next,
             );
         }
     };

@@ -1,8 +1,4 @@
 //! The C++ operators new and delete in all their forms, under their mangled names, without the C++ library.
-//!
-//! A package of its own for the same reason as `jemalloc`: a program that replaces some of them with its own
-//! may link `libjemalloc.a` all the same.
-#![no_std]
 
 mod cxx;
 mod nothrow;

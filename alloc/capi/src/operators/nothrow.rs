@@ -5,7 +5,7 @@ use core::ptr::null_mut;
 
 use jealloc::entry;
 
-use crate::cxx;
+use super::cxx;
 
 /// `operator new(size_t, const std::nothrow_t &)`
 type New = extern "C" fn(usize, *const c_void) -> *mut u8;
