@@ -41,4 +41,6 @@ if ((${#missing[@]})); then
     "${as_root[@]}" env RUNLEVEL=1 apt-get install --quiet --yes --no-install-recommends "${missing[@]}"
 fi
 
+# The tests themselves gain nothing from being optimized as a whole; what they test is built with settings of its own.
+export CARGO_PROFILE_RELEASE_LTO=off
 cargo test --release -p suite --features outside --test 'outside*' -- --test-threads=2 "$@"

@@ -75,6 +75,9 @@ fn build(package: &str, profile: Profile) -> Result<PathBuf, String> {
     if profile == Profile::Release {
         cargo.arg("--release");
     }
+    // As the workspace says for the library; the others take minutes that way, and need it less. Set for both, because
+    // the tests themselves may run under another setting.
+    cargo.env("CARGO_PROFILE_RELEASE_LTO", if package == "jemalloc" { "fat" } else { "thin" });
     // The allocator under test must not be the one that builds it.
     cargo.env_remove("LD_PRELOAD").env_remove("MALLOC_CONF");
     let output = cargo.output().map_err(|error| format!("cannot run cargo: {error}"))?;
