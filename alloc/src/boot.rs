@@ -15,7 +15,7 @@ use crate::tables::option;
 use crate::tcache::settings;
 use crate::thread::lifecycle;
 use crate::units::PAGE;
-use crate::{background, conf, fork, size_class, stats};
+use crate::{background, cgroup, conf, fork, size_class, stats};
 
 /// Arenas for each processor, as in jemalloc.
 const ARENAS_PER_CPU: u32 = 4;
@@ -38,6 +38,7 @@ pub fn ensure() {
         report::fatal(format_args!("Unsupported system page size"));
     }
     conf::read();
+    cgroup::boot();
     resolve_narenas();
     page_settings::configure(page_options());
     table::configure(Defaults {
@@ -95,7 +96,7 @@ fn page_options() -> Settings {
 
 fn resolve_narenas() {
     if option::NARENAS.get() == 0 {
-        let cpus = cpu::count();
+        let cpus = cpu::count().min(cgroup::cpus().unwrap_or(u32::MAX));
         let n = if cpus == 1 { 1 } else { cpus.saturating_mul(ARENAS_PER_CPU) };
         option::NARENAS.resolve(n as i64);
     }

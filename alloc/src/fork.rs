@@ -1,10 +1,10 @@
 //! fork(2) in a program with threads: all locks are taken before, so that the child finds every structure whole.
 
 use crate::arena::table;
-use crate::background;
 use crate::stats;
 use crate::tcache::explicit;
 use crate::thread::lifecycle;
+use crate::{background, cgroup};
 
 /// Registers the handlers. May allocate.
 pub fn register() {
@@ -26,6 +26,7 @@ extern "C" fn prepare() {
     #[cfg(feature = "prof")]
     crate::sampling::PROFILER.fork_prepare();
     stats::hold();
+    cgroup::hold();
     lifecycle::hold();
     explicit::hold();
     table::hold();
@@ -37,6 +38,7 @@ fn release() {
         table::unhold();
         explicit::unhold();
         lifecycle::unhold();
+        cgroup::unhold();
         stats::unhold();
     }
 }

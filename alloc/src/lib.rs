@@ -28,6 +28,7 @@ mod units;
 // Control plane.
 mod background;
 mod boot;
+mod cgroup;
 mod conf;
 pub mod ctl;
 mod fork;

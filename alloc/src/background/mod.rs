@@ -7,6 +7,7 @@ mod reports;
 mod spawn;
 mod worker;
 
+use crate::cgroup;
 use crate::page::caretaker;
 use crate::sync::Mutex;
 use crate::tables::option;
@@ -59,6 +60,9 @@ impl Control {
 /// At the end of start-up, when allocation works: starts what the options ask for.
 pub fn start() {
     reports::start();
+    if cgroup::watched() {
+        listen();
+    }
     if option::BACKGROUND_THREAD.on() {
         // A failure was told; the program goes on, and its threads purge.
         let _ = switch(true);
@@ -74,6 +78,7 @@ fn listen() {
 
 fn tick() {
     reports::resume();
+    cgroup::look();
 }
 
 /// Whether background threads are on.

@@ -5,6 +5,7 @@ use core::sync::atomic::*;
 
 use super::spawn::{self, Handle};
 use crate::arena::{Arena, TRIM, table};
+use crate::cgroup;
 use crate::os::clock;
 use crate::page::caretaker::{self, NAP, WORKERS_MAX};
 use crate::relaxed::Relaxed;
@@ -112,6 +113,7 @@ extern "C" fn run(index: *mut c_void) -> *mut c_void {
             super::start_missing(n);
         }
         let due = attend(index, n);
+        let due = if index == 0 { earlier(due, look()) } else { due };
         let again = bell.heard();
         quiet = if due.is_some() || again != heard { 0 } else { quiet + 1 };
         let wait = match due {
@@ -130,6 +132,16 @@ extern "C" fn run(index: *mut c_void) -> *mut c_void {
         worker.slept.change(|slept| slept + clock::now().since(before).0);
     }
     core::ptr::null_mut()
+}
+
+/// Looks after the control group; answers when to come back.
+fn look() -> Option<Ns> {
+    cgroup::look();
+    cgroup::look_again()
+}
+
+fn earlier(a: Option<Ns>, b: Option<Ns>) -> Option<Ns> {
+    a.into_iter().chain(b).min()
 }
 
 /// Purges what is due in the worker's arenas; answers when to come back.

@@ -4,6 +4,7 @@ use core::ptr::null_mut;
 
 use crate::arena::large::LargeRequest;
 use crate::arena::{Arena, table};
+use crate::page::pressure;
 use crate::relaxed::Relaxed;
 use crate::sampling;
 use crate::size_class::{
@@ -12,9 +13,9 @@ use crate::size_class::{
 };
 use crate::tcache::explicit;
 use crate::thread::block::{Block, current};
-use crate::thread::event;
 use crate::thread::exchange::refill;
 use crate::thread::start::current_or_start;
+use crate::thread::{event, watch};
 use crate::units::{ArenaInd, PAGE, SzInd};
 
 /// An allocation that is not just a size.
@@ -238,8 +239,11 @@ pub(super) fn count_allocated(thread: &Block, usable: usize) {
     event::allocated(thread, usable);
 }
 
-/// Tells the profiler how much memory is active, if it asked.
+/// Tells the profiler how much memory is active, if it asked, and the control plane when memory gets short.
 pub(super) fn note_growth(thread: &Block) {
+    if pressure::due() {
+        watch::tick();
+    }
     if sampling::wants_growth() {
         let active: usize = table::all().map(|arena| arena.pages.counts().active).sum();
         sampling::grown(thread.prof(), active * PAGE);

@@ -3,8 +3,6 @@
 //! The control plane reads the limits and says here what follows; pages that are newly backed are counted here, so that
 //! it is asked again before they could use up what is left.
 
-#![expect(dead_code, reason = "the control group is not read yet")]
-
 use core::sync::atomic::*;
 
 use crate::relaxed::Relaxed;
@@ -31,7 +29,8 @@ pub fn share() -> u32 {
 
 /// Lets [`due`] answer `true` once more than `pages` have been backed from now; `None` for never.
 pub fn allow(pages: Option<usize>) {
-    ALLOWANCE.set(pages.map_or(isize::MAX, |pages| pages.min(isize::MAX as usize - 1) as isize));
+    // Far from the value that means never, whatever is counted until the next call.
+    ALLOWANCE.set(pages.map_or(isize::MAX, |pages| pages.min(isize::MAX as usize / 2) as isize));
     DUE.set(false);
 }
 
@@ -45,10 +44,16 @@ pub fn grew(pages: usize) {
     }
 }
 
-/// Pages backed beyond what was allowed: the answer to "how much more than the last reading may be in use?" is the
-/// allowance plus this.
-pub fn overdrawn() -> usize {
-    ALLOWANCE.get().min(0).unsigned_abs()
+/// Counts pages that had memory and have none now.
+pub fn shrank(pages: usize) {
+    if pages != 0 && ALLOWANCE.get() != isize::MAX {
+        ALLOWANCE.fetch_add(pages as isize, Ordering::Relaxed);
+    }
+}
+
+/// What is left of the pages of [`allow`]; negative when more may have been backed.
+pub fn left() -> isize {
+    ALLOWANCE.get()
 }
 
 /// Whether the control plane is to look again.

@@ -58,6 +58,7 @@ pub static ROOT: &[Node] = &[
         name: "experimental",
         children: &[Node::Branch { name: "thread", children: leaf::activity::NODES }],
     },
+    Node::Branch { name: "cgroup", children: leaf::cgroup::NODES },
 ];
 
 impl Node {

@@ -4,6 +4,7 @@ pub mod activity;
 pub mod arena;
 pub mod arenas;
 pub mod background;
+pub mod cgroup;
 pub mod conf;
 pub mod config;
 #[cfg(feature = "prof")]
