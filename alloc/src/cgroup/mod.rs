@@ -39,6 +39,10 @@ static USED: AtomicUsize = AtomicUsize::new(0);
 static ALLOWED: AtomicUsize = AtomicUsize::new(0);
 /// Whether the line was written since use last fell well below the mark.
 static TOLD: AtomicBool = AtomicBool::new(false);
+/// When it was.
+static TOLD_AT: AtomicU64 = AtomicU64::new(0);
+/// Least time between two such lines: a program that goes up and down all the time is not to fill its log.
+const LINE_PAUSE: Ns = Ns::from_ms(1000);
 
 /// Where control groups are mounted.
 fn mount() -> &'static [u8] {
@@ -131,7 +135,10 @@ fn act(plan: Plan) {
     if !plan.purge {
         return;
     }
-    if !TOLD.swap(true, Ordering::Relaxed) {
+    let now = clock::now();
+    let recently = TOLD_AT.get() != 0 && now.since(Ns(TOLD_AT.get())) < LINE_PAUSE;
+    if !TOLD.swap(true, Ordering::Relaxed) && !recently {
+        TOLD_AT.set(now.0);
         report::message(format_args!(
             "{} MiB of the control group's {} MiB are in use: unused memory is given back at once",
             plan.used >> 20,

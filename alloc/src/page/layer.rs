@@ -200,9 +200,6 @@ impl PageLayer {
 
     fn run(&self, counts: &PurgeCounts, step: Step, keep: usize) {
         let done = purge(&self.supply, step, keep);
-        if step != Step::DirtyToMuzzy {
-            pressure::shrank(done.npages);
-        }
         if done.nmadvise != 0 {
             counts.npurge.fetch_add(1, Ordering::Relaxed);
             counts.nmadvise.fetch_add(done.nmadvise as u64, Ordering::Relaxed);

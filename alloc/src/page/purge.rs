@@ -1,6 +1,7 @@
 //! Gives unused pages back to the kernel, a batch of runs at a time, with no lock held during the system calls.
 
 use super::advice;
+use super::pressure;
 use super::supply::{Free, Run, Supply};
 use crate::sync::Mutex;
 use crate::units::PAGE;
@@ -63,7 +64,13 @@ pub fn purge(supply: &Mutex<Supply>, step: Step, keep: usize) -> Purged {
             *went = advise(run, step);
             refused |= *went == step.from();
             done.nmadvise += 1;
-            done.npages += if *went == step.from() { 0 } else { run.npages };
+            if *went != step.from() {
+                done.npages += run.npages;
+            }
+            if *went == Free::Retained {
+                // Run by run: whoever asks how much memory was taken and given back lately may do so meanwhile.
+                pressure::shrank(run.npages);
+            }
         }
         let mut supply = supply.lock();
         batch.iter().zip(went).filter_map(|(run, went)| Some(((*run)?, went))).for_each(|(run, went)| {
