@@ -10,9 +10,11 @@ use crate::os::{cpu, environment};
 use crate::page::advice::Thp;
 use crate::page::settings::{self as page_settings, Dss, Settings};
 use crate::report;
+use crate::sampling;
 use crate::sync::Mutex;
 use crate::tables::option;
 use crate::tcache::settings;
+use crate::thread::block::{Block, current};
 use crate::thread::lifecycle;
 use crate::units::PAGE;
 use crate::{background, cgroup, conf, fork, size_class, stats};
@@ -23,6 +25,7 @@ const ARENAS_PER_CPU: u32 = 4;
 static DONE: AtomicBool = AtomicBool::new(false);
 static STARTING: Mutex<()> = Mutex::new(());
 static COMPLETED: AtomicBool = AtomicBool::new(false);
+static WATCHING_EXIT: AtomicBool = AtomicBool::new(false);
 
 /// Prepares the allocator if that was not done yet. Other threads wait meanwhile.
 pub fn ensure() {
@@ -110,9 +113,15 @@ pub fn complete() {
     }
     lifecycle::register();
     fork::register();
-    let wants_exit = option::STATS_PRINT.on()
-        || cfg!(feature = "prof") && (option::PROF_FINAL.on() || option::PROF_LEAK.on());
-    if wants_exit {
+    let profiler_acts = option::PROF_FINAL.on() || option::PROF_LEAK.on() || option::PROF_LOG.on();
+    if option::STATS_PRINT.on() || cfg!(feature = "prof") && profiler_acts {
+        watch_exit();
+    }
+}
+
+/// Has the end of the process watched, from the first call on. May allocate.
+pub fn watch_exit() {
+    if !WATCHING_EXIT.swap(true, AcqRel) {
         // SAFETY: `at_exit` has the signature that atexit wants, and this code is never unloaded before exit.
         unsafe { libc::atexit(at_exit) };
     }
@@ -120,9 +129,14 @@ pub fn complete() {
 }
 
 extern "C" fn at_exit() {
-    #[cfg(feature = "prof")]
-    crate::sampling::PROFILER.at_exit();
+    let failed = cfg!(feature = "prof") && sampling::at_exit(current().map(Block::prof));
     if option::STATS_PRINT.on() {
         stats::print(option::STATS_PRINT_OPTS.as_cstr().to_bytes());
+    }
+    if failed {
+        // The C library goes on with the handlers that are left, flushes its streams, and ends with this status. To end
+        // at once, as the reference does, would lose what the program has printed.
+        // SAFETY: glibc and musl define this for a handler of atexit.
+        unsafe { libc::exit(1) }
     }
 }

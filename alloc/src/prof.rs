@@ -6,7 +6,7 @@ use prof_runtime::{DumpError, Settings};
 
 use crate::entry;
 use crate::report;
-use crate::sampling::PROFILER;
+use crate::sampling::{CLASSES, PROFILER};
 use crate::stats;
 use crate::sync::Patience;
 use crate::tables::option;
@@ -20,20 +20,31 @@ pub fn boot() {
     }
     let format = prof_runtime::Format::ALL[option::PROF_DUMP_FORMAT.get() as usize];
     let settings = Settings {
-        lg_sample: option::LG_PROF_SAMPLE.get().min(62) as u8,
+        lg_sample: option::LG_PROF_SAMPLE.get() as u8,
         active: option::PROF_ACTIVE.on(),
         accum: option::PROF_ACCUM.on(),
         final_dump: option::PROF_FINAL.on(),
         leak: option::PROF_LEAK.on(),
+        // Without a final dump the user was told that it has no effect.
+        leak_error: option::PROF_LEAK_ERROR.on() && option::PROF_FINAL.on(),
         gdump: option::PROF_GDUMP.on(),
         lg_interval: u8::try_from(option::LG_PROF_INTERVAL.get()).ok(),
         prefix: option::PROF_PREFIX.as_cstr().to_bytes(),
         format,
+        bt_max: u16::try_from(option::PROF_BT_MAX.get()).unwrap_or(u16::MAX),
+        thread_active_init: option::PROF_THREAD_ACTIVE_INIT.on(),
+        sys_thread_name: option::PROF_SYS_THREAD_NAME.on(),
+        exact_time: option::PROF_TIME_RESOLUTION.get() == 1,
+        unbias: option::PROF_UNBIAS.on(),
+        pid_namespace: option::PROF_PID_NAMESPACE.on(),
+        abort: option::ABORT.on(),
         own_text: entry::text(),
         message: report::write,
         totals,
-        ..Settings::default()
     };
+    if option::PROF_STATS.on() {
+        CLASSES.enable();
+    }
     if PROFILER.boot(&settings).is_err() {
         report::message(format_args!("No memory for the profiler's tables; profiling is off"));
         option::PROF.resolve(0);

@@ -6,6 +6,8 @@
 pub enum Clock {
     /// Since some time before the process began; never goes back.
     Monotonic,
+    /// The same clock as of the last tick, 1 to 10 ms ago, at a third of the cost.
+    Coarse,
     /// Since 1970.
     Wall,
 }
@@ -14,10 +16,11 @@ pub enum Clock {
 pub fn nanos(clock: Clock) -> u64 {
     let id = match clock {
         Clock::Monotonic => libc::CLOCK_MONOTONIC,
+        Clock::Coarse => libc::CLOCK_MONOTONIC_COARSE,
         Clock::Wall => libc::CLOCK_REALTIME,
     };
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `time` is a valid place for the result. Both clocks exist on every Linux, so that errno is not set.
+    // SAFETY: `time` is a valid place for the result. All of them exist on every Linux, so that errno is not set.
     unsafe { libc::clock_gettime(id, &raw mut time) };
     (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
 }

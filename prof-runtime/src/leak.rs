@@ -11,10 +11,10 @@ fn counted<'a>(text: &'a mut Text, number: u64, noun: &[u8]) -> &'a mut Text {
     text.number(number).push(b" ").push(noun).push(if number == 1 { b"" } else { b"s" })
 }
 
-/// Writes one line into `text` and hands it over, twice; nothing when nothing is live.
-pub fn report(live: Tally, contexts: u64, text: &mut Text, message: fn(&[u8])) {
+/// Hands over the summary, one line at a time; nothing when nothing is live. Answers whether something is.
+pub fn report(live: Tally, contexts: u64, text: &mut Text, message: fn(&[u8])) -> bool {
     if live.is_empty() {
-        return;
+        return false;
     }
     let objects = live.est_objs_q16.saturating_add(1 << 15) >> 16;
     text.clear().push(b"<jemalloc>: Leak approximation summary: ~");
@@ -23,6 +23,7 @@ pub fn report(live: Tally, contexts: u64, text: &mut Text, message: fn(&[u8])) {
     counted(text, contexts, b"context").push(b"\n");
     message(text.as_bytes());
     message(b"<jemalloc>: Run jeprof on dump output for leak detail\n");
+    true
 }
 
 #[cfg(test)]
@@ -43,7 +44,8 @@ mod tests {
         let mut text = Rows::<Text>::zeroed(1).unwrap();
         let mut said = |objs: u64, est_objs_q16: u64, est_bytes: u64, contexts: u64| {
             let sampled = Counts { objs, bytes: est_bytes };
-            report(Tally { sampled, est_objs_q16, est_bytes }, contexts, &mut text[0], say);
+            let told = report(Tally { sampled, est_objs_q16, est_bytes }, contexts, &mut text[0], say);
+            assert_eq!(told, objs != 0);
             core::mem::take(&mut *SAID.lock().unwrap())
         };
         let tail = "<jemalloc>: Run jeprof on dump output for leak detail\n";

@@ -4,9 +4,10 @@
 //! change of `errno`; memory comes from mappings of its own, system calls bypass the C library. It knows no allocator:
 //! the host decides when to ask, embeds a [`ThreadProf`] per thread and keeps a [`SampleRef`] per sampled object.
 //!
-//! Rooms, each using only those above it: `arch`, `memory`, `sync`, `procmaps`, `elf` (machine, kernel, file facts) -
-//! `index` - `sampler` (pure) - `unwind` - `stack_table` - `thread` - `context` (live and accumulated) - `dump`
-//! (naming, triggers, writing) - `leak` (exit report) - `profiler` (owns all).
+//! Rooms, each using only those above it: `arch`, `errno`, `memory`, `sync`, `procmaps`, `elf` (machine, kernel, file
+//! facts) - `index` - `sampler` (pure) - `unwind` - `stack_table` - `thread` - `context` (live and accumulated) - `live`
+//! (one record per sampled object) - `hooks` (the program's functions) - `dump` (naming, triggers, writing) - `leak`
+//! (exit report) - `profiler` (owns all).
 #![no_std]
 #![warn(missing_docs)]
 
@@ -18,8 +19,11 @@ mod clock;
 mod context;
 mod dump;
 mod elf;
+mod errno;
+pub mod hooks;
 mod index;
 mod leak;
+mod live;
 mod memory;
 mod procmaps;
 mod profiler;
@@ -31,7 +35,8 @@ mod thread;
 mod unwind;
 
 pub use dump::DumpError;
+pub use live::SampleRef;
 pub use prof_format::{totals::Totals, vocab::Format};
-pub use profiler::{OutOfMemory, Profiler, SampleRef};
+pub use profiler::{OutOfMemory, Profiler};
 pub use settings::Settings;
 pub use thread::{BadName, ThreadProf};

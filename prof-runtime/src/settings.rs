@@ -5,13 +5,14 @@ use core::ops::Range;
 use prof_format::{totals::Totals, vocab::Format};
 
 use crate::{
-    dump::names::PATH_MAX,
+    clock::Clock,
     unwind::{Limits, STACK_FRAMES_MAX},
 };
 
 /// The host's options, read once by [`crate::Profiler::boot`].
 pub struct Settings<'a> {
-    /// Log2 of the mean number of bytes between samples (`lg_prof_sample`); 0 samples every allocation. At most 62.
+    /// Log2 of the mean number of bytes between samples (`lg_prof_sample`); 0 samples every allocation. At most 63,
+    /// which counts as 62.
     pub lg_sample: u8,
     /// Whether sampling is on at the start (`prof_active`).
     pub active: bool,
@@ -21,11 +22,13 @@ pub struct Settings<'a> {
     pub final_dump: bool,
     /// Print the leak summary at exit, after the final dump (`prof_leak`).
     pub leak: bool,
+    /// Say in the summary that the program will end with an error (`prof_leak_error`); the host ends it.
+    pub leak_error: bool,
     /// Dump whenever active memory reaches a new maximum (`prof_gdump`).
     pub gdump: bool,
     /// Log2 of the bytes between interval dumps (`lg_prof_interval`); `None`: no interval dumps.
     pub lg_interval: Option<u8>,
-    /// Start of the names of dumps (`prof_prefix`); empty: no automatic dumps. Cut at 4095 bytes.
+    /// Start of the names of dumps (`prof_prefix`) at first; empty: no automatic dumps. Cut at 4095 bytes.
     pub prefix: &'a [u8],
     /// Format of the files that the profiler names itself.
     pub format: Format,
@@ -33,6 +36,17 @@ pub struct Settings<'a> {
     pub bt_max: u16,
     /// Whether new threads sample (`prof_thread_active_init`).
     pub thread_active_init: bool,
+    /// Whether threads have the operating system's names instead of the program's (`prof_sys_thread_name`).
+    pub sys_thread_name: bool,
+    /// Whether times of samples are exact wall-clock time, instead of the coarse monotonic clock's
+    /// (`prof_time_resolution:high`).
+    pub exact_time: bool,
+    /// Whether dumps correct what viewers get wrong when a stack mixes sizes (`prof_unbias`).
+    pub unbias: bool,
+    /// Whether names of files tell the namespace of process ids (`prof_pid_namespace`).
+    pub pid_namespace: bool,
+    /// Whether a dump that fails ends the process, unless the program asked for it (`abort`).
+    pub abort: bool,
     /// Code of the allocator itself. Frames from the leaf up to and including the outermost frame (within the first
     /// 16) whose address lies here are never stored.
     pub own_text: Range<usize>,
@@ -54,12 +68,18 @@ impl Default for Settings<'_> {
             accum: false,
             final_dump: false,
             leak: false,
+            leak_error: false,
             gdump: false,
             lg_interval: None,
             prefix: b"",
             format: Format::Text,
             bt_max: STACK_FRAMES_MAX as u16,
             thread_active_init: true,
+            sys_thread_name: false,
+            exact_time: false,
+            unbias: true,
+            pid_namespace: false,
+            abort: false,
             own_text: 0..0,
             message: |_| (),
             totals: |_| (),
@@ -72,13 +92,17 @@ pub struct Kept {
     pub accum: bool,
     pub final_dump: bool,
     pub leak: bool,
+    pub leak_error: bool,
+    pub sys_thread_name: bool,
+    pub clock: Clock,
+    pub unbias: bool,
+    pub pid_namespace: bool,
+    pub abort: bool,
     pub lg_interval: Option<u8>,
     pub format: Format,
     pub limits: Limits,
     pub message: fn(&[u8]),
     pub totals: fn(&mut Totals),
-    prefix: [u8; PATH_MAX],
-    prefix_bytes: usize,
 }
 
 impl Kept {
@@ -88,13 +112,17 @@ impl Kept {
             accum: false,
             final_dump: false,
             leak: false,
+            leak_error: false,
+            sys_thread_name: false,
+            clock: Clock::Coarse,
+            unbias: true,
+            pid_namespace: false,
+            abort: false,
             lg_interval: None,
             format: Format::Text,
             limits: Limits { frames: 0, own_text: 0..0 },
             message: |_| (),
             totals: |_| (),
-            prefix: [0; PATH_MAX],
-            prefix_bytes: 0,
         }
     }
 
@@ -103,6 +131,12 @@ impl Kept {
         self.accum = settings.accum;
         self.final_dump = settings.final_dump;
         self.leak = settings.leak;
+        self.leak_error = settings.leak_error;
+        self.sys_thread_name = settings.sys_thread_name;
+        self.clock = if settings.exact_time { Clock::Wall } else { Clock::Coarse };
+        self.unbias = settings.unbias;
+        self.pid_namespace = settings.pid_namespace;
+        self.abort = settings.abort;
         self.lg_interval = settings.lg_interval;
         self.format = settings.format;
         self.limits = Limits {
@@ -111,13 +145,5 @@ impl Kept {
         };
         self.message = settings.message;
         self.totals = settings.totals;
-        let bytes = settings.prefix.len().min(PATH_MAX - 1);
-        self.prefix[..bytes].copy_from_slice(&settings.prefix[..bytes]);
-        self.prefix_bytes = bytes;
-    }
-
-    /// Start of the names of dumps.
-    pub fn prefix(&self) -> &[u8] {
-        &self.prefix[..self.prefix_bytes]
     }
 }

@@ -1,9 +1,15 @@
-//! The one lock of the profiler: a futex that knows its owner.
+//! The locks of the profiler: a futex that knows its owner, alone or around a value.
 //!
-//! It serialises dumps. It is never taken while a stack is walked or counted, and its holder waits for nothing but
-//! the file system, so it can not take part in a deadlock with locks of the program.
+//! One serialises dumps; others guard the name of the next file, the recent samples and the log, each for some dozens of
+//! instructions. None is held while a stack is walked or the host's code runs, and a holder waits for nothing but
+//! the file system, so they can not take part in a deadlock with locks of the program. No two are held at once, except
+//! across a fork.
 
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::{
+    cell::UnsafeCell,
+    ops::{Deref, DerefMut},
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
+};
 
 use rustix::thread::futex;
 
@@ -11,7 +17,11 @@ const WAITERS: u32 = 1 << 31;
 
 /// States: 0 free; the owner's thread id; the same with `WAITERS` when somebody may sleep. Lockers move it from free
 /// to owned, waiters add their bit, the owner sets it free and wakes one.
-pub struct Mutex(AtomicU32);
+pub struct Mutex {
+    word: AtomicU32,
+    /// Whether [`Mutex::hold_for_fork`] took it.
+    for_fork: AtomicBool,
+}
 
 /// The calling thread holds the lock already.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,7 +34,7 @@ fn self_id() -> u32 {
 impl Mutex {
     /// A free lock.
     pub const fn new() -> Mutex {
-        Mutex(AtomicU32::new(0))
+        Mutex { word: AtomicU32::new(0), for_fork: AtomicBool::new(false) }
     }
 
     /// Waits until the lock is the caller's.
@@ -35,7 +45,7 @@ impl Mutex {
         let me = self_id();
         let mut mine = me;
         loop {
-            let held = match self.0.compare_exchange(0, mine, Ordering::Acquire, Ordering::Relaxed) {
+            let held = match self.word.compare_exchange(0, mine, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => return Ok(Guard(self)),
                 Err(held) => held,
             };
@@ -44,10 +54,10 @@ impl Mutex {
             }
             let marked = held | WAITERS;
             if held == marked
-                || self.0.compare_exchange(held, marked, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+                || self.word.compare_exchange(held, marked, Ordering::Relaxed, Ordering::Relaxed).is_ok()
             {
                 // Interrupted, or changed before we slept: the loop looks again.
-                let _ = futex::wait(&self.0, futex::Flags::PRIVATE, marked, None);
+                let _ = futex::wait(&self.word, futex::Flags::PRIVATE, marked, None);
                 // Others may sleep still, and their bit went with the owner.
                 mine = me | WAITERS;
             }
@@ -56,13 +66,32 @@ impl Mutex {
 
     /// Takes the lock if it is free.
     pub fn try_lock(&self) -> Option<Guard<'_>> {
-        self.0.compare_exchange(0, self_id(), Ordering::Acquire, Ordering::Relaxed).ok().map(|_| Guard(self))
+        self.word
+            .compare_exchange(0, self_id(), Ordering::Acquire, Ordering::Relaxed)
+            .ok()
+            .map(|_| Guard(self))
     }
 
-    /// Frees the lock whoever holds it: for the end of [`Mutex::lock`] and for the child of a fork.
-    pub fn release(&self) {
-        if self.0.swap(0, Ordering::Release) & WAITERS != 0 {
-            let _ = futex::wake(&self.0, futex::Flags::PRIVATE, 1);
+    /// Before a fork: waits for the lock, so that the child does not inherit what another thread left half done.
+    pub fn hold_for_fork(&self) {
+        // A handler that forks in the middle of this thread's own work can not wait for it.
+        if let Ok(guard) = self.lock() {
+            core::mem::forget(guard);
+            self.for_fork.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// After a fork, in parent and child. In the child the lock is free whatever its owner's id was.
+    pub fn release_after_fork(&self) {
+        if self.for_fork.swap(false, Ordering::Relaxed) {
+            self.release();
+        }
+    }
+
+    /// Frees the lock whoever holds it.
+    fn release(&self) {
+        if self.word.swap(0, Ordering::Release) & WAITERS != 0 {
+            let _ = futex::wake(&self.word, futex::Flags::PRIVATE, 1);
         }
     }
 }
@@ -73,13 +102,64 @@ pub struct Guard<'a>(&'a Mutex);
 
 impl core::fmt::Debug for Mutex {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "Mutex({:#x})", self.0.load(Ordering::Relaxed))
+        write!(f, "Mutex({:#x})", self.word.load(Ordering::Relaxed))
     }
 }
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
         self.0.release();
+    }
+}
+
+/// A value behind a [`Mutex`].
+pub struct Locked<T> {
+    lock: Mutex,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: the value is reached through the guard of its lock alone, by one thread at a time.
+unsafe impl<T: Send> Sync for Locked<T> {}
+
+impl<T> Locked<T> {
+    /// A free lock.
+    pub const fn new(value: T) -> Locked<T> {
+        Locked { lock: Mutex::new(), value: UnsafeCell::new(value) }
+    }
+
+    /// Waits until the value is the caller's.
+    ///
+    /// # Errors
+    /// See [`Mutex::lock`].
+    pub fn lock(&self) -> Result<Held<'_, T>, Own> {
+        Ok(Held { value: &self.value, _guard: self.lock.lock()? })
+    }
+
+    /// The lock alone, for a fork.
+    pub fn mutex(&self) -> &Mutex {
+        &self.lock
+    }
+}
+
+/// The value, until it is dropped.
+pub struct Held<'a, T> {
+    value: &'a UnsafeCell<T>,
+    _guard: Guard<'a>,
+}
+
+impl<T> Deref for Held<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: the lock is held for as long as `self` lives, and nobody reaches the value without it.
+        unsafe { &*self.value.get() }
+    }
+}
+
+impl<T> DerefMut for Held<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as above, and `&mut self` makes this the only reference.
+        unsafe { &mut *self.value.get() }
     }
 }
 
@@ -109,7 +189,7 @@ mod tests {
             .collect();
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         assert_eq!(COUNT.load(Ordering::Relaxed), 20_000);
-        assert_eq!(LOCK.0.load(Ordering::Relaxed), 0);
+        assert_eq!(LOCK.word.load(Ordering::Relaxed), 0);
     }
 
     #[test]
@@ -120,5 +200,19 @@ mod tests {
         assert!(lock.try_lock().is_none());
         drop(guard);
         assert!(lock.try_lock().is_some());
+    }
+
+    #[test]
+    fn a_lock_held_for_a_fork_is_free_after_it_and_one_that_was_not_held_stays_as_it_is() {
+        let locked = Locked::new(5);
+        locked.mutex().hold_for_fork();
+        assert!(locked.lock().is_err());
+        locked.mutex().release_after_fork();
+        *locked.lock().unwrap() += 1;
+        let held = locked.lock().unwrap();
+        locked.mutex().hold_for_fork();
+        locked.mutex().release_after_fork();
+        assert!(locked.lock().is_err(), "the holder's own fork frees nothing");
+        assert_eq!(*held, 6);
     }
 }

@@ -7,6 +7,7 @@ use core::{
 
 use crate::{
     clock::{Clock, nanos},
+    errno::keeping_errno,
     index::mix,
     memory::{Array, Zeroed},
     sampler::Prng,
@@ -38,18 +39,29 @@ impl Name {
         Ok(Name { bytes, length: length as u8 })
     }
 
+    /// The name that the operating system knows the calling thread by; one system call.
+    pub fn of_system() -> Name {
+        let mut bytes = [0_u8; 16];
+        // SAFETY: the kernel writes at most 16 bytes, zero included, to the place that it is given; errno is left
+        // alone, since a valid place can not fail.
+        unsafe { libc::prctl(libc::PR_GET_NAME, bytes.as_mut_ptr()) };
+        let word = |at: usize| u64::from_le_bytes(core::array::from_fn(|byte| bytes[at + byte]));
+        Name::from_words([word(0), word(8)])
+    }
+
     /// Its bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.length as usize]
     }
 
-    /// A name has no zero byte, so the padding tells its length.
+    /// A name has no zero byte, so the first one tells its length.
     fn from_words(words: [u64; 2]) -> Name {
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&words[0].to_le_bytes());
         bytes[8..].copy_from_slice(&words[1].to_le_bytes());
-        let length = bytes.iter().position(|byte| *byte == 0).unwrap_or(NAME_MAX) as u8;
-        Name { bytes, length }
+        let length = bytes.iter().position(|byte| *byte == 0).unwrap_or(NAME_MAX);
+        bytes[length..].fill(0);
+        Name { bytes, length: length as u8 }
     }
 
     fn to_words(self) -> [u64; 2] {
@@ -62,7 +74,9 @@ impl Name {
 pub struct ThreadProf {
     /// Whether the thread is inside the profiler: a handler that interrupts it there must stay out.
     busy: Cell<bool>,
-    /// `None` until it was set: then the profiler's initial value holds.
+    /// Whether the thread is in a function of the program's that the profiler called.
+    hooked: Cell<bool>,
+    /// `None` until the profiler's initial value was taken over.
     active: Cell<Option<bool>>,
     /// Uid plus one; 0 before the first sample.
     uid: Cell<u32>,
@@ -83,6 +97,7 @@ impl ThreadProf {
     pub const fn new() -> ThreadProf {
         ThreadProf {
             busy: Cell::new(false),
+            hooked: Cell::new(false),
             active: Cell::new(None),
             uid: Cell::new(0),
             prng: Cell::new(0),
@@ -99,6 +114,19 @@ impl ThreadProf {
         // A handler on this thread must not see what follows before the flag.
         compiler_fence(Ordering::SeqCst);
         Some(Inside(self))
+    }
+
+    /// Calls a function of the program's: what it allocates is not sampled, and what it does is not told to such
+    /// functions again.
+    pub(crate) fn call_out(thread: Option<&ThreadProf>, call: impl FnOnce()) {
+        let Some(thread) = thread else { return keeping_errno(call) };
+        if thread.hooked.replace(true) {
+            return;
+        }
+        let inside = thread.enter();
+        keeping_errno(call);
+        drop(inside);
+        thread.hooked.set(false);
     }
 
     pub(crate) fn active(&self) -> Option<bool> {
@@ -186,6 +214,9 @@ impl Threads {
 
     /// Names the thread, in its record too when it has one.
     pub fn set_name(&self, thread: &ThreadProf, name: Name) {
+        if thread.name() == name {
+            return;
+        }
         thread.name.set(name);
         self.publish_name(thread);
     }
@@ -267,6 +298,30 @@ mod tests {
         threads.exit(&second);
         assert_eq!((threads.name(0).as_bytes(), threads.name(1).as_bytes()), (&b""[..], &b"late"[..]));
         assert_eq!((threads.exited(0), threads.exited(1)), (false, true));
+    }
+
+    #[test]
+    fn the_system_s_name_of_a_thread_is_found() {
+        let thread = std::thread::Builder::new().name("a name that is too long".into());
+        let name = thread.spawn(Name::of_system).unwrap().join().unwrap();
+        assert_eq!(name.as_bytes(), b"a name that is ");
+    }
+
+    #[test]
+    fn a_function_of_the_program_is_not_called_by_itself_and_keeps_errno() {
+        let (thread, mut calls) = (ThreadProf::new(), 0);
+        // SAFETY: this thread's errno.
+        let errno = || unsafe { &mut *libc::__errno_location() };
+        *errno() = 7;
+        ThreadProf::call_out(Some(&thread), || {
+            *errno() = 8;
+            calls += 1;
+            assert!(thread.enter().is_none());
+            ThreadProf::call_out(Some(&thread), || calls += 10);
+        });
+        assert!(thread.enter().is_some());
+        ThreadProf::call_out(None, || calls += 100);
+        assert_eq!((calls, *errno()), (101, 7));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
+    ptr::null,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
@@ -53,7 +54,9 @@ unsafe impl GlobalAlloc for Profiled {
         }
         let mut bits = 0;
         if ON.load(Ordering::Relaxed) && !INSIDE.get() {
-            let sample = THREAD.with(|thread| inside(|| PROFILER.sample(thread, layout.size() as u64)));
+            let sample = THREAD.with(|thread| {
+                inside(|| PROFILER.sample(thread, layout.size() as u64, layout.size() as u64))
+            });
             bits = sample.map_or(0, SampleRef::to_bits);
             SAMPLED.fetch_add(u64::from(bits != 0), Ordering::Relaxed);
         }
@@ -70,7 +73,7 @@ unsafe impl GlobalAlloc for Profiled {
         let bits = unsafe { object.sub(8).cast::<u64>().read() };
         if let Some(sample) = SampleRef::from_bits(bits) {
             let was = INSIDE.replace(true);
-            PROFILER.unsample(sample, layout.size() as u64);
+            PROFILER.unsample(None, sample, null(), layout.size() as u64);
             INSIDE.set(was);
         }
         // SAFETY: the block that `alloc` got, with the layout that it asked for.
@@ -127,9 +130,9 @@ fn a_program_whose_every_allocation_is_sampled_runs_as_before() {
         assert!(matches!(answer, Ok(()) | Err(DumpError::Open | DumpError::Write)));
     }
     *errno() = 1234;
-    let sample = THREAD.with(|thread| inside(|| PROFILER.sample(thread, 100)));
+    let sample = THREAD.with(|thread| inside(|| PROFILER.sample(thread, 100, 100)));
     assert_eq!(*errno(), 1234, "sampling");
-    PROFILER.unsample(sample.unwrap(), 100);
+    PROFILER.unsample(None, sample.unwrap(), null(), 100);
 
     signals();
     ON.store(false, Ordering::Relaxed);
@@ -145,8 +148,10 @@ static REFUSED: AtomicU64 = AtomicU64::new(0);
 /// A handler that allocates, which programs should not do and do.
 extern "C" fn on_tick(_: libc::c_int) {
     TICKS.fetch_add(1, Ordering::Relaxed);
-    THREAD.with(|thread| match PROFILER.sample(thread, 64) {
-        Some(sample) => PROFILER.unsample(sample, 64),
+    THREAD.with(|thread| match PROFILER.sample(thread, 64, 64) {
+        Some(sample) => {
+            PROFILER.unsample(None, sample, null(), 64);
+        }
         None => {
             REFUSED.fetch_add(1, Ordering::Relaxed);
         }
@@ -178,8 +183,8 @@ fn signals() {
     {
         THREAD.with(|thread| {
             for size in 1..50 {
-                if let Some(sample) = PROFILER.sample(thread, size) {
-                    PROFILER.unsample(sample, size);
+                if let Some(sample) = PROFILER.sample(thread, size, size) {
+                    PROFILER.unsample(None, sample, null(), size);
                 }
             }
             let _ = PROFILER.dump(Some(thread), Some(b"/dev/null"));
@@ -224,7 +229,7 @@ fn starve(profiler: &Profiler) -> bool {
             break;
         }
     }
-    profiler.unsample(first.unwrap(), 64);
+    profiler.unsample(None, first.unwrap(), null(), 64);
     // There may or may not be room for a dump; it must answer.
     let answer = profiler.dump(Some(&thread), Some(b"/dev/null"));
     refused == 100 && matches!(answer, Ok(()) | Err(DumpError::OutOfMemory))
@@ -237,7 +242,7 @@ macro_rules! branches {
         fn $name(profiler: &Profiler, thread: &ThreadProf, path: u64, depth: u32) -> Option<SampleRef> {
             std::hint::black_box($mark);
             if depth == 0 {
-                return profiler.sample(thread, 64);
+                return profiler.sample(thread, 64, 64);
             }
             let next = if path & 1 == 0 { branch } else { other_branch };
             std::hint::black_box(next(profiler, thread, path >> 1, depth - 1))

@@ -80,36 +80,36 @@ pub fn malloc_or(size: usize, slow: extern "C" fn(usize) -> *mut u8) -> *mut u8 
 #[unsafe(link_section = "jealloc_text")]
 pub extern "C" fn resume<const ERRNO: bool>(size: usize) -> *mut u8 {
     match current() {
-        Some(thread) if size <= LOOKUP_MAX => cached_slow::<ERRNO>(thread, index_small(size)),
+        Some(thread) if size <= LOOKUP_MAX => cached_slow::<ERRNO>(thread, index_small(size), size),
         _ => general::<ERRNO>(size),
     }
 }
 
-/// One object of a class that threads cache.
+/// One object of a class that threads cache, for a request of so many bytes.
 #[inline(always)]
-fn cached<const ERRNO: bool>(thread: &'static Block, class: SzInd) -> *mut u8 {
+fn cached<const ERRNO: bool>(thread: &'static Block, class: SzInd, requested: usize) -> *mut u8 {
     let bin = thread.bin(class);
     if !bin.request()
         && let Some(object) = bin.pop()
     {
         return object;
     }
-    cached_slow::<ERRNO>(thread, class)
+    cached_slow::<ERRNO>(thread, class, requested)
 }
 
 /// The request was counted; its event is due, or the bin is empty.
 #[cold]
 #[inline(never)]
 #[unsafe(link_section = "jealloc_text")]
-fn cached_slow<const ERRNO: bool>(thread: &'static Block, class: SzInd) -> *mut u8 {
+fn cached_slow<const ERRNO: bool>(thread: &'static Block, class: SzInd, requested: usize) -> *mut u8 {
     let (bin, usable) = (thread.bin(class), class_size(class.idx()));
     let exact = thread.exact.get();
     if exact {
         thread.open(class);
     }
-    let sampled =
-        if bin.event_due() && event::handle(thread, class) { sampled_object(thread, class) } else { None };
-    let object = sampled.or_else(|| {
+    let due = bin.event_due() && event::handle(thread, class);
+    let sampled = if due { sampled_object(thread, class, requested) } else { None };
+    let object = sampled.map(|(object, _)| object).or_else(|| {
         if thread.caches(class) { bin.pop().or_else(|| refill(thread, class)) } else { bypass(thread, class) }
     });
     if exact {
@@ -117,18 +117,21 @@ fn cached_slow<const ERRNO: bool>(thread: &'static Block, class: SzInd) -> *mut 
         thread.allocated.change(|n| n + object.map_or(0, |_| usable as u64));
     }
     note_growth(thread);
+    if let Some((object, sample)) = sampled {
+        sampling::born(thread.prof(), sample, object, requested, usable);
+    }
     object.unwrap_or_else(|| {
         bin.unrequest();
         fail::<ERRNO>()
     })
 }
 
-/// A sampled object of a cached class; `None` when the profiler declines or memory has run out.
+/// A sampled object of a cached class, and bits of its sample; `None` when the profiler declines or memory has run out.
 #[inline(always)]
-fn sampled_object(thread: &Block, class: SzInd) -> Option<*mut u8> {
+fn sampled_object(thread: &Block, class: SzInd, requested: usize) -> Option<(*mut u8, u64)> {
     let arena = thread.arena();
     let usable = class_size(class.idx());
-    let sample = sampling::sample(thread.prof(), usable);
+    let sample = sampling::sample(thread.prof(), requested, usable);
     if sample == 0 {
         return None;
     }
@@ -141,7 +144,7 @@ fn sampled_object(thread: &Block, class: SzInd) -> Option<*mut u8> {
         Some(_) => thread.side(class).moved.change(|moved| moved - 1),
         None => sampling::retract(sample, usable),
     }
-    object
+    object.map(|object| (object, sample))
 }
 
 /// An object of a cached class for a thread that does not cache.
@@ -164,7 +167,7 @@ fn from_arena(arena: &Arena, class: SzInd) -> Option<*mut u8> {
 #[inline(never)]
 #[unsafe(link_section = "jealloc_text")]
 fn general<const ERRNO: bool>(size: usize) -> *mut u8 {
-    let object = usable(size).map_or(null_mut(), |usable| any(usable, PAGE).0);
+    let object = usable(size).map_or(null_mut(), |usable| any(usable, PAGE, size).0);
     if object.is_null() { fail::<ERRNO>() } else { object }
 }
 
@@ -178,9 +181,10 @@ fn fail<const ERRNO: bool>() -> *mut u8 {
     null_mut()
 }
 
-/// An object of `usable` bytes (as [`usable`] or [`usable_aligned`] answer), and whether it is known to be zero.
+/// An object of `usable` bytes (as [`usable`] or [`usable_aligned`] answer for `requested`), and whether it is known to
+/// be zero.
 #[inline(always)]
-fn any(usable: usize, align: usize) -> (*mut u8, bool) {
+fn any(usable: usize, align: usize, requested: usize) -> (*mut u8, bool) {
     let thread = current_or_start();
     if align <= PAGE
         && let Some(class) = cacheable(usable)
@@ -188,9 +192,9 @@ fn any(usable: usize, align: usize) -> (*mut u8, bool) {
         // Bins of classes past the default exist only in threads that cache them.
         && (class.idx() < NCACHED || thread.caches(class))
     {
-        return (cached::<false>(thread, class), false);
+        return (cached::<false>(thread, class, requested), false);
     }
-    uncached(thread, None, None, usable, align)
+    uncached(thread, None, None, usable, align, requested)
 }
 
 /// An object that the thread's cache takes no part in, and whether it is known to be zero.
@@ -202,12 +206,13 @@ fn uncached(
     cache: Option<&'static explicit::Cache>,
     usable: usize,
     align: usize,
+    requested: usize,
 ) -> (*mut u8, bool) {
     let own = || thread.map(|thread| thread.arena()).or_else(|| table::get_or_make(ArenaInd(0)));
     let Some(arena) = arena.or_else(own) else { return (null_mut(), false) };
     let class = index_of(usable);
     let sample = match thread {
-        Some(thread) if event::uncached(thread, usable) => sampling::sample(thread.prof(), usable),
+        Some(thread) if event::uncached(thread, usable) => sampling::sample(thread.prof(), requested, usable),
         _ => 0,
     };
     let small = usable < LARGE_MIN;
@@ -223,9 +228,10 @@ fn uncached(
     };
     match (got, thread) {
         (None, _) => sampling::retract(sample, usable),
-        (Some(_), Some(thread)) => {
+        (Some((object, _)), Some(thread)) => {
             count_allocated(thread, usable);
             note_growth(thread);
+            sampling::born(thread.prof(), sample, object, requested, usable);
         }
         _ => {}
     }
@@ -259,7 +265,7 @@ pub fn calloc(n: usize, size: usize) -> *mut u8 {
         return zeroed((malloc::<false>(bytes), false), bytes);
     }
     let Some(usable) = usable(bytes) else { return null_mut() };
-    zeroed(any(usable, PAGE), bytes)
+    zeroed(any(usable, PAGE, bytes), bytes)
 }
 
 /// Zeroes what is not known to be zero.
@@ -278,7 +284,7 @@ fn zeroed((object, zero): (*mut u8, bool), bytes: usize) -> *mut u8 {
 pub fn alloc(request: Request) -> *mut u8 {
     let Some(usable) = usable_aligned(request.size, request.align) else { return null_mut() };
     let got = if request.cache == Cache::Own {
-        any(usable, request.align)
+        any(usable, request.align, request.size)
     } else {
         let arena = match request.arena {
             Some(index) => match table::get_or_make(index) {
@@ -291,7 +297,7 @@ pub fn alloc(request: Request) -> *mut u8 {
             Cache::Explicit(id) => explicit::get(id),
             _ => None,
         };
-        uncached(current_or_start(), arena, cache, usable, request.align)
+        uncached(current_or_start(), arena, cache, usable, request.align, request.size)
     };
     if request.zero { zeroed(got, usable) } else { got.0 }
 }

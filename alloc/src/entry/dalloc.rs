@@ -78,7 +78,7 @@ fn free_cached(thread: &'static Block, class: SzInd, object: *mut u8) {
 fn free_direct(thread: Option<&'static Block>, object: *mut u8) {
     let extent = extent_of_object(object);
     let usable = usable_of(extent);
-    sampling::unsample(take_sample(extent, object), usable);
+    sampling::unsample(thread.map(Block::prof), take_sample(extent, object), object, usable);
     if let Some(thread) = thread {
         count_deallocated(thread, usable);
     }
@@ -110,6 +110,8 @@ pub(super) fn take_sample(extent: &'static Extent, object: *mut u8) -> u64 {
 ///
 /// # Safety
 /// As [`free`].
+#[inline(never)]
+#[unsafe(link_section = "jealloc_text")]
 pub unsafe fn free_uncached(object: *mut u8) {
     if !object.is_null() {
         free_direct(current_or_start(), object);

@@ -8,6 +8,7 @@ use crate::arena::{bin::extent_of_object, table};
 use crate::extent::{Extent, Kind};
 use crate::sampling;
 use crate::size_class::{LARGE_MIN, QUANTUM, usable, usable_aligned};
+use crate::thread::block::Block;
 use crate::thread::event;
 use crate::thread::start::current_or_start;
 
@@ -25,11 +26,12 @@ pub unsafe fn realloc(object: *mut u8, request: Request) -> *mut u8 {
     let Some(wanted) = usable_aligned(request.size, request.align) else { return null_mut() };
     let extent = extent_of_object(object);
     let old = usable_of(extent);
-    if object.addr().is_multiple_of(request.align) && resize(extent, wanted, request.zero) {
+    if object.addr().is_multiple_of(request.align) && resize(extent, wanted, request.size, request.zero) {
         return object;
     }
     let simple = request.align <= QUANTUM && !request.zero && request.cache == Cache::Own;
-    let new = if simple { malloc::<false>(wanted) } else { alloc(request) };
+    // With such an alignment a size at least as large has the class of `wanted`.
+    let new = if simple { malloc::<false>(request.size.max(request.align)) } else { alloc(request) };
     if new.is_null() {
         return new;
     }
@@ -40,8 +42,9 @@ pub unsafe fn realloc(object: *mut u8, request: Request) -> *mut u8 {
     new
 }
 
-/// Makes the objects of an extent `wanted` bytes long without moving; answers whether that worked.
-fn resize(extent: &'static Extent, wanted: usize, zero: bool) -> bool {
+/// Makes the object of an extent `wanted` bytes long without moving, of which `requested` were asked for; answers whether
+/// that worked.
+fn resize(extent: &'static Extent, wanted: usize, requested: usize, zero: bool) -> bool {
     let old = usable_of(extent);
     if old == wanted {
         return true;
@@ -57,7 +60,7 @@ fn resize(extent: &'static Extent, wanted: usize, zero: bool) -> bool {
         return false;
     };
     // To the profiler the old object died and a new one was born.
-    sampling::unsample(sample, old);
+    sampling::unsample(thread.map(Block::prof), sample, extent.base(), old);
     if zero && !zeroed {
         // SAFETY: the extent is `wanted` bytes long now, and `zeroed` can be false only when it grew from `old`.
         unsafe { extent.base().add(old).write_bytes(0, wanted - old) };
@@ -66,7 +69,9 @@ fn resize(extent: &'static Extent, wanted: usize, zero: bool) -> bool {
         count_deallocated(thread, old);
         count_allocated(thread, wanted);
         if event::uncached(thread, wanted) {
-            arena.set_sample(extent, sampling::sample(thread.prof(), wanted));
+            let sample = sampling::sample(thread.prof(), requested, wanted);
+            arena.set_sample(extent, sample);
+            sampling::born(thread.prof(), sample, extent.base(), requested, wanted);
         }
         note_growth(thread);
     }
@@ -84,8 +89,8 @@ pub unsafe fn resize_in_place(object: *mut u8, size: usize, extra: usize, zero: 
     let extent = extent_of_object(object);
     let most = size.checked_add(extra).and_then(usable);
     let least = usable(size);
-    if !most.is_some_and(|most| resize(extent, most, zero)) && usable_of(extent) < size {
-        let _ = least.is_some_and(|least| resize(extent, least, zero));
+    if !most.is_some_and(|most| resize(extent, most, size, zero)) && usable_of(extent) < size {
+        let _ = least.is_some_and(|least| resize(extent, least, size, zero));
     }
     usable_of(extent)
 }

@@ -38,6 +38,9 @@ pub struct Facts<'a> {
     pub period: u64,
     /// Whether accumulated figures were kept (`prof_accum:true`); without, they are not written.
     pub accum: bool,
+    /// Whether heap_v2 shows what was sampled as it is, its sums without correction for mixed sizes
+    /// (`prof_unbias:false`).
+    pub raw: bool,
     /// Wall clock at the dump, nanoseconds since the epoch.
     pub time_nanos: u64,
     /// Nanoseconds since sampling began (start, or the last `prof.reset`).

@@ -123,6 +123,7 @@ impl VecSnapshot {
             facts: Facts {
                 period,
                 accum,
+                raw: false,
                 time_nanos: 1_795_189_616_001_278_996,
                 duration_nanos: 12_000_000_345,
                 pid: 4711,

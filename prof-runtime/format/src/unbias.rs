@@ -64,6 +64,14 @@ pub fn scale(objs: u64, bytes: u64, period: u64) -> Figure {
     Figure { objs: n / p, bytes: s / p }
 }
 
+/// The tally with what viewers make of its sampled counts as its estimate: biased where sizes are mixed, and all that
+/// jemalloc told before it corrected for that.
+pub fn averaged(tally: Tally, period: u64) -> Tally {
+    let Counts { objs, bytes } = tally.sampled;
+    let figure = scale(objs, bytes, period);
+    Tally { est_objs_q16: round(figure.objs * ONE_Q16 as f64), est_bytes: round(figure.bytes), ..tally }
+}
+
 /// A tally with this estimate, for figures of which nothing else is known: as many samples, of the mean size, as would
 /// most likely have given it. Negative figures and those that are no numbers are nothing.
 ///

@@ -35,7 +35,7 @@ pub enum Failure {
 }
 
 /// Collects pieces into large writes.
-struct FileSink<'a> {
+pub struct FileSink<'a> {
     file: &'a OwnedFd,
     buffer: &'a mut [u8],
     filled: usize,
@@ -75,7 +75,7 @@ impl Sink for FileSink<'_> {
     }
 }
 
-/// What to write.
+/// The tables in one of the formats.
 pub struct Content<'a, N: Snapshot> {
     /// The tables.
     pub snapshot: &'a N,
@@ -86,46 +86,54 @@ pub struct Content<'a, N: Snapshot> {
 }
 
 impl<N: Snapshot> Content<'_, N> {
-    fn write_to(&self, file: &OwnedFd) -> Result<(), Failure> {
-        let mut buffer = Rows::<u8>::zeroed(BUFFER).ok_or(Failure::OutOfMemory)?;
-        let mut sink = FileSink { file, buffer: &mut buffer, filled: 0 };
-        if self.gzip {
-            let mut state = Rows::<GzipState>::zeroed(1).ok_or(Failure::OutOfMemory)?;
-            let state = state.first_mut().ok_or(Failure::OutOfMemory)?;
-            let mut gzip = Gzip::new(&mut sink, state);
-            any::write(self.format, self.snapshot, &mut gzip)
-                .and_then(|()| gzip.finish().map(|_| ()))
-                .map_err(|_| Failure::Write)?;
-        } else {
-            any::write(self.format, self.snapshot, &mut sink).map_err(|_| Failure::Write)?;
-        }
-        sink.flush().map_err(|_| Failure::Write)
-    }
-
-    /// Writes all of it to `path`. `text` is scratch space.
+    /// Writes all of it.
     ///
     /// # Errors
-    /// See [`Failure`]. No partial file is left under a temporary name.
-    pub fn write(&self, path: &CStr, pid: u32, text: &mut Text) -> Result<(), Failure> {
-        let _quiet = Quiet::start();
-        let plain = match rustix::fs::lstat(path) {
-            Ok(stat) => FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile,
-            Err(_) => true,
-        };
-        text.clear().push(path.to_bytes()).push(b".").number(pid as u64).push(b".tmp");
-        let temporary = text.as_path().filter(|_| plain);
-        let Some((temporary, file)) = temporary.and_then(|name| Some((name, create(name).ok()?))) else {
-            return self.write_to(&create(path).map_err(|_| Failure::Open)?);
-        };
-        let written = self
-            .write_to(&file)
-            .and_then(|()| rustix::fs::rename(temporary, path).map_err(|_| Failure::Write));
-        if written.is_err() {
-            // Nothing more can be done about a file that can not be removed.
-            let _ = rustix::fs::unlink(temporary);
+    /// See [`Failure`].
+    pub fn write_to(&self, sink: &mut FileSink<'_>) -> Result<(), Failure> {
+        if !self.gzip {
+            return any::write(self.format, self.snapshot, sink).map_err(|_| Failure::Write);
         }
-        written
+        let mut state = Rows::<GzipState>::zeroed(1).ok_or(Failure::OutOfMemory)?;
+        let mut gzip = Gzip::new(sink, state.first_mut().ok_or(Failure::OutOfMemory)?);
+        any::write(self.format, self.snapshot, &mut gzip)
+            .and_then(|()| gzip.finish().map(|_| ()))
+            .map_err(|_| Failure::Write)
     }
+}
+
+/// What writes a file's content, called once.
+pub type Writer<'a> = &'a mut dyn FnMut(&mut FileSink<'_>) -> Result<(), Failure>;
+
+/// Makes the file `path` of what `content` writes. `text` is scratch space.
+///
+/// # Errors
+/// See [`Failure`]. No partial file is left under a temporary name.
+pub fn write(path: &CStr, pid: u32, text: &mut Text, content: Writer) -> Result<(), Failure> {
+    let _quiet = Quiet::start();
+    let plain = match rustix::fs::lstat(path) {
+        Ok(stat) => FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile,
+        Err(_) => true,
+    };
+    text.clear().push(path.to_bytes()).push(b".").number(pid as u64).push(b".tmp");
+    let temporary = text.as_path().filter(|_| plain);
+    let Some((temporary, file)) = temporary.and_then(|name| Some((name, create(name).ok()?))) else {
+        return fill(&create(path).map_err(|_| Failure::Open)?, content);
+    };
+    let written =
+        fill(&file, content).and_then(|()| rustix::fs::rename(temporary, path).map_err(|_| Failure::Write));
+    if written.is_err() {
+        // Nothing more can be done about a file that can not be removed.
+        let _ = rustix::fs::unlink(temporary);
+    }
+    written
+}
+
+fn fill(file: &OwnedFd, content: Writer) -> Result<(), Failure> {
+    let mut buffer = Rows::<u8>::zeroed(BUFFER).ok_or(Failure::OutOfMemory)?;
+    let mut sink = FileSink { file, buffer: &mut buffer, filled: 0 };
+    content(&mut sink)?;
+    sink.flush().map_err(|_| Failure::Write)
 }
 
 fn create(path: &CStr) -> Result<OwnedFd, Errno> {

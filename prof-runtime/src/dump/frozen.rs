@@ -5,6 +5,7 @@
 
 use prof_format::{
     snapshot::{Facts, Module, Part, Snapshot, Stack, Thread},
+    unbias::averaged,
     vocab::{Counts, Tally},
 };
 
@@ -116,7 +117,18 @@ impl<'a> Frozen<'a> {
                 copy.stack(stack)?;
             }
         }
+        if facts.raw {
+            copy.frozen.average(facts.period);
+        }
         Some(copy.frozen)
+    }
+
+    /// Makes the estimates those that follow from the sampled counts of each row alone.
+    fn average(&mut self, period: u64) {
+        let average = |tally: &mut Tally| *tally = averaged(*tally, period);
+        self.stacks.iter_mut().flat_map(|row| [&mut row.live, &mut row.accum]).for_each(average);
+        self.parts.iter_mut().flat_map(|row| [&mut row.0.live, &mut row.0.accum]).for_each(average);
+        self.threads.iter_mut().flat_map(|row| [&mut row.live, &mut row.accum]).for_each(average);
     }
 
     /// Live samples of all threads, and the number of stacks that have some.

@@ -13,7 +13,7 @@ mod quiet;
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use prof_format::{snapshot::Facts, totals::Totals};
+use prof_format::{snapshot::Facts, totals::Totals, vocab::Format};
 
 use crate::{
     clock::{Clock, nanos},
@@ -21,12 +21,14 @@ use crate::{
         file::{Content, Failure},
         frozen::{Frozen, Tables},
         image::ProcessImage,
-        names::{Text, Trigger},
+        names::{Owner, Prefix, Text, Trigger},
     },
+    hooks::DumpHook,
     leak,
     memory::Rows,
     settings::Kept,
     sync::{Guard, Mutex},
+    thread::ThreadProf,
 };
 
 /// Why a dump was not written.
@@ -49,8 +51,7 @@ pub enum DumpError {
 /// Triggers, counters and the lock.
 pub struct Dumps {
     lock: Mutex,
-    /// Whether `fork_prepare` took the lock.
-    locked_for_fork: AtomicBool,
+    prefix: Prefix,
     /// Files that the profiler named itself.
     seq: AtomicU64,
     /// The same by trigger; the final dump has no number.
@@ -70,11 +71,23 @@ pub struct Job<'a> {
     pub period: u64,
     /// Since when it was counted (monotonic clock).
     pub since_nanos: u64,
-    /// Format, prefix, where messages go.
+    /// Format, clock, where messages go.
     pub kept: &'a Kept,
+    /// Told of every file, while no lock is held.
+    pub hook: Option<DumpHook>,
+    /// The calling thread.
+    pub thread: Option<&'a ThreadProf>,
 }
 
 impl Job<'_> {
+    /// A file is complete.
+    fn tell(&self, name: &Text) {
+        if let (Some(hook), Some(path)) = (self.hook, name.as_path()) {
+            // SAFETY: a program that sets the hook promises that it can be called with a file's name at any time.
+            ThreadProf::call_out(self.thread, || unsafe { hook(path.as_ptr()) });
+        }
+    }
+
     /// Copies the tables and hands the copy to `then`.
     fn freeze<R>(&self, then: impl FnOnce(&Frozen) -> R) -> Option<R> {
         // First of all, before the copy itself takes memory.
@@ -85,6 +98,7 @@ impl Job<'_> {
         let facts = Facts {
             period: self.period,
             accum: self.kept.accum,
+            raw: !self.kept.unbias,
             time_nanos: nanos(Clock::Wall),
             duration_nanos: nanos(Clock::Monotonic).wrapping_sub(self.since_nanos),
             pid: pid(),
@@ -99,12 +113,26 @@ fn pid() -> u32 {
     rustix::process::getpid().as_raw_nonzero().get() as u32
 }
 
+/// A name, and room to work with it.
+type Texts = Rows<Text>;
+
+fn texts() -> Result<Texts, DumpError> {
+    Rows::zeroed(2).ok_or(DumpError::OutOfMemory)
+}
+
+fn both(texts: &mut Texts) -> Result<(&mut Text, &mut Text), DumpError> {
+    match &mut texts[..] {
+        [name, scratch] => Ok((name, scratch)),
+        _ => Err(DumpError::OutOfMemory),
+    }
+}
+
 impl Dumps {
     /// No dump written yet.
     pub const fn new() -> Dumps {
         Dumps {
             lock: Mutex::new(),
-            locked_for_fork: AtomicBool::new(false),
+            prefix: Prefix::new(),
             seq: AtomicU64::new(0),
             interval: AtomicU64::new(0),
             manual: AtomicU64::new(0),
@@ -114,66 +142,57 @@ impl Dumps {
         }
     }
 
-    /// Writes a file that the profiler names. With an empty prefix only asking for one by hand is an error.
-    pub fn automatic(&self, job: &Job, trigger: Trigger) -> Result<(), DumpError> {
-        if job.kept.prefix().is_empty() {
-            return if trigger == Trigger::Manual { Err(DumpError::BadName) } else { Ok(()) };
-        }
-        let guard = self.lock.lock().map_err(|_| DumpError::Reentered)?;
-        self.named_and_written(&guard, job, trigger)
+    /// Start of the names of files.
+    pub fn prefix(&self) -> &Prefix {
+        &self.prefix
     }
 
-    fn named_and_written(&self, _: &Guard, job: &Job, trigger: Trigger) -> Result<(), DumpError> {
+    /// Whose files we write.
+    fn owner(kept: &Kept) -> Owner {
+        Owner { pid: pid(), namespace: kept.pid_namespace.then(names::pid_namespace) }
+    }
+
+    /// Writes a file that the profiler names. With an empty prefix only asking for one by hand is an error.
+    pub fn automatic(&self, job: &Job, trigger: Trigger) -> Result<(), DumpError> {
+        let guard = self.lock.lock().map_err(|_| DumpError::Reentered)?;
+        self.named(guard, job, trigger)
+    }
+
+    fn named(&self, guard: Guard, job: &Job, trigger: Trigger) -> Result<(), DumpError> {
+        let mut texts = texts()?;
+        let (name, scratch) = both(&mut texts)?;
+        if !self.prefix.begin(name).map_err(|_| DumpError::Reentered)? {
+            return if trigger == Trigger::Manual { Err(DumpError::BadName) } else { Ok(()) };
+        }
         let nth = match trigger {
             Trigger::Interval => self.interval.fetch_add(1, Ordering::Relaxed),
             Trigger::Manual => self.manual.fetch_add(1, Ordering::Relaxed),
             Trigger::Growth => self.growth.fetch_add(1, Ordering::Relaxed),
-            Trigger::Final => 0,
+            Trigger::Final | Trigger::Recent => 0,
         };
         let seq = self.seq.fetch_add(1, Ordering::Relaxed);
-        let mut text = Rows::<Text>::zeroed(2).ok_or(DumpError::OutOfMemory)?;
-        let [path, scratch] = &mut text[..] else { return Err(DumpError::OutOfMemory) };
         let format = job.kept.format;
-        names::generated(path, job.kept.prefix(), pid(), seq, trigger, nth, format);
-        self.written(job, path, scratch, format, format == prof_format::vocab::Format::Pprof)
+        names::dump(name, Self::owner(job.kept), seq, trigger, nth, format);
+        let gzip = format == Format::Pprof;
+        let written = written(job, name, scratch, format, gzip);
+        if written.is_err() && trigger != Trigger::Manual && job.kept.abort {
+            // SAFETY: abort has no conditions.
+            unsafe { libc::abort() }
+        }
+        drop(guard);
+        written.map(|()| job.tell(name))
     }
 
     /// Writes a file that the program names. No counter moves.
     pub fn given(&self, job: &Job, path: &[u8]) -> Result<(), DumpError> {
-        let _guard = self.lock.lock().map_err(|_| DumpError::Reentered)?;
-        let mut text = Rows::<Text>::zeroed(2).ok_or(DumpError::OutOfMemory)?;
-        let [name, scratch] = &mut text[..] else { return Err(DumpError::OutOfMemory) };
+        let guard = self.lock.lock().map_err(|_| DumpError::Reentered)?;
+        let mut texts = texts()?;
+        let (name, scratch) = both(&mut texts)?;
         name.push(path);
         let (format, gzip) = names::format_of_path(path);
-        self.written(job, name, scratch, format, gzip)
-    }
-
-    fn written(
-        &self,
-        job: &Job,
-        name: &Text,
-        scratch: &mut Text,
-        format: prof_format::vocab::Format,
-        gzip: bool,
-    ) -> Result<(), DumpError> {
-        let path = name.as_path().ok_or(DumpError::BadName)?;
-        let written = job.freeze(|frozen| {
-            let content = Content { snapshot: frozen, format, gzip };
-            content.write(path, pid(), scratch)
-        });
-        let (line, error) = match written.unwrap_or(Err(Failure::OutOfMemory)) {
-            Ok(()) => return Ok(()),
-            Err(Failure::OutOfMemory) => return Err(DumpError::OutOfMemory),
-            Err(Failure::Open) => {
-                scratch.clear().push(b"<jemalloc>: failed to open \"").push(name.as_bytes()).push(b"\"\n");
-                (scratch.as_bytes(), DumpError::Open)
-            }
-            Err(Failure::Write) => {
-                (&b"<jemalloc>: failed to write during heap profile flush\n"[..], DumpError::Write)
-            }
-        };
-        (job.kept.message)(line);
-        Err(error)
+        let written = written(job, name, scratch, format, gzip);
+        drop(guard);
+        written.map(|()| job.tell(name))
     }
 
     /// Advances the interval by what one sample stands for and writes a dump when it is due.
@@ -194,35 +213,46 @@ impl Dumps {
     #[inline(never)]
     fn interval_dump<'a>(&self, job: impl FnOnce() -> Job<'a>) {
         let Some(guard) = self.lock.try_lock() else { return };
-        let job = job();
-        if self.interval_due.swap(false, Ordering::Relaxed) && !job.kept.prefix().is_empty() {
+        if self.interval_due.swap(false, Ordering::Relaxed) {
             // The user was told of a failure; there is nobody else to tell.
-            let _ = self.named_and_written(&guard, &job, Trigger::Interval);
+            let _ = self.named(guard, &job(), Trigger::Interval);
         }
     }
 
-    /// Prints the leak summary.
-    pub fn leak_summary(&self, job: &Job) {
-        let Ok(_guard) = self.lock.lock() else { return };
-        let Some(mut text) = Rows::<Text>::zeroed(1) else { return };
-        if let (Some((live, contexts)), Some(text)) = (job.freeze(|frozen| frozen.live()), text.first_mut()) {
-            leak::report(live, contexts, text, job.kept.message);
+    /// Prints the leak summary; answers whether there was anything to tell.
+    pub fn leak_summary(&self, job: &Job) -> bool {
+        let Ok(_guard) = self.lock.lock() else { return false };
+        let Some(mut text) = Rows::<Text>::zeroed(1) else { return false };
+        match (job.freeze(|frozen| frozen.live()), text.first_mut()) {
+            (Some((live, contexts)), Some(text)) => leak::report(live, contexts, text, job.kept.message),
+            _ => false,
         }
     }
 
-    /// Before a fork: waits for a dump under way, so that the child does not inherit half of one.
-    pub fn fork_prepare(&self) {
-        // A handler that forks in the middle of this thread's own dump can not wait for it.
-        if let Ok(guard) = self.lock.lock() {
-            core::mem::forget(guard);
-            self.locked_for_fork.store(true, Ordering::Relaxed);
-        }
+    /// Locks that a fork holds, in order.
+    pub fn locks(&self) -> [&Mutex; 2] {
+        [&self.lock, self.prefix.mutex()]
     }
+}
 
-    /// After a fork, in parent and child. In the child the lock is free whatever its owner's id was.
-    pub fn fork_done(&self) {
-        if self.locked_for_fork.swap(false, Ordering::Relaxed) {
-            self.lock.release();
+/// Writes the file of a name.
+fn written(job: &Job, name: &Text, scratch: &mut Text, format: Format, gzip: bool) -> Result<(), DumpError> {
+    let path = name.as_path().ok_or(DumpError::BadName)?;
+    let written = job.freeze(|frozen| {
+        let content = Content { snapshot: frozen, format, gzip };
+        file::write(path, pid(), scratch, &mut |sink| content.write_to(sink))
+    });
+    let (line, error) = match written.unwrap_or(Err(Failure::OutOfMemory)) {
+        Ok(()) => return Ok(()),
+        Err(Failure::OutOfMemory) => return Err(DumpError::OutOfMemory),
+        Err(Failure::Open) => {
+            scratch.clear().push(b"<jemalloc>: failed to open \"").push(name.as_bytes()).push(b"\"\n");
+            (scratch.as_bytes(), DumpError::Open)
         }
-    }
+        Err(Failure::Write) => {
+            (&b"<jemalloc>: failed to write during heap profile flush\n"[..], DumpError::Write)
+        }
+    };
+    (job.kept.message)(line);
+    Err(error)
 }

@@ -2,11 +2,15 @@
 //!
 //! `<prefix>.<pid>.<seq>.<trigger><n>.heap`, for example `jeprof.1234.0.f.heap`. `seq` counts the files that the
 //! profiler named itself, `n` those of one trigger; both from 0. A final dump has no `n`. A file in profile.proto ends
-//! in `.pb.gz` instead of `.heap`, as readers of that format expect.
+//! in `.pb.gz` instead of `.heap`, as readers of that format expect; recent samples are JSON. A log of samples is
+//! `<prefix>.<pid>.<n>.json` and takes no part in `seq`. With `prof_pid_namespace` the number of the namespace of
+//! process ids stands in front of the pid.
 
 use core::ffi::CStr;
 
 use prof_format::vocab::Format;
+
+use crate::sync::{Locked, Mutex};
 
 /// Longest path that the kernel takes, with its terminating zero.
 pub const PATH_MAX: usize = 4096;
@@ -22,6 +26,9 @@ pub enum Trigger {
     Growth,
     /// The program ends.
     Final,
+    /// The recent samples were asked for without a receiver.
+    #[cfg_attr(not(test), expect(dead_code, reason = "comes with them"))]
+    Recent,
 }
 
 impl Trigger {
@@ -32,6 +39,7 @@ impl Trigger {
             Trigger::Manual => b'm',
             Trigger::Growth => b'u',
             Trigger::Final => b'f',
+            Trigger::Recent => b'r',
         }
     }
 }
@@ -96,25 +104,101 @@ impl Text {
     }
 }
 
-/// Writes the name of a file of the profiler's own. `nth` counts files of this trigger.
-pub fn generated(
-    text: &mut Text,
-    prefix: &[u8],
-    pid: u32,
-    seq: u64,
-    trigger: Trigger,
-    nth: u64,
-    format: Format,
-) {
-    text.clear().push(prefix).push(b".").number(pid as u64).push(b".").number(seq).push(b".");
-    text.push(&[trigger.letter()]);
+/// Start of the names of the profiler's own files; can be changed at run time (`prof.prefix`).
+pub struct Prefix(Locked<PrefixText>);
+
+struct PrefixText {
+    bytes: [u8; PATH_MAX],
+    length: usize,
+}
+
+/// The prefix is being changed by the code that this handler interrupted.
+pub struct Changing;
+
+impl Prefix {
+    /// The empty one.
+    pub const fn new() -> Prefix {
+        Prefix(Locked::new(PrefixText { bytes: [0; PATH_MAX], length: 0 }))
+    }
+
+    /// Sets it, cut to 4095 bytes.
+    ///
+    /// # Errors
+    /// [`Changing`] inside of another call of this thread.
+    pub fn set(&self, prefix: &[u8]) -> Result<(), Changing> {
+        let mut text = self.0.lock().map_err(|_| Changing)?;
+        let length = prefix.len().min(PATH_MAX - 1);
+        text.bytes[..length].copy_from_slice(&prefix[..length]);
+        text.length = length;
+        Ok(())
+    }
+
+    /// Makes it all that is in `text`; false when it is empty.
+    ///
+    /// # Errors
+    /// [`Changing`] inside of [`Prefix::set`].
+    pub fn begin(&self, text: &mut Text) -> Result<bool, Changing> {
+        let prefix = self.0.lock().map_err(|_| Changing)?;
+        text.clear().push(&prefix.bytes[..prefix.length]);
+        Ok(prefix.length != 0)
+    }
+
+    /// For a fork.
+    pub fn mutex(&self) -> &Mutex {
+        self.0.mutex()
+    }
+}
+
+/// Whose files they are.
+#[derive(Clone, Copy)]
+pub struct Owner {
+    /// The process.
+    pub pid: u32,
+    /// Number of its namespace of process ids, if that is to be told.
+    pub namespace: Option<u64>,
+}
+
+impl Owner {
+    fn write(self, text: &mut Text) {
+        if let Some(namespace) = self.namespace {
+            text.push(b".").number(namespace);
+        }
+        text.push(b".").number(self.pid as u64).push(b".");
+    }
+}
+
+/// Number of the namespace of process ids that we are in; 0 when the kernel does not tell.
+pub fn pid_namespace() -> u64 {
+    let mut link = [0; 64];
+    let found = rustix::fs::readlinkat_raw(rustix::fs::CWD, c"/proc/self/ns/pid", &mut link[..]);
+    namespace_in(&link[..found.unwrap_or(0).min(64)])
+}
+
+/// The number in `pid:[4026531836]`.
+fn namespace_in(link: &[u8]) -> u64 {
+    let digits = link.strip_prefix(b"pid:[").and_then(|rest| rest.strip_suffix(b"]"));
+    digits.and_then(|digits| core::str::from_utf8(digits).ok()?.parse().ok()).unwrap_or(0)
+}
+
+/// Appends to the prefix what follows it in the name of a dump. `nth` counts files of this trigger.
+pub fn dump(text: &mut Text, owner: Owner, seq: u64, trigger: Trigger, nth: u64, format: Format) {
+    owner.write(text);
+    text.number(seq).push(b".").push(&[trigger.letter()]);
     if trigger != Trigger::Final {
         text.number(nth);
     }
-    text.push(match format {
-        Format::Text | Format::HeapV2 => b".heap",
-        Format::Pprof => b".pb.gz",
+    text.push(match (trigger, format) {
+        (Trigger::Recent, _) => b".json",
+        (_, Format::Text | Format::HeapV2) => b".heap",
+        (_, Format::Pprof) => b".pb.gz",
     });
+}
+
+/// Appends to the prefix what follows it in the name of a log.
+#[cfg_attr(not(test), expect(dead_code, reason = "comes with the log"))]
+pub fn log(text: &mut Text, owner: Owner, nth: u64) {
+    owner.write(text);
+    text.number(nth).push(b".json");
 }
 
 /// Format and compression of a file that the program names: jemalloc's own, unless the ending asks for
@@ -132,20 +216,51 @@ mod tests {
     use super::*;
     use crate::memory::Rows;
 
-    fn check(trigger: Trigger, format: Format, expected: &[u8]) {
+    fn named(prefix: &[u8], rest: impl FnOnce(&mut Text)) -> std::string::String {
         let mut text = Rows::<Text>::zeroed(1).unwrap();
-        generated(&mut text[0], b"/tmp/jeprof", 1234, 7, trigger, 3, format);
-        assert_eq!(text[0].as_bytes(), expected);
-        assert_eq!(text[0].as_path().unwrap().to_bytes(), expected);
+        let start = Prefix::new();
+        assert!(matches!(start.begin(&mut text[0]), Ok(false)));
+        assert!(start.set(prefix).is_ok());
+        assert_eq!(start.begin(&mut text[0]).ok(), Some(!prefix.is_empty()));
+        rest(&mut text[0]);
+        std::string::String::from_utf8(text[0].as_path().unwrap().to_bytes().into()).unwrap()
     }
 
     #[test]
     fn names_are_those_of_jemalloc() {
-        check(Trigger::Interval, Format::Text, b"/tmp/jeprof.1234.7.i3.heap");
-        check(Trigger::Manual, Format::HeapV2, b"/tmp/jeprof.1234.7.m3.heap");
-        check(Trigger::Growth, Format::Text, b"/tmp/jeprof.1234.7.u3.heap");
-        check(Trigger::Final, Format::Text, b"/tmp/jeprof.1234.7.f.heap");
-        check(Trigger::Final, Format::Pprof, b"/tmp/jeprof.1234.7.f.pb.gz");
+        let owner = Owner { pid: 1234, namespace: None };
+        for (trigger, format, expected) in [
+            (Trigger::Interval, Format::Text, "/tmp/jeprof.1234.7.i3.heap"),
+            (Trigger::Manual, Format::HeapV2, "/tmp/jeprof.1234.7.m3.heap"),
+            (Trigger::Growth, Format::Text, "/tmp/jeprof.1234.7.u3.heap"),
+            (Trigger::Final, Format::Text, "/tmp/jeprof.1234.7.f.heap"),
+            (Trigger::Final, Format::Pprof, "/tmp/jeprof.1234.7.f.pb.gz"),
+            (Trigger::Recent, Format::Pprof, "/tmp/jeprof.1234.7.r3.json"),
+        ] {
+            let name = named(b"/tmp/jeprof", |text| dump(text, owner, 7, trigger, 3, format));
+            assert_eq!(name, expected);
+        }
+        assert_eq!(named(b"a", |text| log(text, owner, 2)), "a.1234.2.json");
+        assert_eq!(named(b"", |text| log(text, owner, 0)), ".1234.0.json");
+        let inside = Owner { pid: 1, namespace: Some(4_026_531_836) };
+        let name = named(b"j", |text| dump(text, inside, 0, Trigger::Manual, 0, Format::Text));
+        assert_eq!(name, "j.4026531836.1.0.m0.heap");
+    }
+
+    #[test]
+    fn the_number_of_a_namespace_is_read_from_its_link() {
+        assert_eq!(namespace_in(b"pid:[4026531836]"), 4_026_531_836);
+        for broken in [&b""[..], b"pid:[]", b"pid:[12", b"net:[12]"] {
+            assert_eq!(namespace_in(broken), 0);
+        }
+        assert_ne!(pid_namespace(), 0);
+    }
+
+    #[test]
+    fn a_prefix_is_cut_at_what_a_path_can_be() {
+        let (prefix, mut text) = (Prefix::new(), Rows::<Text>::zeroed(1).unwrap());
+        assert!(prefix.set(&[b'x'; 9000]).is_ok() && prefix.begin(&mut text[0]).is_ok());
+        assert_eq!(text[0].as_bytes().len(), PATH_MAX - 1);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 
 use core::mem::MaybeUninit;
 
+use crate::errno::keeping_errno;
+
 const SIGNALS: [i32; 2] = [libc::SIGXFSZ, libc::SIGPIPE];
 
 /// While it lives, the calling thread does not get the two signals; those that a write of its own raised are gone
@@ -30,16 +32,6 @@ fn only(signals: &[i32]) -> libc::sigset_t {
         unsafe { libc::sigaddset(&raw mut set, *signal) };
     }
     set
-}
-
-fn keeping_errno(act: impl FnOnce()) {
-    // SAFETY: the address of the calling thread's errno is always valid.
-    let errno = unsafe { libc::__errno_location() };
-    // SAFETY: as above.
-    let before = unsafe { *errno };
-    act();
-    // SAFETY: as above.
-    unsafe { *errno = before };
 }
 
 impl Quiet {

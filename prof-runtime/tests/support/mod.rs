@@ -66,7 +66,7 @@ impl Host {
         let Some(distance) = distance else { return Object { size, sample: None } };
         let due = distance <= size;
         self.distance.set(if due { None } else { Some(distance - size) });
-        let sample = if due { self.profiler.sample(&self.thread, size) } else { None };
+        let sample = if due { self.profiler.sample(&self.thread, size, size) } else { None };
         Object { size, sample }
     }
 
@@ -74,7 +74,7 @@ impl Host {
         if let Some(sample) = object.sample {
             // As the host stores it.
             let sample = SampleRef::from_bits(sample.to_bits()).unwrap();
-            self.profiler.unsample(sample, object.size);
+            self.profiler.unsample(Some(&self.thread), sample, std::ptr::null(), object.size);
         }
     }
 }

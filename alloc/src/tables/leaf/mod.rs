@@ -7,6 +7,9 @@ pub mod background;
 pub mod cgroup;
 pub mod conf;
 pub mod config;
+pub mod experimental;
+#[cfg(feature = "prof")]
+pub mod hooks;
 #[cfg(feature = "prof")]
 pub mod prof;
 pub mod root;
@@ -50,6 +53,21 @@ impl Arguments {
     /// Whether there is nothing, as actions want it.
     pub fn is_empty(&self) -> bool {
         self.old.is_null() && self.old_len.is_null() && self.new.is_null() && self.new_len == 0
+    }
+
+    /// The new value, if there is one.
+    ///
+    /// # Safety
+    /// As [`Raw`]; what `new` points at is a valid `T` if it has its size.
+    pub unsafe fn new_of<T: Copy>(&self) -> Result<Option<T>, CtlError> {
+        if self.new.is_null() {
+            return Ok(None);
+        }
+        if self.new_len != size_of::<T>() {
+            return Err(CtlError::Invalid);
+        }
+        // SAFETY: `new` points at as many bytes as a `T` has, which make up one by the caller's promise.
+        Ok(Some(unsafe { self.new.cast::<T>().read_unaligned() }))
     }
 
     /// Gives the caller a value, if it wants one; [`CtlError::Invalid`] when its room has another size, which then holds

@@ -2,33 +2,49 @@
 
 use core::ffi::{CStr, c_char};
 
-use super::{bool_of, me, needing, ro, rw, wo};
+use super::{Arguments, me, needing, raw, ro, wo};
 use crate::prof::{dump as write_dump, require};
 use crate::relaxed::Relaxed;
-use crate::sampling::PROFILER;
+use crate::sampling::{CLASSES, ClassSum, PROFILER};
+use crate::size_class::{NBINS, NSIZES};
 use crate::tables::tree::Node;
 use crate::tables::value::{CtlError, Type, Value};
 use crate::thread::event;
+use crate::units::SzInd;
 
 /// `thread.prof.*`, in the order of the reference's tree.
 pub static THREAD_NODES: &[Node] = &[
-    rw("name", Type::Text, read_name, write_name, "Name of the calling thread in dumps."),
-    rw("active", Type::Bool, read_thread_active, write_thread_active, "Whether the calling thread samples."),
+    needing(
+        raw(
+            "name",
+            Type::Text,
+            "rw",
+            thread_name,
+            "Name of the calling thread in dumps; at most 15 characters.",
+        ),
+        require,
+    ),
+    raw("active", Type::Bool, "rw", thread_active, "Whether the calling thread samples."),
 ];
 
 /// `prof.*`, in the order of the reference's tree.
 pub static NODES: &[Node] = &[
-    rw("active", Type::Bool, read_active, write_active, "Whether sampling is on."),
+    raw("thread_active_init", Type::Bool, "rw", thread_active_init, "Whether new threads sample."),
+    raw("active", Type::Bool, "rw", active, "Whether sampling is on."),
     needing(
         wo("dump", Type::Text, dump, "Writes a dump to the named file, or to one with a generated name."),
         require,
     ),
-    rw(
+    raw(
         "gdump",
         Type::Bool,
-        read_gdump,
-        write_gdump,
+        "rw",
+        gdump,
         "Whether a dump is written whenever active memory reaches a new maximum.",
+    ),
+    needing(
+        wo("prefix", Type::Text, prefix, "Start of the names of files; empty for no automatic dumps."),
+        require,
     ),
     needing(
         wo("reset", Type::Size, reset, "Forgets all samples; a value becomes the new lg_sample."),
@@ -36,79 +52,149 @@ pub static NODES: &[Node] = &[
     ),
     ro("interval", Type::U64, interval, "Bytes between two interval dumps, 0 for none."),
     ro("lg_sample", Type::Size, lg_sample, "Log2 of the mean number of bytes between samples."),
+    Node::Branch { name: "stats", children: STATS },
 ];
 
-fn read_name(_: &[usize]) -> Result<Value, CtlError> {
-    require()?;
+/// `prof.stats.*`: they are there with `prof_stats:true` only.
+static STATS: &[Node] = &[
+    Node::Indexed { name: "bins", exists: |bin| CLASSES.enabled() && bin < NBINS, children: BIN },
+    Node::Indexed {
+        name: "lextents",
+        exists: |class| CLASSES.enabled() && class < NSIZES - NBINS,
+        children: LARGE,
+    },
+];
+
+const SUM: Type = Type::Struct(size_of::<ClassSum>());
+
+static BIN: &[Node] = &[
+    raw(
+        "live",
+        SUM,
+        "r-",
+        bin_live,
+        "Bytes asked for and number of the live samples of a small class: { uint64_t[2] }.",
+    ),
+    raw("accum", SUM, "r-", bin_accum, "The same of all samples that ever were."),
+];
+
+static LARGE: &[Node] = &[
+    raw(
+        "live",
+        SUM,
+        "r-",
+        large_live,
+        "Bytes asked for and number of the live samples of a large class: { uint64_t[2] }.",
+    ),
+    raw("accum", SUM, "r-", large_accum, "The same of all samples that ever were."),
+];
+
+unsafe fn thread_name(_: &[usize], args: Arguments) -> Result<(), CtlError> {
+    let written = !args.new.is_null() || args.new_len != 0;
+    if written && !args.old.is_null() && !args.old_len.is_null() {
+        return Err(CtlError::NotPermitted);
+    }
     let thread = me()?;
+    // SAFETY: by the caller's promises; any bits are a pointer.
+    if let Some(name) = unsafe { args.new_of::<*const c_char>() }? {
+        if name.is_null() {
+            return Err(CtlError::Invalid);
+        }
+        if PROFILER.names_are_the_system_s() {
+            return Err(CtlError::NotFound);
+        }
+        // SAFETY: by the documented interface of `thread.prof.name` the value is a C string.
+        let name = unsafe { CStr::from_ptr(name) };
+        return PROFILER.set_thread_name(thread.prof(), name.to_bytes()).map_err(|_| CtlError::Invalid);
+    }
     let mut name = [0; 16];
     PROFILER.thread_name(thread.prof(), &mut name);
     thread.prof_name.iter().zip(name).for_each(|(byte, value)| byte.set(value));
-    Ok(thread.prof_name.as_ptr().cast::<c_char>().into())
+    // SAFETY: by the caller's promises.
+    unsafe { args.answer(thread.prof_name.as_ptr().cast::<c_char>()) }
 }
 
-fn write_name(_: &[usize], value: Option<Value>) -> Result<(), CtlError> {
-    require()?;
-    let name = value.ok_or(CtlError::Invalid)?.text();
-    if name.is_null() {
-        return Err(CtlError::Invalid);
-    }
-    // SAFETY: by the documented interface of `thread.prof.name` the value is a C string.
-    let name = unsafe { CStr::from_ptr(name) };
-    PROFILER.set_thread_name(me()?.prof(), name.to_bytes()).map_err(|_| CtlError::Invalid)
-}
-
-fn read_thread_active(_: &[usize]) -> Result<Value, CtlError> {
-    Ok((PROFILER.enabled() && PROFILER.thread_active(me()?.prof())).into())
-}
-
-fn write_thread_active(_: &[usize], value: Option<Value>) -> Result<(), CtlError> {
-    let on = bool_of(value)?;
-    if on {
+/// A switch that can be set only while the profiler is there, and is off without it. `set` answers what it was.
+///
+/// # Safety
+/// As [`super::Raw`].
+unsafe fn switch(
+    args: Arguments,
+    get: impl Fn() -> Result<bool, CtlError>,
+    set: impl Fn(bool),
+) -> Result<(), CtlError> {
+    if !args.new.is_null() {
         require()?;
     }
-    if PROFILER.enabled() {
-        PROFILER.set_thread_active(me()?.prof(), on);
-        event::refresh(me()?);
+    // SAFETY: by the caller's promises; any bits are a number.
+    let new = unsafe { args.new_of::<u8>() }?;
+    let old = PROFILER.enabled() && get()?;
+    if let Some(new) = new {
+        set(new != 0);
     }
-    Ok(())
+    // SAFETY: by the caller's promises.
+    unsafe { args.answer(old) }
 }
 
-fn read_active(_: &[usize]) -> Result<Value, CtlError> {
-    Ok((PROFILER.enabled() && PROFILER.is_active()).into())
+unsafe fn thread_active(_: &[usize], args: Arguments) -> Result<(), CtlError> {
+    let thread = me()?;
+    let set = |on| {
+        PROFILER.set_thread_active(thread.prof(), on);
+        event::refresh(thread);
+    };
+    // SAFETY: by the caller's promises.
+    unsafe { switch(args, || Ok(PROFILER.thread_active(thread.prof())), set) }
 }
 
-fn write_active(_: &[usize], value: Option<Value>) -> Result<(), CtlError> {
-    let on = bool_of(value)?;
-    // Off is accepted without a profiler, as in the reference.
-    if on {
-        require()?;
+unsafe fn thread_active_init(_: &[usize], args: Arguments) -> Result<(), CtlError> {
+    let set = |on| {
+        PROFILER.set_thread_active_init(on);
+    };
+    // SAFETY: by the caller's promises.
+    unsafe { switch(args, || Ok(PROFILER.thread_active_init()), set) }
+}
+
+unsafe fn gdump(_: &[usize], args: Arguments) -> Result<(), CtlError> {
+    let set = |on| {
+        PROFILER.set_gdump(on);
+    };
+    // SAFETY: by the caller's promises.
+    unsafe { switch(args, || Ok(PROFILER.gdump()), set) }
+}
+
+unsafe fn active(_: &[usize], args: Arguments) -> Result<(), CtlError> {
+    // SAFETY: by the caller's promises; any bits are a number.
+    let off = unsafe { args.new_of::<u8>() }? == Some(0);
+    if off && !PROFILER.enabled() {
+        // It is off already, which the reference accepts.
+        // SAFETY: by the caller's promises.
+        return unsafe { args.answer(false) };
     }
-    if PROFILER.enabled() {
+    let thread = me()?;
+    let set = |on| {
         PROFILER.set_active(on);
-        event::refresh(me()?);
-    }
-    Ok(())
+        event::refresh(thread);
+    };
+    // SAFETY: by the caller's promises.
+    unsafe { switch(args, || Ok(PROFILER.is_active()), set) }
 }
 
 fn dump(_: &[usize], value: Option<Value>) -> Result<(), CtlError> {
     write_dump(me().ok(), value.map_or(core::ptr::null(), Value::text))
 }
 
-fn read_gdump(_: &[usize]) -> Result<Value, CtlError> {
-    Ok((PROFILER.enabled() && PROFILER.gdump()).into())
-}
-
-fn write_gdump(_: &[usize], value: Option<Value>) -> Result<(), CtlError> {
-    let on = bool_of(value)?;
-    require()?;
-    PROFILER.set_gdump(on);
-    Ok(())
+fn prefix(_: &[usize], value: Option<Value>) -> Result<(), CtlError> {
+    let prefix = value.map_or(core::ptr::null(), Value::text);
+    if prefix.is_null() {
+        return Err(CtlError::Failed);
+    }
+    // SAFETY: by the documented interface of `prof.prefix` the value is a C string.
+    let prefix = unsafe { CStr::from_ptr(prefix) };
+    PROFILER.set_prefix(prefix.to_bytes()).map_err(|_| CtlError::Failed)
 }
 
 fn reset(_: &[usize], value: Option<Value>) -> Result<(), CtlError> {
-    require()?;
-    PROFILER.reset(value.map(|lg| lg.0.min(62) as u8));
+    PROFILER.reset(value.map(|lg| lg.0.min(63) as u8));
     event::refresh(me()?);
     Ok(())
 }
@@ -119,4 +205,36 @@ fn interval(_: &[usize]) -> Result<Value, CtlError> {
 
 fn lg_sample(_: &[usize]) -> Result<Value, CtlError> {
     Ok(Value(if PROFILER.enabled() { PROFILER.lg_sample() as u64 } else { 0 }))
+}
+
+/// Hands out the sums of a class.
+///
+/// # Safety
+/// As [`super::Raw`].
+unsafe fn class_sum(args: Arguments, sum: ClassSum) -> Result<(), CtlError> {
+    if !args.new.is_null() || args.new_len != 0 {
+        return Err(CtlError::NotPermitted);
+    }
+    // SAFETY: by the caller's promises.
+    unsafe { args.answer(sum) }
+}
+
+unsafe fn bin_live(mib: &[usize], args: Arguments) -> Result<(), CtlError> {
+    // SAFETY: by the caller's promises.
+    unsafe { class_sum(args, CLASSES.live(SzInd(mib[3] as u8))) }
+}
+
+unsafe fn bin_accum(mib: &[usize], args: Arguments) -> Result<(), CtlError> {
+    // SAFETY: by the caller's promises.
+    unsafe { class_sum(args, CLASSES.accumulated(SzInd(mib[3] as u8))) }
+}
+
+unsafe fn large_live(mib: &[usize], args: Arguments) -> Result<(), CtlError> {
+    // SAFETY: by the caller's promises.
+    unsafe { class_sum(args, CLASSES.live(SzInd((NBINS + mib[3]) as u8))) }
+}
+
+unsafe fn large_accum(mib: &[usize], args: Arguments) -> Result<(), CtlError> {
+    // SAFETY: by the caller's promises.
+    unsafe { class_sum(args, CLASSES.accumulated(SzInd((NBINS + mib[3]) as u8))) }
 }

@@ -31,7 +31,7 @@ fn header<N: Snapshot, S: Sink>(snapshot: &N, out: &mut Out<'_, S>) -> Result<()
         live = live.plus(stack.live);
         accum = accum.plus(stack.accum);
     }
-    let printed = |tally| for_viewers(tally, facts.period);
+    let printed = |tally: Tally| if facts.raw { tally.sampled } else { for_viewers(tally, facts.period) };
     let accumulated = |tally| if facts.accum { printed(tally) } else { Counts::default() };
     line(out, None, printed(live), accumulated(accum), b"")?;
     for index in 0..snapshot.threads() {
@@ -49,6 +49,9 @@ type Lines = [(Counts, Counts); 2];
 
 fn lines_of(live: Tally, accum: Tally, facts: &Facts<'_>) -> Lines {
     let accum = if facts.accum { accum } else { Tally::default() };
+    if facts.raw {
+        return [(live.sampled, accum.sampled), Default::default()];
+    }
     let (live, accum) = (split_for_viewers(live, facts.period), split_for_viewers(accum, facts.period));
     [(live[0], accum[0]), (live[1], accum[1])]
 }

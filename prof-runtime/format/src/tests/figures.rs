@@ -34,6 +34,7 @@ fn rewritten(dump: &Dump, format: Format) -> Dump {
     let facts = Facts {
         period: dump.period,
         accum: dump.has_accum,
+        raw: false,
         time_nanos: dump.time_nanos,
         duration_nanos: dump.duration_nanos,
         pid: 0,

@@ -134,3 +134,23 @@ fn equal_stacks_and_repeated_thread_ids_are_added_up() {
     assert_eq!(dump.stacks[0].live, Figure { objs: 3.0, bytes: 30.0 });
     assert_eq!(dump.thread_stacks[0].live, Figure { objs: 3.0, bytes: 30.0 });
 }
+
+#[test]
+fn raw_figures_of_heap_v2_are_what_was_sampled_and_its_sums_are_sums() {
+    let mut snapshot = fixed();
+    snapshot.facts.raw = true;
+    let text = String::from_utf8(written(Format::HeapV2, &snapshot)).unwrap();
+    let figures = |line: &str| -> Vec<u64> {
+        let counts = line.split_once(": ").unwrap().1;
+        counts.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect()
+    };
+    let mut totals = text.lines().filter(|line| line.starts_with("  t*: ")).map(figures);
+    let header = totals.next().unwrap();
+    let sums = totals.fold([0; 4], |mut sums, row| {
+        sums.iter_mut().zip(&row).for_each(|(sum, part)| *sum += part);
+        sums
+    });
+    assert_eq!(header, sums);
+    let sampled = snapshot.total(|part| part.live).sampled;
+    assert_eq!(header[..2], [sampled.objs, sampled.bytes]);
+}

@@ -1,0 +1,59 @@
+//! The profiler is not built in.
+
+/// Nothing.
+pub struct Thread;
+
+impl Thread {
+    /// Nothing.
+    pub const fn new() -> Thread {
+        Thread
+    }
+}
+
+/// Never changes.
+#[inline]
+pub fn epoch() -> u32 {
+    0
+}
+
+/// Sampling is off.
+pub fn draw_allocs(_: &Thread, _: usize) -> Option<u64> {
+    None
+}
+
+/// Sampling is off.
+pub fn draw_bytes(_: &Thread) -> Option<u64> {
+    None
+}
+
+/// Nothing is sampled.
+#[inline]
+pub fn sample(_: &Thread, _: usize, _: usize) -> u64 {
+    0
+}
+
+/// Nothing was sampled.
+#[inline]
+pub fn born(_: &Thread, _: u64, _: *const u8, _: usize, _: usize) {}
+
+/// Nothing was sampled.
+pub fn retract(_: u64, _: usize) {}
+
+/// Nothing was sampled.
+pub fn unsample(_: Option<&Thread>, _: u64, _: *const u8, _: usize) {}
+
+/// Nobody asks.
+pub fn wants_growth() -> bool {
+    false
+}
+
+/// Nobody asked.
+pub fn grown(_: &Thread, _: usize) {}
+
+/// Nothing to end.
+pub fn exit(_: &Thread) {}
+
+/// Nothing to do.
+pub fn at_exit(_: Option<&Thread>) -> bool {
+    false
+}

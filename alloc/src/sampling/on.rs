@@ -1,0 +1,85 @@
+//! The profiler is built in.
+
+use prof_runtime::{Profiler, SampleRef, ThreadProf};
+
+use super::CLASSES;
+
+/// The profiler of the process.
+pub static PROFILER: Profiler = Profiler::new();
+
+/// The profiler's part of a thread's block.
+pub type Thread = ThreadProf;
+
+/// Changes whenever distances drawn earlier are stale.
+#[inline]
+pub fn epoch() -> u32 {
+    PROFILER.epoch()
+}
+
+/// Allocations of `usable` bytes until the next sampled one; `None` while sampling is off.
+pub fn draw_allocs(thread: &Thread, usable: usize) -> Option<u64> {
+    PROFILER.draw_allocs(thread, usable as u64)
+}
+
+/// Bytes until the next sampled one; `None` while sampling is off.
+pub fn draw_bytes(thread: &Thread) -> Option<u64> {
+    PROFILER.draw_bytes(thread)
+}
+
+/// Samples the allocation of `usable` bytes that the caller is about to make, of which the program asked for `requested`;
+/// bits of its reference, 0 when it is not sampled. Then comes [`born`] or [`retract`].
+///
+/// Walks the stack from here; may write a dump. The caller holds no lock.
+#[inline]
+pub fn sample(thread: &Thread, requested: usize, usable: usize) -> u64 {
+    PROFILER.sample(thread, requested as u64, usable as u64).map_or(0, SampleRef::to_bits)
+}
+
+/// The object that this thread has just sampled exists now. 0 is none. Calls a function of the program's, which may
+/// allocate; the caller holds no lock and is done with its caches.
+#[inline]
+pub fn born(thread: &Thread, bits: u64, object: *const u8, requested: usize, usable: usize) {
+    if let Some(sample) = SampleRef::from_bits(bits) {
+        CLASSES.add(usable, requested);
+        PROFILER.born(thread, sample, object, usable as u64);
+    }
+}
+
+/// There was no memory for the allocation that this thread has just sampled. 0 is none.
+pub fn retract(bits: u64, usable: usize) {
+    if let Some(sample) = SampleRef::from_bits(bits) {
+        PROFILER.retract(sample, usable as u64);
+    }
+}
+
+/// A sampled object of `usable` bytes is about to be freed by this thread. 0 is no sample. Calls a function of the
+/// program's, as [`born`] does; walks the stack when its end is to be remembered.
+pub fn unsample(thread: Option<&Thread>, bits: u64, object: *const u8, usable: usize) {
+    if let Some(sample) = SampleRef::from_bits(bits)
+        && let Some(requested) = PROFILER.unsample(thread, sample, object, usable as u64)
+    {
+        CLASSES.remove(usable, requested as usize);
+    }
+}
+
+/// Whether growth is to be reported to [`grown`].
+pub fn wants_growth() -> bool {
+    PROFILER.gdump()
+}
+
+/// Active memory is now `bytes`; dumps when that is a new maximum. The caller holds no lock.
+pub fn grown(thread: &Thread, bytes: usize) {
+    if PROFILER.active_bytes(bytes as u64) {
+        PROFILER.dump_growth(thread);
+    }
+}
+
+/// The thread ends.
+pub fn exit(thread: &Thread) {
+    PROFILER.thread_exit(thread);
+}
+
+/// The process ends: final dump, leak summary. Whether it is to end with an error.
+pub fn at_exit(thread: Option<&Thread>) -> bool {
+    PROFILER.at_exit(thread)
+}

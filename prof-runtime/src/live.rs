@@ -1,0 +1,223 @@
+//! What is remembered of every sampled object from its birth to its death: whose it is, how much was asked for, since
+//! when it lives. Lock-free; records are recycled, so that there are as many as objects were live at once.
+
+use core::{
+    num::NonZeroU64,
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+};
+
+use crate::{
+    context::ContextId,
+    memory::{Array, Zeroed},
+};
+
+/// What the host keeps with a sampled object: `uses << 32 | record`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SampleRef(NonZeroU64);
+
+impl SampleRef {
+    /// For storing in a word of the host's; never 0.
+    pub fn to_bits(self) -> u64 {
+        self.0.get()
+    }
+
+    /// From such a word; `None` for 0.
+    pub fn from_bits(bits: u64) -> Option<SampleRef> {
+        NonZeroU64::new(bits).map(SampleRef)
+    }
+
+    /// Number of the record, from 1.
+    pub fn record(self) -> u32 {
+        self.0.get() as u32
+    }
+
+    fn uses(self) -> u32 {
+        (self.0.get() >> 32) as u32
+    }
+}
+
+/// A sampled object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Birth {
+    /// Stack and thread of the allocation.
+    pub context: ContextId,
+    /// Which counts it is part of.
+    pub generation: u32,
+    /// Bytes asked for.
+    pub requested: u64,
+    /// When, on the clock of the samples.
+    pub nanos: u64,
+}
+
+/// Written by its object's allocating thread, then read and released by whoever frees the object.
+#[derive(Default)]
+struct Record {
+    /// How many objects it has served; a reference holds the count of its own.
+    uses: AtomicU32,
+    /// The next spare record; 0 for the last.
+    next: AtomicU32,
+    context: AtomicU32,
+    generation: AtomicU32,
+    requested: AtomicU64,
+    nanos: AtomicU64,
+    /// Place in the recent samples, plus one; 0 for none.
+    ticket: AtomicU64,
+}
+
+// SAFETY: atomics only, for which zero is a value.
+unsafe impl Zeroed for Record {}
+
+/// All records.
+pub struct Live {
+    table: Array<Record, 1024>,
+    /// Spare records: `changes << 32 | first`. The changes tell a head that came back from one that never left.
+    spare: AtomicU64,
+}
+
+impl Live {
+    /// None; maps nothing.
+    pub const fn new() -> Live {
+        Live { table: Array::new(), spare: AtomicU64::new(0) }
+    }
+
+    fn record(&self, number: u32) -> Option<&Record> {
+        self.table.get(number.checked_sub(1)?)
+    }
+
+    /// The record behind a reference; `None` when it was released since.
+    fn held(&self, sample: SampleRef) -> Option<&Record> {
+        self.record(sample.record()).filter(|record| record.uses.load(Ordering::Acquire) == sample.uses())
+    }
+
+    /// Remembers an object; `None` when memory is out. About 10 ns.
+    pub fn add(&self, birth: Birth) -> Option<SampleRef> {
+        let (number, record) = match self.take_spare() {
+            Some(spare) => spare,
+            None => {
+                let (at, made) = self.table.alloc(1)?;
+                (at + 1, made.first()?)
+            }
+        };
+        record.context.store(birth.context.to_bits(), Ordering::Relaxed);
+        record.generation.store(birth.generation, Ordering::Relaxed);
+        record.requested.store(birth.requested, Ordering::Relaxed);
+        record.nanos.store(birth.nanos, Ordering::Relaxed);
+        // Who is handed the object was handed the reference: no order is needed here.
+        let uses = record.uses.load(Ordering::Relaxed);
+        SampleRef::from_bits((uses as u64) << 32 | number as u64)
+    }
+
+    fn take_spare(&self) -> Option<(u32, &Record)> {
+        // Acquire: pairs with the release below, for the link.
+        let mut head = self.spare.load(Ordering::Acquire);
+        loop {
+            let number = head as u32;
+            let record = self.record(number)?;
+            // Of a record that somebody else took meanwhile this is nonsense, but then the head has changed.
+            let next = record.next.load(Ordering::Relaxed);
+            let rest = (head >> 32).wrapping_add(1) << 32 | next as u64;
+            match self.spare.compare_exchange_weak(head, rest, Ordering::Acquire, Ordering::Acquire) {
+                Ok(_) => return Some((number, record)),
+                Err(other) => head = other,
+            }
+        }
+    }
+
+    /// What is remembered; `None` when the object is dead.
+    pub fn get(&self, sample: SampleRef) -> Option<Birth> {
+        let record = self.held(sample)?;
+        Some(Birth {
+            context: ContextId::from_bits(record.context.load(Ordering::Relaxed))?,
+            generation: record.generation.load(Ordering::Relaxed),
+            requested: record.requested.load(Ordering::Relaxed),
+            nanos: record.nanos.load(Ordering::Relaxed),
+        })
+    }
+
+    /// Where the object is among the recent samples.
+    #[cfg_attr(not(test), expect(dead_code, reason = "comes with the recent samples"))]
+    pub fn ticket(&self, sample: SampleRef) -> Option<u64> {
+        self.held(sample)?.ticket.load(Ordering::Relaxed).checked_sub(1)
+    }
+
+    /// Notes that place. Only before the object is known to anybody else.
+    #[cfg_attr(not(test), expect(dead_code, reason = "comes with the recent samples"))]
+    pub fn set_ticket(&self, sample: SampleRef, ticket: u64) {
+        if let Some(record) = self.held(sample) {
+            record.ticket.store(ticket.wrapping_add(1), Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the object is still alive.
+    #[cfg_attr(not(test), expect(dead_code, reason = "comes with the recent samples"))]
+    pub fn is_alive(&self, sample: SampleRef) -> bool {
+        self.held(sample).is_some()
+    }
+
+    /// The object died: forgets it. Once per reference; later calls find nothing.
+    pub fn remove(&self, sample: SampleRef) {
+        let Some(record) = self.held(sample) else { return };
+        record.ticket.store(0, Ordering::Relaxed);
+        // Release: who sees the object dead sees everything before; pairs with `held`.
+        record.uses.store(sample.uses().wrapping_add(1), Ordering::Release);
+        let mut head = self.spare.load(Ordering::Relaxed);
+        loop {
+            record.next.store(head as u32, Ordering::Relaxed);
+            let first = (head >> 32).wrapping_add(1) << 32 | sample.record() as u64;
+            match self.spare.compare_exchange_weak(head, first, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(other) => head = other,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{collections::HashSet, vec::Vec};
+
+    fn birth(requested: u64) -> Birth {
+        let context = ContextId::from_bits(7).unwrap();
+        Birth { context, generation: 1, requested, nanos: requested * 3 }
+    }
+
+    #[test]
+    fn an_object_is_remembered_until_it_dies_and_its_record_serves_the_next() {
+        let live = Live::new();
+        let samples: Vec<_> = (0..3000).map(|n| live.add(birth(n)).unwrap()).collect();
+        assert!(samples.iter().zip(0..).all(|(sample, n)| live.get(*sample) == Some(birth(n))));
+        live.set_ticket(samples[5], 40);
+        assert_eq!((live.ticket(samples[5]), live.ticket(samples[6])), (Some(40), None));
+        samples.iter().for_each(|sample| live.remove(*sample));
+        assert!(samples.iter().all(|sample| live.get(*sample).is_none() && !live.is_alive(*sample)));
+        let again: Vec<_> = (0..3000).map(|n| live.add(birth(n + 9)).unwrap()).collect();
+        let records =
+            |samples: &[SampleRef]| samples.iter().map(|sample| sample.record()).collect::<HashSet<_>>();
+        assert_eq!(records(&samples), records(&again), "no record was made anew");
+        assert!(again.iter().all(|sample| live.ticket(*sample).is_none()));
+        live.remove(samples[0]);
+        assert!(again.iter().all(|sample| live.is_alive(*sample)), "a dead reference frees nothing");
+    }
+
+    #[test]
+    fn threads_that_add_and_remove_at_once_never_share_a_record() {
+        static LIVE: Live = Live::new();
+        let threads: Vec<_> = (0..4_u64)
+            .map(|thread| {
+                std::thread::spawn(move || {
+                    for round in 0..2000 {
+                        let mine = |n: u64| birth(thread << 32 | round << 8 | n);
+                        let held: Vec<_> = (0..8).map(|n| LIVE.add(mine(n)).unwrap()).collect();
+                        for (sample, n) in held.into_iter().zip(0..) {
+                            assert_eq!(LIVE.get(sample), Some(mine(n)));
+                            LIVE.remove(sample);
+                        }
+                    }
+                })
+            })
+            .collect();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert!(LIVE.table.len() <= 4 * 8);
+    }
+}
