@@ -11,6 +11,12 @@ packages=(
     binutils         # what both call for symbols; gold, dwp, strip
     redis-server     # redis-server, and redis-benchmark in redis-tools
     redis-tools
+    libjemalloc2     # 5.3.0, beside which ours is compared; 5.3.1 is built from source
+    bind9            # named, which asks for libjemalloc.so.2
+    dnsperf
+    postgresql
+    default-jdk-headless
+    make             # builds 5.3.1
     sqlite3
     git
     gcc

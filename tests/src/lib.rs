@@ -14,5 +14,6 @@ pub mod reference;
 pub mod run;
 pub mod sampling;
 pub mod scratch;
+pub mod server;
 pub mod surface;
 pub mod truth;
