@@ -1,20 +1,37 @@
 //! `mallctl`: named values and actions.
 //!
-//! The names are those of the tree that the tables make up.
+//! The names are those of the tree that the tables make up. There are three ways in, from the simplest to the barest:
+//!
+//! * keys, one type for each of the names that are asked for most, with the paths and methods of `tikv-jemalloc-ctl`:
+//!   `ctl::stats::allocated::read()`, `ctl::epoch::advance()`;
+//! * any name, with a type that is checked against its row: [`read`], [`write`](fn@write), [`call`], or [`Name`] and
+//!   [`Mib`] with [`Access`];
+//! * [`raw`], where the caller knows the type, and [`by_name`] and [`access`] with the arguments of C's `mallctl`.
+
+mod error;
+mod key;
+mod name;
+pub mod raw;
+#[cfg(feature = "std")]
+pub mod stats_print;
 
 use core::ffi::{CStr, c_char};
 
-pub use crate::tables::leaf::{Access, Arguments, Leaf};
+pub use self::error::{Error, Result};
+pub use self::key::*;
+pub use self::name::{Access, AsName, Mib, MibArg, MibStr, Name};
+use crate::tables::leaf::Access as How;
+pub use crate::tables::leaf::{Arguments, Leaf};
 pub use crate::tables::metric::Metric;
 pub use crate::tables::option::{Kind, Opt, Origin};
 use crate::tables::tree;
 pub use crate::tables::tree::{DEPTH_MAX, Node, ROOT, find, name_to_mib};
 pub use crate::tables::value::{ARENAS_ALL, CtlError, Type, Value};
 
-fn read_node(node: &Node, mib: &[usize]) -> Result<Value, CtlError> {
+fn read_node(node: &Node, mib: &[usize]) -> core::result::Result<Value, CtlError> {
     match node {
         Node::Leaf(leaf) => match leaf.access {
-            Access::Read(read) | Access::ReadWrite(read, _) | Access::WriteRead(_, read) => read(mib),
+            How::Read(read) | How::ReadWrite(read, _) | How::WriteRead(_, read) => read(mib),
             _ => Err(CtlError::NotPermitted),
         },
         Node::Metric(_) if cfg!(not(feature = "stats")) => Err(CtlError::NotFound),
@@ -29,7 +46,7 @@ pub(crate) fn value(node: &Node) -> Option<(Type, Value)> {
     if node.is_leaf() { Some((node.value_type(), read_node(node, &[]).ok()?)) } else { None }
 }
 
-fn read_option(opt: &Opt) -> Result<Value, CtlError> {
+fn read_option(opt: &Opt) -> core::result::Result<Value, CtlError> {
     if opt.origin == Origin::NotBuilt || opt.name.contains("prof") && cfg!(not(feature = "prof")) {
         return Err(CtlError::NotFound);
     }
@@ -44,7 +61,7 @@ fn read_option(opt: &Opt) -> Result<Value, CtlError> {
 /// # Safety
 /// 1. `old` is null or has room for `*old_len` bytes; `old_len` is null or valid.
 /// 2. `new` is null or points at `new_len` bytes, a valid value of the leaf's type.
-pub unsafe fn access(mib: &[usize], args: Arguments) -> Result<(), CtlError> {
+pub unsafe fn access(mib: &[usize], args: Arguments) -> core::result::Result<(), CtlError> {
     let node = tree::find(mib)?;
     let (mut write, mut read_last) = (None, false);
     if let Node::Leaf(leaf) = node {
@@ -52,16 +69,16 @@ pub unsafe fn access(mib: &[usize], args: Arguments) -> Result<(), CtlError> {
             needs()?;
         }
         match leaf.access {
-            Access::Read(_) => {}
-            Access::ReadWrite(_, with) => write = Some(with),
-            Access::WriteRead(with, _) => (write, read_last) = (Some(with), true),
+            How::Read(_) => {}
+            How::ReadWrite(_, with) => write = Some(with),
+            How::WriteRead(with, _) => (write, read_last) = (Some(with), true),
             // SAFETY: by the caller's promises.
-            Access::Raw(_, handler) => return unsafe { handler(mib, args) },
-            Access::Write(with) if args.old.is_null() && args.old_len.is_null() => {
+            How::Raw(_, handler) => return unsafe { handler(mib, args) },
+            How::Write(with) if args.old.is_null() && args.old_len.is_null() => {
                 return with(mib, new_value(&args, leaf.ty)?);
             }
-            Access::Call(call) if args.is_empty() => return call(mib),
-            Access::Write(_) | Access::Call(_) => return Err(CtlError::NotPermitted),
+            How::Call(call) if args.is_empty() => return call(mib),
+            How::Write(_) | How::Call(_) => return Err(CtlError::NotPermitted),
         }
     }
     let ty = node.value_type();
@@ -80,7 +97,7 @@ pub unsafe fn access(mib: &[usize], args: Arguments) -> Result<(), CtlError> {
 }
 
 /// The value to be written; `None` when the caller has none.
-fn new_value(args: &Arguments, ty: Type) -> Result<Option<Value>, CtlError> {
+fn new_value(args: &Arguments, ty: Type) -> core::result::Result<Option<Value>, CtlError> {
     if args.new.is_null() {
         return Ok(None);
     }
@@ -99,7 +116,7 @@ fn new_value(args: &Arguments, ty: Type) -> Result<Option<Value>, CtlError> {
 ///
 /// # Safety
 /// 1. `old_len` is valid, and `old` has room for `*old_len` bytes.
-unsafe fn give_old(args: &Arguments, ty: Type, old: Value) -> Result<(), CtlError> {
+unsafe fn give_old(args: &Arguments, ty: Type, old: Value) -> core::result::Result<(), CtlError> {
     let size = ty.size().min(8);
     // SAFETY: valid by the caller's promise.
     let room = unsafe { *args.old_len };
@@ -118,7 +135,7 @@ unsafe fn give_old(args: &Arguments, ty: Type, old: Value) -> Result<(), CtlErro
 ///
 /// # Safety
 /// As [`access`].
-pub unsafe fn by_name(name: &CStr, args: Arguments) -> Result<(), CtlError> {
+pub unsafe fn by_name(name: &CStr, args: Arguments) -> core::result::Result<(), CtlError> {
     let mut mib = [0; DEPTH_MAX];
     let depth = name.to_bytes().split(|&byte| byte == b'.').count();
     let room = mib.get_mut(..depth).ok_or(CtlError::NotFound)?;
@@ -169,14 +186,14 @@ unsafe impl Ctl for *mut u64 {
     const MATCHES: &'static [Type] = &[Type::U64Ptr];
 }
 
-fn typed<T: Ctl>(name: &CStr) -> Result<(), CtlError> {
+fn typed<T: Ctl>(name: &CStr) -> core::result::Result<(), CtlError> {
     let mut mib = [0; DEPTH_MAX];
     let len = name_to_mib(name.to_bytes(), &mut mib)?;
     if T::MATCHES.contains(&tree::find(&mib[..len])?.value_type()) { Ok(()) } else { Err(CtlError::Invalid) }
 }
 
 /// Reads a value. [`CtlError::Invalid`] when its type is another one.
-pub fn read<T: Ctl>(name: &CStr) -> Result<T, CtlError> {
+pub fn read<T: Ctl>(name: &CStr) -> core::result::Result<T, CtlError> {
     typed::<T>(name)?;
     let mut value = core::mem::MaybeUninit::<T>::uninit();
     let mut len = size_of::<T>();
@@ -193,14 +210,14 @@ pub fn read<T: Ctl>(name: &CStr) -> Result<T, CtlError> {
 }
 
 /// Writes a value. [`CtlError::Invalid`] when its type is another one.
-pub fn write<T: Ctl>(name: &CStr, value: T) -> Result<(), CtlError> {
+pub fn write<T: Ctl>(name: &CStr, value: T) -> core::result::Result<(), CtlError> {
     let mut mib = [0; DEPTH_MAX];
     let len = name_to_mib(name.to_bytes(), &mut mib)?;
     write_mib(&mib[..len], value)
 }
 
 /// [`write`] by MIB.
-pub fn write_mib<T: Ctl>(mib: &[usize], value: T) -> Result<(), CtlError> {
+pub fn write_mib<T: Ctl>(mib: &[usize], value: T) -> core::result::Result<(), CtlError> {
     if !T::MATCHES.contains(&find(mib)?.value_type()) {
         return Err(CtlError::Invalid);
     }
@@ -215,7 +232,7 @@ pub fn write_mib<T: Ctl>(mib: &[usize], value: T) -> Result<(), CtlError> {
 }
 
 /// Runs an action, such as `arena.0.purge`.
-pub fn call(name: &CStr) -> Result<(), CtlError> {
+pub fn call(name: &CStr) -> core::result::Result<(), CtlError> {
     let none = core::ptr::null_mut();
     // SAFETY: there is neither an old nor a new value.
     unsafe { by_name(name, Arguments { old: none, old_len: none.cast(), new: none, new_len: 0 }) }

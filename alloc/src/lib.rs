@@ -10,6 +10,9 @@
 #![no_std]
 #![warn(missing_docs)]
 
+#[cfg(feature = "std")]
+extern crate std;
+
 // Data plane.
 mod arena;
 mod base;
@@ -50,7 +53,7 @@ const VERSION_C: &core::ffi::CStr = c"5.3.1-0-g0";
 ///
 /// # Safety
 /// 1. `object` is null, or came from this allocator and was not freed since.
-pub unsafe fn usable_size(object: *const u8) -> usize {
+pub unsafe fn usable_size<T>(object: *const T) -> usize {
     // SAFETY: by the caller's promise.
-    unsafe { entry::usable_size(object) }
+    unsafe { entry::usable_size(object.cast()) }
 }

@@ -53,7 +53,7 @@ pub unsafe fn xallocx(object: *mut c_void, size: usize, extra: usize, flags: c_i
 #[inline(always)]
 pub unsafe fn sallocx(object: *const c_void, _flags: c_int) -> usize {
     // SAFETY: by the caller's promise.
-    unsafe { jealloc::usable_size(object.cast()) }
+    unsafe { jealloc::usable_size(object) }
 }
 
 /// `dallocx`

@@ -143,5 +143,5 @@ const PAGE: usize = 4096;
 #[inline(always)]
 pub unsafe fn malloc_usable_size(object: *const c_void) -> usize {
     // SAFETY: by the caller's promise.
-    unsafe { jealloc::usable_size(object.cast()) }
+    unsafe { jealloc::usable_size(object) }
 }
