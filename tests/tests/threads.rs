@@ -59,3 +59,36 @@ fn caches_that_the_program_makes_hold_objects_and_give_them_back() {
     run("explicit.c", "", &[]);
     run("explicit.c", "tcache_max:1048576", &[]);
 }
+
+/// Most objects that a thread caches, by size, and whether any stay when 300 are freed.
+#[track_caller]
+fn limits(conf: &str, sizes: &[(usize, usize)]) {
+    let arguments: Vec<String> = sizes.iter().map(|(size, _)| size.to_string()).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = run("limits.c", conf, &arguments);
+    let expected: String =
+        sizes.iter().map(|(_, limit)| format!("{limit} {}\n", u8::from(*limit != 0))).collect();
+    assert_eq!(outcome.stdout, expected, "MALLOC_CONF={conf}");
+}
+
+#[test]
+fn options_say_which_sizes_threads_cache_and_how_many_objects() {
+    limits("", &[(64, 256), (4096, 32), (32768, 16), (40960, 0)]);
+    limits("tcache_max:64", &[(64, 256), (80, 0), (32768, 0)]);
+    limits("lg_tcache_max:17", &[(65536, 16), (131072, 16), (163840, 0)]);
+    limits("tcache_max:8388608", &[(100000, 16), (1 << 20, 16)]);
+    limits("tcache_nslots_small_max:30,tcache_nslots_large:3", &[(64, 30), (14336, 20), (32768, 3)]);
+    limits("lg_tcache_nslots_mul:-1,tcache_nslots_small_min:4", &[(64, 32), (14336, 4)]);
+    limits("tcache_ncached_max:64-128:5|4096-8192:0", &[(64, 5), (80, 5), (128, 5), (160, 256), (4096, 0)]);
+    limits(
+        "lg_tcache_flush_small_div:3,lg_tcache_flush_large_div:2,tcache_gc_delay_bytes:10000",
+        &[(64, 256)],
+    );
+    limits("tcache_gc_incr_bytes:1024,tcache_gc_interval:10", &[(64, 256), (4096, 32)]);
+    limits("tcache:false", &[(64, 0)]);
+    let bad = Run::new(compiled("limits.c")).preload(&preload()).conf("tcache_ncached_max:8-64:x").outcome();
+    assert_eq!(
+        bad.warnings(),
+        ["<jemalloc>: Invalid settings for tcache_ncached_max: tcache_ncached_max:8-64:x"]
+    );
+}

@@ -164,8 +164,12 @@ pub unsafe fn unhold() {
 
 /// In the child of a fork: background threads are off. The clock of reports starts again with the next allocations.
 pub fn forget() {
-    caretaker::employ(0);
-    worker::forget_all();
-    CONTROL.lock().enabled = false;
+    let mut control = CONTROL.lock();
+    if control.enabled {
+        caretaker::employ(0);
+        worker::forget_all();
+        control.enabled = false;
+    }
+    drop(control);
     reports::forget();
 }
