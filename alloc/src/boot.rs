@@ -117,6 +117,7 @@ pub fn complete() {
     if option::STATS_PRINT.on() || cfg!(feature = "prof") && profiler_acts {
         watch_exit();
     }
+    background::start();
 }
 
 /// Has the end of the process watched, from the first call on. May allocate.
@@ -125,7 +126,6 @@ pub fn watch_exit() {
         // SAFETY: `at_exit` has the signature that atexit wants, and this code is never unloaded before exit.
         unsafe { libc::atexit(at_exit) };
     }
-    background::start();
 }
 
 extern "C" fn at_exit() {
