@@ -61,6 +61,15 @@ impl Table {
         let figure = |row: &Row| if order == Order::Flat { row.flat.abs() } else { row.cum.abs() };
         self.rows.sort_by(|a, b| figure(b).total_cmp(&figure(a)).then_with(|| a.name.cmp(&b.name)));
     }
+
+    /// Among rows of the same own figure, which mostly is none, puts those first that called most.
+    pub fn sort_equals_by_cum(&mut self, order: Order) {
+        if order == Order::Flat {
+            for rows in self.rows.chunk_by_mut(|a, b| a.flat.abs() == b.flat.abs()) {
+                rows.sort_by(|a, b| b.cum.abs().total_cmp(&a.cum.abs()));
+            }
+        }
+    }
 }
 
 /// What is added up for one row: together, since a frame of a stack touches all of it.

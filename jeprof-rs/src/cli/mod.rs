@@ -91,7 +91,7 @@ pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Request> {
                 .argument
                 .take()
                 .or_else(|| (!spelled.files.is_empty()).then(|| spelled.files.remove(0)));
-            let given = given.ok_or_else(|| {
+            let given = given.or_else(|| spelled.asks_for_help().then(String::new)).ok_or_else(|| {
                 Error::at(
                     command.name,
                     format_args!("wants a {value}: jeprof-rs {} {value} DUMP", command.name),

@@ -42,6 +42,13 @@ pub struct Spelled {
     pub files: Vec<String>,
 }
 
+impl Spelled {
+    /// Whether help is wanted, which needs no argument.
+    pub fn asks_for_help(&self) -> bool {
+        self.options.iter().any(|option| ["--help", "-h"].contains(&option.as_str()))
+    }
+}
+
 /// Rewrites the arguments (without the tool's own name).
 ///
 /// # Errors

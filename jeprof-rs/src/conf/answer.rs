@@ -6,6 +6,7 @@ use super::articles::Article;
 use super::check::{Checked, Finding, Level};
 use super::element::elements;
 use super::target::{Target, names};
+use crate::terminal::{Screen, folded, harmless, paint, style};
 
 /// Everything there is to say.
 pub struct Answer<'a> {
@@ -21,6 +22,9 @@ pub struct Answer<'a> {
 
 /// Allocators that say the same, and what.
 type Same<'a, T> = Vec<(Vec<Target>, &'a T)>;
+
+/// Where the sentences about an element begin.
+const INDENT: usize = 7;
 
 const PROFILER: &str = "\
 jemalloc knows prof options only if it was configured with --enable-prof (Debian's is; the crate tikv-jemallocator
@@ -45,45 +49,65 @@ impl Answer<'_> {
     }
 
     /// For people.
-    pub fn text(&self) -> String {
+    pub fn text(&self, screen: Screen) -> String {
         let mut out = String::new();
+        let level = |word: &str| {
+            let style = match word {
+                "ok" | "right" => style::GOOD,
+                "wrong" => style::BAD,
+                _ => style::DOUBTFUL,
+            };
+            paint(&format!("{word:<INDENT$}"), style, screen)
+        };
+        let sentence =
+            |text: &str| format!("{:INDENT$}{}\n", "", folded(&harmless(text, screen), INDENT, screen));
+        let instead = |text: &str| {
+            format!("{:INDENT$}instead: {}\n", "", paint(&harmless(text, screen), style::NAME, screen))
+        };
         // Writing to a String cannot fail.
         for article in &self.articles {
-            let _ = writeln!(out, "{}", if article.right { "right" } else { "wrong" });
-            let _ = writeln!(out, "       {}", article.truth);
-            if let Some(instead) = article.instead {
-                let _ = writeln!(out, "       instead: {instead}");
+            let _ = writeln!(out, "{}", level(if article.right { "right" } else { "wrong" }).trim_end());
+            out.push_str(&sentence(article.truth));
+            if let Some(text) = article.instead {
+                out.push_str(&instead(text));
             }
         }
         if self.string == Some("") {
-            let _ = writeln!(out, "ok     nothing is set: every option has its default");
+            let _ = writeln!(out, "{}nothing is set: every option has its default", level("ok"));
         }
         if self.found_within
             && let Some(string) = self.string
         {
-            let _ = writeln!(out, "the string within: {string}");
+            let _ = writeln!(out, "the string within: {}", harmless(string, screen));
         }
         for (element, _, said) in self.elements() {
             let differs = said.iter().any(|(_, finding)| finding.level != said[0].1.level);
-            let level = if differs { "differs" } else { said[0].1.level.name() };
-            let _ = writeln!(out, "{level:<6} {element}");
+            let word = if differs { "differs" } else { said[0].1.level.name() };
+            let element_shown = paint(&harmless(element, screen), style::NAME, screen);
+            // The longest word has no blank of its own behind it.
+            let gap = if word.len() < INDENT { "" } else { " " };
+            let _ = writeln!(out, "{}{gap}{element_shown}", level(word));
             for (targets, finding) in &said {
                 let whom = if said.len() == 1 { String::new() } else { format!("{}: ", names(targets)) };
                 let whom = if differs { format!("{whom}{}: ", finding.level.name()) } else { whom };
                 for (at, line) in finding.text.iter().enumerate() {
-                    let _ = writeln!(out, "       {}{line}", if at == 0 { &whom } else { "" });
+                    out.push_str(&sentence(&format!("{}{line}", if at == 0 { &whom } else { "" })));
                 }
                 if let Some(says) = &finding.says {
-                    let _ = writeln!(out, "       its message is '{says}'");
+                    out.push_str(&sentence(&format!("its message is '{says}'")));
                 }
-                let instead = finding.instead.join(",");
-                if finding.level != Level::Ok && !instead.is_empty() && instead != element {
-                    let _ = writeln!(out, "       instead: {instead}");
+                let meant = finding.instead.join(",");
+                if finding.level != Level::Ok && !meant.is_empty() && meant != element {
+                    out.push_str(&instead(&meant));
                 }
             }
         }
         if self.sets_profiler_of_jemalloc() {
-            let _ = writeln!(out, "\n{PROFILER}");
+            let text = match screen.width {
+                Some(_) => folded(&PROFILER.replace('\n', " "), 0, screen),
+                None => PROFILER.into(),
+            };
+            let _ = writeln!(out, "\n{text}");
         }
         if !self.checked.iter().all(Checked::is_good) {
             let corrected = self.corrected();
@@ -95,6 +119,8 @@ impl Answer<'_> {
                         let _ = writeln!(out, "\ncorrected{whom}: nothing is left");
                     }
                     string => {
+                        // Never folded: it is there to be copied.
+                        let string = paint(&harmless(string, screen), style::NAME, screen);
                         let _ = writeln!(out, "\ncorrected{whom}:\n{string}");
                     }
                 }
@@ -196,7 +222,7 @@ mod tests {
     #[test]
     fn allocators_that_differ_are_told_apart_and_the_corrected_strings_stand_on_lines_of_their_own() {
         assert_eq!(
-            answer("tcache:false,bin_shards:1-64:2").text(),
+            answer("tcache:false,bin_shards:1-64:2").text(Screen::default()),
             "\
 ok     tcache:false
        threads do not cache: every call takes a lock
@@ -211,6 +237,21 @@ tcache:false,bin_shards:1-64:2
 corrected for jeprof-rs:
 tcache:false
 "
+        );
+    }
+
+    #[test]
+    fn a_terminal_has_colours_and_folded_sentences() {
+        let screen = Screen { width: Some(50), color: true };
+        let text = answer("tcache:ture").text(screen);
+        let head = "\u{1b}[1;31mwrong  \u{1b}[0m\u{1b}[1mtcache:ture\u{1b}[0m\n";
+        assert!(text.starts_with(head), "{text:?}");
+        assert!(text.contains("       instead: \u{1b}[1mtcache:true\u{1b}[0m\n"), "{text:?}");
+        let plain = answer("stats_print_opts:J").text(Screen { color: false, ..screen });
+        assert!(plain.lines().all(|line| line.chars().count() <= 50), "{plain}");
+        assert_eq!(
+            plain.split_whitespace().collect::<Vec<_>>(),
+            answer("stats_print_opts:J").text(Screen::default()).split_whitespace().collect::<Vec<_>>()
         );
     }
 

@@ -25,6 +25,9 @@ use std::process::ExitCode;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::error::{Error, Result, plain};
+#[cfg(feature = "fuzzing")]
+use crate::terminal::Screen;
+use crate::terminal::{self, Color};
 use crate::tool::{self, Tool};
 use answer::Answer;
 use target::Target;
@@ -87,7 +90,7 @@ fn run(args: Vec<String>) -> Result<ExitCode> {
     let text = text(&matches)?;
     let answer = answer(&text, &targets(&matches));
     let json = matches.get_one::<String>(FORMAT).is_some_and(|format| format == "json");
-    let output = if json { answer.json() } else { answer.text() };
+    let output = if json { answer.json() } else { answer.text(terminal::screen(Color::Auto, false)) };
     tool::print(output.as_bytes())?;
     Ok(if answer.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -134,7 +137,7 @@ fn answer<'a>(text: &'a str, targets: &[Target]) -> Answer<'a> {
 #[cfg(feature = "fuzzing")]
 pub fn answer_in_both_forms(text: &str) -> (String, String) {
     let answer = answer(text, &Target::ALL);
-    (answer.text(), answer.json())
+    (answer.text(Screen::default()), answer.json())
 }
 
 #[cfg(test)]

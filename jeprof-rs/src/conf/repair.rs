@@ -63,7 +63,29 @@ pub fn pair(key: &str, value: &str, target: Target) -> Option<String> {
     with_value(row(resembling(&plain, target)?)?, value, target)
 }
 
-/// The one option of any allocator whose name is nearest, if it is near and the target has it.
+/// The word that was probably meant, of some: the only one that is nearest, if it is near.
+pub fn resembling_word<'w>(text: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
+    let near = match text.len() {
+        0..3 => 0,
+        3..6 => 1,
+        _ => 2,
+    };
+    let text = text.to_ascii_lowercase();
+    let mut close: Vec<(usize, &str)> = words
+        .filter(|word| word.len().abs_diff(text.len()) <= near)
+        .map(|word| (strsim::damerau_levenshtein(&text, word), word))
+        .filter(|(distance, _)| *distance <= near)
+        .collect();
+    close.sort_unstable();
+    match close.as_slice() {
+        [(_, word)] => Some(word),
+        [(first, word), (second, _), ..] if first < second => Some(word),
+        _ => None,
+    }
+}
+
+/// The one option of any allocator whose name is nearest, if it is near and the target has it; else the one that the
+/// key is the beginning or the end of (`dirty_decay`, `prof_sample`).
 pub fn resembling(key: &str, target: Target) -> Option<&'static str> {
     let near = match key.len() {
         0..4 => 0,
@@ -78,8 +100,21 @@ pub fn resembling(key: &str, target: Target) -> Option<&'static str> {
         .filter(|name| name.len().abs_diff(key.len()) <= near)
         .map(|name| (strsim::damerau_levenshtein(&key, name), name))
         .filter(|(distance, _)| *distance <= near)
-        .min()?;
-    option(nearest.1, target).map(|row| row.name)
+        .min();
+    match nearest {
+        Some((_, name)) => option(name, target).map(|row| row.name),
+        None => longer(&key, target),
+    }
+}
+
+/// The only option of the target that has the key as its first or last words.
+fn longer(key: &str, target: Target) -> Option<&'static str> {
+    let is_longer = |name: &&str| {
+        let rest = name.strip_prefix(key).filter(|rest| rest.starts_with('_'));
+        rest.or_else(|| name.strip_suffix(key).filter(|rest| rest.ends_with('_'))).is_some()
+    };
+    let mut found = options(target).filter(|row| is_ordinary(row)).map(|row| row.name).filter(is_longer);
+    found.next().filter(|_| found.next().is_none())
 }
 
 fn with_value(row: &Row, value: &str, target: Target) -> Option<String> {
@@ -106,7 +141,7 @@ fn repaired(row: &Row, value: &str) -> Option<String> {
         Kind::Bool => match lower.as_str() {
             "true" | "1" | "yes" | "on" | "y" | "t" | "enable" | "enabled" => Some("true".into()),
             "false" | "0" | "no" | "off" | "n" | "f" | "disable" | "disabled" => Some("false".into()),
-            _ => None,
+            _ => resembling_word(&lower, ["true", "false"].into_iter()).map(String::from),
         },
         Kind::Words { words, .. } => {
             let on = ["true", "1", "yes", "on"].contains(&lower.as_str());
@@ -120,7 +155,8 @@ fn repaired(row: &Row, value: &str) -> Option<String> {
                 let mut found = words.split('|').filter(|word| !lower.is_empty() && word.starts_with(&lower));
                 found.next().filter(|_| found.next().is_none())
             };
-            words.split('|').find(meant).or_else(one_that_begins).map(String::from)
+            let alike = || resembling_word(&lower, words.split('|'));
+            words.split('|').find(meant).or_else(one_that_begins).or_else(alike).map(String::from)
         }
         Kind::Number { .. } if row.name == "narenas" && ["0", "auto"].contains(&lower.as_str()) => {
             Some("default".into())
@@ -232,6 +268,33 @@ mod tests {
         repairs("narenas:0", "narenas:default");
         repairs("hpa_hugification_threshold_ratio:95%", "hpa_hugification_threshold_ratio:0.95");
         repairs("tcache:maybe", "");
+    }
+
+    #[test]
+    fn misspelt_words_are_understood_if_only_one_is_near() {
+        for (text, word) in
+            [("ture", "true"), ("flase", "false"), ("tru", "true"), ("Fasle", "false"), ("truee", "true")]
+        {
+            repairs(&format!("prof:{text}"), &format!("prof:{word}"));
+        }
+        repairs("percpu_arena:percup", "percpu_arena:percpu");
+        repairs("dss:primry", "dss:primary");
+        repairs("thp:neveer", "thp:never");
+        repairs("prof:fue", "prof:true");
+        for text in ["prof:x", "prof:tralse", "prof:", "dss:ary", "thp:ayl"] {
+            repairs(text, "");
+        }
+        assert_eq!(resembling_word("cat", ["bat", "hat"].into_iter()), None);
+        assert_eq!(resembling_word("heapv2", ["text", "heap_v2", "pprof"].into_iter()), Some("heap_v2"));
+    }
+
+    #[test]
+    fn keys_without_their_first_or_last_words_are_understood() {
+        repairs("dirty_decay:5s", "dirty_decay_ms:5000");
+        repairs("prof_sample:17", "lg_prof_sample:17");
+        // lg_prof_sample, lg_prof_interval; prof_active, prof_accum: nobody can tell.
+        repairs("prof_x:1", "");
+        repairs("decay:1", "");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::check::{Checked, Level, check};
 use super::settings::options;
 use super::target::Target;
 use super::{answer, jemalloc, value};
+use crate::terminal::Screen;
 
 use Target::{Jemalloc530, Jemalloc531, Ours};
 
@@ -21,7 +22,7 @@ fn corrects(string: &str, target: Target, want: &str) {
 
 #[track_caller]
 fn says(string: &str, words: &str) {
-    let text = answer(string, &Target::ALL).text();
+    let text = answer(string, &Target::ALL).text(Screen::default());
     assert!(text.contains(words), "{string}: '{words}' is not in\n{text}");
 }
 
@@ -325,7 +326,11 @@ fn postgresql_is_preloaded() {
 #[test]
 fn redis_has_an_option_of_its_own() {
     let answer = answer("redis-server --jemalloc-bg-thread yes", &Target::ALL);
-    assert!(answer.is_good() && answer.text().starts_with("right\n"), "{}", answer.text());
+    assert!(
+        answer.is_good() && answer.text(Screen::default()).starts_with("right\n"),
+        "{}",
+        answer.text(Screen::default())
+    );
 }
 
 #[test]

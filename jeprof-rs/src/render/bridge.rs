@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::model::Stack;
 use crate::plan::Part;
 use crate::plan::choice::Metric;
-use crate::terminal::Screen;
+use crate::terminal::{folded, paint, style};
 use crate::units::bytes_for_people;
 
 /// The row of this output.
@@ -23,7 +23,7 @@ Examples:
   jeprof-rs bridge svc.1234.0.f.heap              a dump of this project's allocator carries the totals
   jeprof-rs bridge jeprof.1234.0.f.heap stats.json    jemalloc's own dump, and its statistics as JSON
                                                   (malloc_stats_print(.., \"J\"), or stats_print_opts:J)",
-    parts: &[Part::Output, Part::Selection, Part::Input, Part::Naming],
+    parts: &[Part::Output, Part::Terminal, Part::Selection, Part::Input, Part::Naming],
     json: Some(json_body),
     render,
     ..Output::BASE
@@ -228,12 +228,14 @@ fn render(request: &Request<'_>) -> Result<Vec<u8>> {
     let steps = steps(&facts);
     let whole = steps.first().map_or(0.0, |step| step.bytes);
     let mut out = String::new();
-    let share = |bytes: f64| if whole > 0.0 { format!("{:.1}%", bytes * 100.0 / whole) } else { "".into() };
+    let share = |bytes: f64| if whole > 0.0 { share(bytes, whole) } else { String::new() };
+    let bold = |text: &str| paint(text, style::NAME, request.screen);
     let mut line = |mark: &str, name: &str, bytes: f64, words: &str| {
         let size = bytes_for_people(bytes);
         // Writing to a String cannot fail.
         let start = format!("{mark} {name:<18} {size:>11} {:>7}  ", share(bytes));
-        let _ = writeln!(out, "{start}{}", folded(words, start.chars().count(), request.screen));
+        let words = folded(words, start.chars().count(), request.screen);
+        let _ = writeln!(out, "{}{words}", if mark == "=" { bold(&start) } else { start });
     };
     for step in &steps {
         line(if step.is_sum { "=" } else { "-" }, step.name, step.bytes, step.words);
@@ -253,7 +255,7 @@ fn render(request: &Request<'_>) -> Result<Vec<u8>> {
     let beside: Vec<_> =
         BESIDE.iter().filter_map(|row| Some((row.name, (row.bytes)(&facts.totals)?, row.words))).collect();
     if !beside.is_empty() {
-        out.push_str("\nbeside that\n");
+        let _ = writeln!(out, "\n{}", bold("beside that"));
         for (name, bytes, words) in beside {
             let start = format!("  {name:<18} {:>11}          ", bytes_for_people(bytes as f64));
             let _ = writeln!(out, "{start}{}", folded(words, start.chars().count(), request.screen));
@@ -262,7 +264,7 @@ fn render(request: &Request<'_>) -> Result<Vec<u8>> {
     let mut parts: Vec<&Step> =
         steps.iter().filter(|step| !step.advice.is_empty() && step.bytes > 0.0).collect();
     parts.sort_by(|a, b| b.bytes.total_cmp(&a.bytes));
-    out.push_str("\nwhat gives it back, the largest part first\n");
+    let _ = writeln!(out, "\n{}", bold("what gives it back, the largest part first"));
     for step in parts {
         let start = format!("  {:<18} {:>11}  ", step.name, bytes_for_people(step.bytes));
         let _ = writeln!(out, "{start}{}", folded(step.advice, start.chars().count(), request.screen));
@@ -270,27 +272,11 @@ fn render(request: &Request<'_>) -> Result<Vec<u8>> {
     Ok(out.into_bytes())
 }
 
-/// Words behind `taken` columns, on a terminal in as many lines as its width asks for, all of them as far in.
-fn folded(words: &str, taken: usize, screen: Screen) -> String {
-    let Some(width) = screen.width else { return words.into() };
-    let left = width.saturating_sub(taken).max(WORDS_MIN);
-    let mut lines = vec![String::new()];
-    for word in words.split(' ') {
-        let line = lines.last_mut().expect("there is always a line");
-        if line.is_empty() {
-            line.push_str(word);
-        } else if line.chars().count() + 1 + word.chars().count() <= left {
-            line.push(' ');
-            line.push_str(word);
-        } else {
-            lines.push(word.into());
-        }
-    }
-    lines.join(&format!("\n{:taken$}", ""))
+/// A share with one decimal; what rounds to nothing has no sign.
+fn share(bytes: f64, whole: f64) -> String {
+    let text = format!("{:.1}%", bytes * 100.0 / whole);
+    if text == "-0.0%" { "0.0%".into() } else { text }
 }
-
-/// Narrower than this, words are not folded.
-const WORDS_MIN: usize = 24;
 
 fn json_body(request: &Request<'_>) -> Map<String, Value> {
     let Ok(facts) = facts(request) else {
@@ -360,13 +346,11 @@ mod tests {
     }
 
     #[test]
-    fn words_are_folded_on_a_terminal_alone() {
-        let words = "objects that were handed out (stats.allocated)";
-        let on = |width| folded(words, 10, Screen { width, color: false });
-        assert_eq!(on(None), words);
-        assert_eq!(on(Some(80)), words);
-        assert_eq!(on(Some(40)), "objects that were handed out\n          (stats.allocated)");
-        assert_eq!(on(Some(12)).lines().map(str::len).max(), Some(10 + "out (stats.allocated)".len()));
+    fn a_share_that_rounds_to_nothing_has_no_sign() {
+        assert_eq!(
+            [-4.0, -6.0, 0.0, 500.0].map(|bytes| share(bytes, 10_000.0)),
+            ["0.0%", "-0.1%", "0.0%", "5.0%"]
+        );
     }
 
     #[test]

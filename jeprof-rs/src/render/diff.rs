@@ -5,12 +5,12 @@ use std::fmt::Write;
 use serde_json::{Map, Value, json};
 
 use super::pprof_head::{Figures, PARTS, filters, name_behind};
-use super::{Output, Request};
+use super::{Output, Request, rows_max};
 use crate::aggregate::comparison::{Change, Compared, Verdict, comparison};
 use crate::error::{Error, Result};
 use crate::plan::choice::{Order, Rows};
 use crate::session::Taken;
-use crate::terminal::paint;
+use crate::terminal::{harmless, paint, style};
 
 /// The row of this output.
 pub const ROW: Output = Output {
@@ -51,16 +51,12 @@ fn render(request: &Request<'_>) -> Result<Vec<u8>> {
     let limit = fraction * moved;
     let kept: Vec<&Compared> =
         changed.iter().copied().filter(|row| row.of(order).by().abs() >= limit).collect();
-    let shown = match (rows.count, request.screen.width) {
-        (Rows::AtMost(count), _) => kept.len().min(count),
-        (Rows::Fitting, Some(_)) => kept.len().min(TERMINAL_ROWS),
-        (Rows::Fitting, None) | (Rows::All, _) => kept.len(),
-    };
+    let shown = kept.len().min(rows_max(rows.count, request.screen));
 
     let figures = Figures::of(request, total.before.abs().max(total.after.abs()));
     let mut out = String::new();
     // Writing to a String cannot fail.
-    let _ = writeln!(out, "File: {}", session.program_name);
+    let _ = writeln!(out, "File: {}", harmless(&session.program_name, request.screen));
     let _ = writeln!(out, "Type: {}", request.plan.figure.metric.name());
     let _ = writeln!(out, "Before: {}  {}", figures.label(total.before), names(&session.base));
     let _ = writeln!(out, "After:  {}  {}", figures.label(total.after), names(&session.dumps));
@@ -80,7 +76,7 @@ fn render(request: &Request<'_>) -> Result<Vec<u8>> {
     let heads = ["before", "after", "change", "change%", "what"];
     let heads =
         format!("{:>10} {:>10} {:>11} {:>8}  {:<6}  name", heads[0], heads[1], heads[2], heads[3], heads[4]);
-    let _ = writeln!(out, "{}", paint(&heads, "2", request.screen));
+    let _ = writeln!(out, "{}", paint(&heads, style::HEAD, request.screen));
     for row in &kept[..shown] {
         let change = row.of(order);
         let verdict = change.verdict();
@@ -92,22 +88,19 @@ fn render(request: &Request<'_>) -> Result<Vec<u8>> {
             share(change),
             verdict.word()
         );
-        let style = match verdict {
-            Verdict::New | Verdict::Grown => "31",
-            Verdict::Gone | Verdict::Shrunk => "32",
+        let colour = match verdict {
+            Verdict::New | Verdict::Grown => style::MORE,
+            Verdict::Gone | Verdict::Shrunk => style::LESS,
             Verdict::Same => "",
         };
         let name = name_behind(request, &row.name, cells.len());
-        let _ = writeln!(out, "{}{name}", paint(&cells, style, request.screen));
+        let _ = writeln!(out, "{}{name}", paint(&cells, colour, request.screen));
     }
     if changed.is_empty() {
         request.warn("nothing differs");
     }
     Ok(out.into_bytes())
 }
-
-/// Rows that fit a screen with some context.
-const TERMINAL_ROWS: usize = super::text::TERMINAL_ROWS;
 
 fn names(dumps: &[Taken]) -> String {
     let names: Vec<&str> = dumps.iter().map(|dump| dump.name.as_str()).collect();

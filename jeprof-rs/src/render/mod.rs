@@ -20,6 +20,7 @@ mod tree;
 use std::cell::RefCell;
 
 use crate::error::Result;
+use crate::plan::choice::Rows;
 use crate::plan::{Part, Plan};
 use crate::session::Session;
 use crate::terminal::Screen;
@@ -196,6 +197,18 @@ impl<'a> Request<'a> {
         } else {
             "everything that was sampled has been freed (--alloc_space shows it, with prof_accum:true)".into()
         }
+    }
+}
+
+/// Rows that fit a screen with some context, when a table goes to a terminal and no number was asked for.
+pub const TERMINAL_ROWS: usize = 40;
+
+/// How many rows a table has at most.
+pub fn rows_max(count: Rows, screen: Screen) -> usize {
+    match (count, screen.width) {
+        (Rows::AtMost(rows), _) => rows,
+        (Rows::Fitting, Some(_)) => TERMINAL_ROWS,
+        (Rows::Fitting, None) | (Rows::All, _) => usize::MAX,
     }
 }
 

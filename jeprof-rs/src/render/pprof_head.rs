@@ -8,7 +8,8 @@ use super::Request;
 use crate::plan::choice::Threads;
 use crate::plan::tag_filter::TagFilter;
 use crate::plan::{Part, Selection};
-use crate::terminal::names::shortened;
+use crate::terminal::names::{columns, shortened};
+use crate::terminal::{harmless, paint, style};
 use crate::units::{BYTE_UNITS, ByteUnit, Measure, pprof_percent};
 
 /// Rows of at most this share of the total are left out, as in pprof.
@@ -81,24 +82,34 @@ pub fn name_behind(request: &Request<'_>, name: &str, taken: usize) -> String {
     let Some(width) = request.screen.width else { return name.into() };
     let left = width.saturating_sub(taken).max(NAME_MIN);
     let name = if request.plan.screen.full_names { name.into() } else { shortened(name, left) };
-    name.replace(|c: char| c.is_control(), "?")
+    harmless(&name, request.screen)
 }
-
-/// How a row is painted whose own figure is this: those that hold much stand out, those that hold nothing recede.
-pub fn row_style(figures: &Figures, own: f64) -> &'static str {
-    let share = if figures.total == 0.0 { 0.0 } else { (own / figures.total).abs() };
-    match share {
-        HEAVY_SHARE.. => "1",
-        0.0 => "2",
-        _ => "",
-    }
-}
-
-/// From this share of the total on a row stands out.
-const HEAVY_SHARE: f64 = 0.1;
 
 /// Names are not cut shorter than this; a narrower terminal has to wrap.
-const NAME_MIN: usize = 32;
+const NAME_MIN: usize = 16;
+
+/// Own figure, its share, running sum of the shares, figure with everything called, its share: painted, and how many
+/// columns that takes.
+pub fn cells(request: &Request<'_>, figures: &Figures, flat: f64, running: f64, cum: f64) -> (String, usize) {
+    let own = style::of_share(flat, figures.total);
+    // Roots hold nearly everything: only what a function allocates itself is worth a colour.
+    let called = Some(style::of_share(cum, figures.total)).filter(|style| *style == style::FAINT);
+    let called = called.unwrap_or_default();
+    let cells = [
+        (format!("{:>10}", figures.label(flat)), own),
+        (figures.percent(flat), own),
+        (figures.percent(running), ""),
+        (format!("{:>10}", figures.label(cum)), called),
+        (figures.percent(cum), called),
+    ];
+    let width = cells.iter().map(|(cell, _)| columns(cell)).sum::<usize>() + cells.len() - 1;
+    (cells.map(|(cell, style)| paint(&cell, style, request.screen)).join(" "), width)
+}
+
+/// How the name behind such cells is painted.
+pub fn name_style(figures: &Figures, flat: f64) -> &'static str {
+    if style::of_share(flat, figures.total) == style::HEAVY { style::NAME } else { "" }
+}
 
 /// The cumulative figure from which on rows are shown. As in pprof it is a share of what the filters leave, even where
 /// shares are of the whole: a function that is focused on is not left out for being small.
@@ -144,7 +155,7 @@ pub fn head(request: &Request<'_>, figures: &Figures, shown: f64, dropped: Optio
     let session = request.session;
     let mut out = String::new();
     // Writing to a String cannot fail.
-    let _ = writeln!(out, "File: {}", session.program_name);
+    let _ = writeln!(out, "File: {}", harmless(&session.program_name, request.screen));
     if let Some(image) = session.profile.program {
         let id = session.profile.images[image.index()].build_id;
         if !id.is_empty() {

@@ -7,10 +7,11 @@ use prof_format::dump::LabelValue;
 use serde_json::{Map, Value, json};
 
 use super::pprof_head::Figures;
-use super::{Output, Request};
+use super::{Output, Request, rows_max};
 use crate::error::Result;
 use crate::model::labels::value_text;
 use crate::plan::Part;
+use crate::terminal::{harmless, paint, style};
 use crate::transform::tags;
 
 /// The row of this output.
@@ -18,7 +19,15 @@ pub const ROW: Output = Output {
     name: "tags",
     command: true,
     about: "Figures by label: threads, object sizes, and what a profile.proto has",
-    parts: &[Part::Output, Part::Figure, Part::Selection, Part::Input, Part::Naming, Part::Rows],
+    parts: &[
+        Part::Output,
+        Part::Terminal,
+        Part::Figure,
+        Part::Selection,
+        Part::Input,
+        Part::Naming,
+        Part::Rows,
+    ],
     keeps_labels: true,
     json: Some(json),
     render,
@@ -66,26 +75,30 @@ fn render(request: &Request<'_>) -> Result<Vec<u8>> {
     for (key, values) in &by_key {
         let total: f64 = values.values().sum();
         // Writing to a String cannot fail.
-        let _ = writeln!(out, " {key}: Total {}", figures.label(total));
+        let title = paint(&harmless(key, request.screen), style::NAME, request.screen);
+        let _ = writeln!(out, " {title}: Total {}", figures.label(total));
         let indent = key.len() + 3;
         let mut rows: Vec<(&(i64, String), f64)> =
             values.iter().map(|(value, figure)| (value, *figure)).collect();
         rows.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
-        let count = match request.plan.rows.count {
-            crate::plan::choice::Rows::AtMost(count) => count,
-            _ => usize::MAX,
-        };
-        let cells: Vec<(String, &str)> = rows
+        let count = rows_max(request.plan.rows.count, request.screen);
+        let left_out = rows.len().saturating_sub(count);
+        let cells: Vec<(String, &str, &str)> = rows
             .into_iter()
             .take(count)
             .map(|((_, value), figure)| {
                 let share = crate::units::pprof_percent(figure, total);
-                (format!("{} ({share}):", figures.label(figure)), value.as_str())
+                let colour = style::of_share(figure, total);
+                (format!("{} ({share}):", figures.label(figure)), value.as_str(), colour)
             })
             .collect();
-        let width = cells.iter().map(|(figure, _)| figure.len()).max().unwrap_or(0);
-        for (figure, value) in cells {
-            let _ = writeln!(out, "{:indent$}{figure:>width$} {value}", "");
+        let width = cells.iter().map(|(figure, ..)| figure.len()).max().unwrap_or(0);
+        for (figure, value, colour) in cells {
+            let figure = paint(&format!("{:indent$}{figure:>width$}", ""), colour, request.screen);
+            let _ = writeln!(out, "{figure} {}", harmless(value, request.screen));
+        }
+        if request.screen.width.is_some() && left_out > 0 {
+            let _ = writeln!(out, "{:indent$}({left_out} more rows: --nodecount=0 shows all)", "");
         }
         out.push('\n');
     }

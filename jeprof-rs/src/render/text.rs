@@ -2,14 +2,14 @@
 
 use std::fmt::Write;
 
-use super::{Output, Request};
+use super::{Output, Request, rows_max};
 use crate::aggregate::table::{Row, Table, table};
 use crate::error::Result;
 use crate::plan::Part;
 use crate::plan::choice::Rows;
 use crate::terminal::names::shortened;
-use crate::terminal::{Screen, paint};
-use crate::units::{Unit, percent};
+use crate::terminal::{Screen, harmless, paint, style};
+use crate::units::{BYTE_UNITS, Unit, percent};
 
 /// The row of this output.
 pub const ROW: Output = Output {
@@ -25,7 +25,7 @@ pub const ROW: Output = Output {
 
 fn render(request: &Request<'_>) -> Result<Vec<u8>> {
     let plan = request.plan;
-    let table = table(request.view, plan.rows.granularity, plan.rows.order);
+    let mut table = table(request.view, plan.rows.granularity, plan.rows.order);
     if table.rows.is_empty() {
         request.warn(request.explain_nothing());
     }
@@ -33,15 +33,31 @@ fn render(request: &Request<'_>) -> Result<Vec<u8>> {
     let jeprof = request.view.jeprof().is_some();
     let rows = if jeprof && !plan.rows.at_prompt { Rows::All } else { plan.rows.count };
     let screen = if jeprof { Screen::default() } else { request.screen };
-    let layout = Layout { unit: plan.unit(), rows, screen, full_names: plan.screen.full_names };
     let total = request.view.total();
+    let mut unit = plan.unit();
+    if screen.width.is_some() {
+        table.sort_equals_by_cum(plan.rows.order);
+        // Tables of threads are for comparing, and keep the unit that all have in common.
+        if request.thread.is_none() {
+            unit = telling(unit, total);
+        }
+    }
+    let layout = Layout { unit, rows, screen, full_names: plan.screen.full_names };
     let mut out = head(request.thread, total, layout.unit);
     out.push_str(&lay_out(&table, layout));
     Ok(out.into_bytes())
 }
 
-/// Rows that fit a screen with some context, when the table goes to a terminal and no number was asked for.
-pub const TERMINAL_ROWS: usize = 40;
+/// jeprof's megabytes have one decimal. Of a total that is so small that most rows would be zero, the unit in which
+/// they are not.
+fn telling(unit: Unit, total: f64) -> Unit {
+    let digits = 10.0;
+    match unit {
+        Unit::Megabytes if total.abs() < digits * BYTE_UNITS[1].bytes => Unit::Bytes,
+        Unit::Megabytes if total.abs() < digits * BYTE_UNITS[2].bytes => Unit::Chosen(&BYTE_UNITS[1]),
+        unit => unit,
+    }
+}
 
 /// How a table is laid out.
 #[derive(Clone, Copy, Debug)]
@@ -92,11 +108,7 @@ pub fn lay_out(table: &Table, layout: Layout) -> String {
     let (unit, screen) = (layout.unit, layout.screen);
     let mut out = String::new();
     // Writing to a String cannot fail.
-    let rows_max = match (layout.rows, screen.width) {
-        (Rows::AtMost(rows), _) => rows,
-        (Rows::Fitting, Some(_)) => TERMINAL_ROWS,
-        (Rows::Fitting, None) | (Rows::All, _) => usize::MAX,
-    };
+    let rows_max = rows_max(layout.rows, screen);
     let mut running = 0.0;
     // jeprof counts rows of zero, and does not show them.
     let is_shown = |row: &&Row| row.flat != 0.0 || row.cum != 0.0;
@@ -122,28 +134,27 @@ pub fn lay_out(table: &Table, layout: Layout) -> String {
         if !rows.is_empty() {
             let cells: Vec<String> =
                 HEAD.iter().zip(widths).map(|(head, width)| format!("{head:>width$}")).collect();
-            let _ = writeln!(out, "{}", paint(&format!("{} name", cells.join(" ")), "2", screen));
+            let _ = writeln!(out, "{}", paint(&format!("{} name", cells.join(" ")), style::HEAD, screen));
         }
     }
     let left = screen.width.map(|width| width.saturating_sub(widths.iter().sum::<usize>() + 5).max(NAME_MIN));
     for (row, cells) in shown.into_iter().zip(&rows) {
-        let own = style(row.flat, table.shown_total);
+        let own = style::of_share(row.flat, table.shown_total);
         // Roots hold nearly everything: only what a function allocates itself is worth a colour.
-        let called = if style(row.cum, table.shown_total) == FAINT { FAINT } else { "" };
+        let called = style::of_share(row.cum, table.shown_total);
+        let called = if called == style::FAINT { called } else { "" };
         for (at, (cell, width)) in cells.iter().zip(widths).enumerate() {
             let padding = width.saturating_sub(cell.len());
-            let cell = paint(cell, [own, own, "", called, called][at], screen);
             out.extend(std::iter::repeat_n(' ', padding));
-            out.push_str(&cell);
+            painted(&mut out, cell, [own, own, "", called, called][at], screen);
             out.push(' ');
         }
         let name = match left {
             Some(left) if !layout.full_names => shortened(&row.label(), left).into(),
             _ => row.label(),
         };
-        // A symbol's name could hold what a terminal obeys.
-        let name = if left.is_some() { name.replace(|c: char| c.is_control(), "?").into() } else { name };
-        out.push_str(&paint(&name, if own == HEAVY { "1" } else { "" }, screen));
+        let name = if left.is_some() { harmless(&name, screen).into() } else { name };
+        painted(&mut out, &name, if own == style::HEAVY { style::NAME } else { "" }, screen);
         out.push('\n');
     }
     if screen.width.is_some() && table.rows.len() > rows_max {
@@ -153,16 +164,9 @@ pub fn lay_out(table: &Table, layout: Layout) -> String {
     out
 }
 
-const HEAVY: &str = "1;31";
-const FAINT: &str = "2";
-
-/// A tenth of the whole stands out, less than a thousandth steps back.
-fn style(value: f64, total: f64) -> &'static str {
-    match (value / total).abs() {
-        share if share >= 0.1 => HEAVY,
-        share if share < 0.001 => FAINT,
-        _ => "",
-    }
+/// Appends [`paint`]ed text. A long table has hundreds of thousands of cells, and most are without a colour.
+fn painted(out: &mut String, text: &str, style: &str, screen: Screen) {
+    if screen.color { out.push_str(&paint(text, style, screen)) } else { out.push_str(text) }
 }
 
 #[cfg(test)]
@@ -208,6 +212,16 @@ mod tests {
             text(Unit::Objects),
             "Total (t1): 1310720 objects\n 1310720 100.0% 100.0%  1310720 100.0% f\n"
         );
+    }
+
+    #[test]
+    fn a_small_total_has_a_unit_in_which_its_rows_are_not_zero() {
+        let of = |unit, total| telling(unit, total).word();
+        assert_eq!(of(Unit::Megabytes, 2e7), "MB");
+        assert_eq!(of(Unit::Megabytes, -2e6), "kB");
+        assert_eq!(of(Unit::Megabytes, 5e3), "B");
+        assert_eq!(of(Unit::Objects, 5.0), "objects");
+        assert_eq!(of(Unit::Chosen(&BYTE_UNITS[3]), 5.0), "GB");
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use std::fmt::Write;
 
-use super::pprof_head::{Figures, PARTS, head, name_behind, row_limit, row_style};
-use super::{Output, Request};
+use super::pprof_head::{Figures, PARTS, cells, head, name_behind, name_style, row_limit};
+use super::{Output, Request, rows_max};
 use crate::aggregate::table::{Row, Table, table};
 use crate::error::Result;
 use crate::plan::choice::{Order, Rows};
-use crate::terminal::paint;
+use crate::terminal::{Screen, harmless, paint, style};
 
 /// The row of this output.
 pub const ROW: Output = Output {
@@ -30,6 +30,9 @@ fn render(request: &Request<'_>) -> Result<Vec<u8>> {
     let rows = &request.plan.rows;
     let mut table = table(request.view, rows.granularity, rows.order);
     table.sort_by_size(rows.order);
+    if request.screen.width.is_some() {
+        table.sort_equals_by_cum(rows.order);
+    }
     if table.rows.is_empty() {
         request.warn(request.explain_nothing());
     }
@@ -46,31 +49,21 @@ fn sums(request: &Request<'_>, table: &Table) -> String {
     let limit = row_limit(request, table.shown_total);
     let kept: Vec<&Row> = table.rows.iter().filter(|row| row.cum.abs() >= limit).collect();
     let dropped = table.rows.len() - kept.len();
-    let shown = at_most(request.plan.rows.count, &kept);
+    let shown = at_most(request.plan.rows.count, request.screen, &kept);
     let accounted: f64 = shown.iter().map(|row| row.flat).sum();
     let mut out = head(request, &figures, accounted, Some((dropped, limit)));
     if shown.len() < kept.len() {
         // Writing to a String cannot fail.
         let _ = writeln!(out, "Showing top {} nodes out of {}", shown.len(), kept.len());
     }
-    let _ = writeln!(out, "{}", paint("      flat  flat%   sum%        cum   cum%", "2", request.screen));
+    let _ =
+        writeln!(out, "{}", paint("      flat  flat%   sum%        cum   cum%", style::HEAD, request.screen));
     let mut running = 0.0;
     for row in shown {
         running += row.flat;
-        let cells = format!(
-            "{:>10} {} {} {:>10} {}  ",
-            figures.label(row.flat),
-            figures.percent(row.flat),
-            figures.percent(running),
-            figures.label(row.cum),
-            figures.percent(row.cum),
-        );
-        let name = name_behind(request, &row.label(), cells.len());
-        let _ = writeln!(
-            out,
-            "{}",
-            paint(&format!("{cells}{name}"), row_style(&figures, row.flat), request.screen)
-        );
+        let (cells, width) = cells(request, &figures, row.flat, running, row.cum);
+        let name = name_behind(request, &row.label(), width + 2);
+        let _ = writeln!(out, "{cells}  {}", paint(&name, name_style(&figures, row.flat), request.screen));
     }
     out
 }
@@ -83,27 +76,24 @@ fn means(request: &Request<'_>, mut table: Table) -> String {
     let largest = table.rows.iter().map(|row| row.mean_flat.max(row.mean_cum)).fold(0.0, f64::max);
     let figures = Figures::of_means(request, largest);
     let mut out = format!(
-        "File: {}\nType: {}, average size of an object\n      flat        cum\n",
-        request.session.program_name,
+        "File: {}\nType: {}, average size of an object\n",
+        harmless(&request.session.program_name, request.screen),
         request.plan.figure.metric.name()
     );
     let rows: Vec<&Row> = table.rows.iter().collect();
-    for row in at_most(request.plan.rows.count, &rows) {
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            out,
-            "{:>10} {:>10}  {}",
-            figures.label(row.mean_flat),
-            figures.label(row.mean_cum),
-            row.name
-        );
+    let shown = at_most(request.plan.rows.count, request.screen, &rows);
+    // Writing to a String cannot fail.
+    if request.screen.width.is_some() && shown.len() < rows.len() {
+        let _ = writeln!(out, "Showing top {} nodes out of {}", shown.len(), rows.len());
+    }
+    let _ = writeln!(out, "{}", paint("      flat        cum", style::HEAD, request.screen));
+    for row in shown {
+        let cells = format!("{:>10} {:>10}  ", figures.label(row.mean_flat), figures.label(row.mean_cum));
+        let _ = writeln!(out, "{cells}{}", name_behind(request, &row.name, cells.len()));
     }
     out
 }
 
-fn at_most<'r, 't>(count: Rows, rows: &'r [&'t Row]) -> &'r [&'t Row] {
-    match count {
-        Rows::AtMost(count) => &rows[..rows.len().min(count)],
-        Rows::Fitting | Rows::All => rows,
-    }
+fn at_most<'r, 't>(count: Rows, screen: Screen, rows: &'r [&'t Row]) -> &'r [&'t Row] {
+    &rows[..rows.len().min(rows_max(count, screen))]
 }

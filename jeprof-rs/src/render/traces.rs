@@ -10,6 +10,7 @@ use crate::aggregate::keys::Keys;
 use crate::error::Result;
 use crate::model::labels::value_text;
 use crate::plan::Part;
+use crate::terminal::{harmless, paint, style};
 use crate::transform::tags;
 
 /// The row of this output.
@@ -64,7 +65,10 @@ fn render(request: &Request<'_>) -> Result<Vec<u8>> {
         labels.sort_by(|a, b| (is_number(a), &a.key).cmp(&(is_number(b), &b.key)));
         let labels = labels
             .iter()
-            .map(|label| format!("{:>10}:  {}\n", label.key, value_text(&label.value)))
+            .map(|label| {
+                let text = format!("{:>10}:  {}", label.key, value_text(&label.value));
+                paint(&harmless(&text, request.screen), style::LABEL, request.screen) + "\n"
+            })
             .collect();
         let names = keys.of_stack(view, seen.lines).map(|(line, key)| (key, view.is_inlined(line))).collect();
         traces.push(Trace { figure: seen.figure, labels, names });
@@ -76,21 +80,26 @@ fn render(request: &Request<'_>) -> Result<Vec<u8>> {
     traces.sort_by(|a, b| b.figure.abs().total_cmp(&a.figure.abs()));
     let names: Vec<String> = (0..keys.len()).map(|key| keys.name(view, key)).collect();
     let figures = Figures::new(request, view.total());
-    let mut out =
-        format!("File: {}\nType: {}\n", request.session.program_name, request.plan.figure.metric.name());
+    let program = harmless(&request.session.program_name, request.screen);
+    let mut out = format!("File: {program}\nType: {}\n", request.plan.figure.metric.name());
+    let rule = paint(RULE, style::HEAD, request.screen) + "\n";
     for trace in &traces {
-        out.push_str(RULE);
-        out.push('\n');
+        out.push_str(&rule);
         // Writing to a String cannot fail.
         out.push_str(&trace.labels);
         for (depth, &(key, inlined)) in trace.names.iter().enumerate() {
             let figure = if depth == 0 { figures.label(trace.figure) } else { String::new() };
             let mark = if inlined { " (inline)" } else { "" };
             let name = name_behind(request, &format!("{}{mark}", names[key]), TAKEN);
-            let _ = writeln!(out, "{figure:>10}   {name}");
+            let weight = if depth == 0 { style::of_share(trace.figure, figures.total) } else { "" };
+            let named = if weight == style::HEAVY { style::NAME } else { "" };
+            let (figure, name) = (
+                paint(&format!("{figure:>10}"), weight, request.screen),
+                paint(&name, named, request.screen),
+            );
+            let _ = writeln!(out, "{figure}   {name}");
         }
     }
-    out.push_str(RULE);
-    out.push('\n');
+    out.push_str(&rule);
     Ok(out.into_bytes())
 }

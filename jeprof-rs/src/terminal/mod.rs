@@ -1,9 +1,11 @@
 //! Facts about the terminal that standard output may be: its width, and whether to colour.
 
 pub mod names;
+pub mod style;
 
-use std::borrow::Cow;
 use std::io::IsTerminal;
+
+use names::columns;
 
 /// When to colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,9 +68,57 @@ fn colored(
 }
 
 /// `text` in an SGR style (`1` bold, `2` faint, `31` red), if colours are on.
-pub fn paint<'t>(text: &'t str, style: &str, screen: Screen) -> Cow<'t, str> {
-    if screen.color && !style.is_empty() { format!("\x1b[{style}m{text}\x1b[0m").into() } else { text.into() }
+pub fn paint(text: &str, style: &str, screen: Screen) -> String {
+    if screen.color && !style.is_empty() { format!("\x1b[{style}m{text}\x1b[0m") } else { text.into() }
 }
+
+/// `text` without what a terminal obeys, when it is for one: names come from files that others wrote.
+pub fn harmless(text: &str, screen: Screen) -> String {
+    let obeyed = |c: char| c.is_control() && c != '\t';
+    if screen.width.is_some() { text.replace(obeyed, "?") } else { text.into() }
+}
+
+/// Words behind `taken` columns, on a terminal in as many lines as its width asks for, all of them as far in.
+pub fn folded(words: &str, taken: usize, screen: Screen) -> String {
+    let Some(width) = screen.width else { return words.into() };
+    let left = width.saturating_sub(taken).max(WORDS_MIN);
+    let mut lines = vec![String::new()];
+    for word in words.split(' ') {
+        let line = lines.last_mut().expect("there is always a line");
+        if line.is_empty() {
+            line.push_str(word);
+        } else if columns(line) + 1 + columns(word) <= left {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.into());
+        }
+    }
+    lines.join(&format!("\n{:taken$}", ""))
+}
+
+/// Narrower than this, words are not folded.
+const WORDS_MIN: usize = 24;
+
+/// A line of source code in at most `width` columns: tabs as blanks, so that it looks as in an editor wherever it
+/// begins, and `…` for what has no room.
+pub fn source_line(text: &str, width: usize) -> String {
+    let mut line = String::new();
+    for letter in text.chars() {
+        match letter {
+            '\t' => line.push_str(&" ".repeat(TAB - columns(&line) % TAB)),
+            _ => line.push(letter),
+        }
+    }
+    if columns(&line) <= width {
+        return line;
+    }
+    while columns(&line) + 1 > width && line.pop().is_some() {}
+    line.push('…');
+    line
+}
+
+const TAB: usize = 8;
 
 #[cfg(test)]
 mod tests {
@@ -92,6 +142,31 @@ mod tests {
         assert!(decide(Color::Always, false, &[("NO_COLOR", "1")]));
         assert!(!decide(Color::Never, true, &[("CLICOLOR_FORCE", "1")]));
         assert!(!colored(Color::Auto, false, true, |_| Some("1".into())));
+    }
+
+    #[test]
+    fn words_are_folded_on_a_terminal_alone() {
+        let words = "objects that were handed out (stats.allocated)";
+        let on = |width| folded(words, 10, Screen { width, color: false });
+        assert_eq!(on(None), words);
+        assert_eq!(on(Some(80)), words);
+        assert_eq!(on(Some(40)), "objects that were handed out\n          (stats.allocated)");
+        assert_eq!(on(Some(12)).lines().map(str::len).max(), Some(10 + "out (stats.allocated)".len()));
+    }
+
+    #[test]
+    fn source_lines_are_cut_and_their_tabs_are_blanks() {
+        assert_eq!(source_line("\tif (x)\treturn;", 80), "        if (x)  return;");
+        assert_eq!(source_line("\tif (x)\treturn;", 12), "        if …");
+        assert_eq!(source_line("f();", 4), "f();");
+        assert_eq!(source_line("漢字漢字", 6), "漢字…");
+    }
+
+    #[test]
+    fn what_a_terminal_obeys_does_not_reach_it() {
+        let text = "a\u{1b}[2Jb\tc";
+        assert_eq!(harmless(text, Screen { width: Some(80), color: true }), "a?[2Jb\tc");
+        assert_eq!(harmless(text, Screen { width: None, color: true }), text);
     }
 
     #[test]

@@ -1,14 +1,17 @@
-//! Names of functions cut to a width.
+//! Names of functions cut to a width, in columns of a terminal.
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// A function keeps at least this much before the folders of its file are given up altogether.
 const FUNCTION_MIN: usize = 24;
 
-/// `name` in at most `width` characters. `(inline)` behind it stays. Of a file behind a function, or alone, the
+/// `name` in at most `width` columns. `(inline)` behind it stays. Of a file behind a function, or alone, the
 /// folders go first, the outermost before the inner ones, because many share them; of an address in front nothing
-/// goes. Of the function generic arguments become `…` first, the innermost before the outer ones; then its middle is
-/// left out. Its end, which tells most, gets the larger part.
+/// goes. Of the function the modules of types in angle brackets go first (`<alloc::vec::Vec<T> as a::b::Extend<T>>`
+/// is `<Vec<T> as Extend<T>>`); then generic arguments become `…`, the innermost before the outer ones; then its middle
+/// is left out. Its end, which tells most, gets the larger part.
 pub fn shortened(name: &str, width: usize) -> String {
-    let count = |text: &str| text.chars().count();
+    let count = columns;
     if count(name) <= width {
         return name.into();
     }
@@ -43,6 +46,12 @@ pub fn shortened(name: &str, width: usize) -> String {
     format!("{address}{short}{mark}")
 }
 
+/// How many columns of a terminal a text takes: none for what combines with the letter before, two for Chinese and
+/// Japanese letters.
+pub fn columns(text: &str) -> usize {
+    text.width()
+}
+
 /// Sixteen digits and a blank.
 fn is_address(start: &str) -> bool {
     start.strip_suffix(' ').is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
@@ -59,27 +68,29 @@ fn place_of(name: &str) -> Option<usize> {
     (is_path && !place.contains(['<', '>', '(', ')'])).then_some(at)
 }
 
-/// A path in at most `width` characters, or the shortest in at most `enough` that has the inner two parts; folders
+/// A path in at most `width` columns, or the shortest in at most `enough` that has the inner two parts; folders
 /// that go become `…`.
 fn path_shortened(path: &str, width: usize, enough: usize) -> String {
-    let count = path.chars().count();
-    if count <= width {
+    if columns(path) <= width {
         return path.into();
     }
     let slashes: Vec<usize> = path.match_indices('/').map(|(at, _)| at).filter(|&at| at > 0).collect();
     let rest = |at: usize| format!("…{}", &path[at..]);
-    let fitting = slashes.iter().map(|&at| rest(at)).find(|short| short.chars().count() <= width);
+    let fitting = slashes.iter().map(|&at| rest(at)).find(|short| columns(short) <= width);
     let inner = || slashes.iter().rev().nth(1).map(|&at| rest(at));
     fitting
-        .or_else(|| inner().filter(|short| short.chars().count() <= enough))
+        .or_else(|| inner().filter(|short| columns(short) <= enough))
         .or_else(|| slashes.last().map(|&at| rest(at)))
-        .filter(|short| short.chars().count() <= enough.max(width))
+        .filter(|short| columns(short) <= enough.max(width))
         .unwrap_or_else(|| middle_left_out(path.rsplit('/').next().unwrap_or(path), enough))
 }
 
 fn function_shortened(name: &str, width: usize) -> String {
-    let mut name = name.to_string();
-    while name.chars().count() > width {
+    if columns(name) <= width {
+        return name.into();
+    }
+    let mut name = without_modules_of_types(name);
+    while columns(&name) > width {
         let Some(shorter) = without_one_argument_list(&name) else { break };
         name = shorter;
     }
@@ -87,16 +98,66 @@ fn function_shortened(name: &str, width: usize) -> String {
 }
 
 fn middle_left_out(name: &str, width: usize) -> String {
-    let count = name.chars().count();
-    if count <= width {
+    if columns(name) <= width {
         return name.into();
     }
     let Some(kept) = width.checked_sub(1) else { return String::new() };
-    let front = kept / 3;
-    let start: String = name.chars().take(front).collect();
-    let end: String = name.chars().skip(count - (kept - front)).collect();
+    let start = fitting(name.chars(), kept / 3);
+    let end = fitting(name.chars().rev(), kept - columns(&start));
+    let end: String = end.chars().rev().collect();
     // What is left out beside something that is left out already.
     format!("{}…{}", start.trim_end_matches('…'), end.trim_start_matches('…'))
+}
+
+/// As many of the letters as have room in `width` columns.
+fn fitting(letters: impl Iterator<Item = char>, width: usize) -> String {
+    let mut taken = 0;
+    letters
+        .take_while(|letter| {
+            taken += letter.width().unwrap_or(1);
+            taken <= width
+        })
+        .collect()
+}
+
+/// Where angle brackets open and close: not those of C++'s operators and of the arrow of a return type.
+fn is_bracket(name: &str, at: usize) -> bool {
+    match name.as_bytes()[at] {
+        b'<' => !(name[..at].ends_with("operator") || name[..at].ends_with("operator<")),
+        b'>' => !name[..at].ends_with('-'),
+        _ => false,
+    }
+}
+
+/// The name with `Vec` for `alloc::vec::Vec` within angle brackets. A path that leads to a closure keeps what the
+/// closure is in.
+fn without_modules_of_types(name: &str) -> String {
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_' || *byte >= 0x80;
+    let bytes = name.as_bytes();
+    let mut short = String::new();
+    let (mut at, mut depth) = (0, 0_usize);
+    while at < bytes.len() {
+        let word = bytes[at..].iter().take_while(|byte| is_word(byte)).count();
+        if word == 0 {
+            match bytes[at] {
+                b'<' if is_bracket(name, at) => depth += 1,
+                b'>' if is_bracket(name, at) => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            short.push(char::from(bytes[at]));
+            at += 1;
+            continue;
+        }
+        let end = at + word;
+        let leads_on = name[end..].starts_with("::") && bytes.get(end + 2).is_some_and(is_word);
+        if depth > 0 && leads_on {
+            at = end + 2;
+        } else {
+            short.push_str(&name[at..end]);
+            at = end;
+        }
+    }
+    short
 }
 
 /// The name with its longest innermost `<...>` as `<…>`; none when there is none that is longer than that.
@@ -108,16 +169,13 @@ fn without_one_argument_list(name: &str) -> Option<String> {
     let bytes = name.as_bytes();
     for (at, byte) in bytes.iter().enumerate() {
         match byte {
-            b'<' if name[..at].ends_with("operator") || name[..at].ends_with("operator<") => {}
-            b'<' => open.push(at),
-            // The arrow of a return type.
-            b'>' if at > 0 && bytes[at - 1] == b'-' => {}
-            b'>' => {
+            b'<' if is_bracket(name, at) => open.push(at),
+            b'>' if is_bracket(name, at) => {
                 let Some(start) = open.pop() else { continue };
                 let inner = &name[start + 1..at];
                 // What holds other lists is looked at once these are gone, or are shortened already.
                 let innermost = !inner.replace("<…>", "").contains('<');
-                let longer = inner.chars().count() > 1 && longest.is_none_or(|(s, e)| at - start > e - s);
+                let longer = columns(inner) > 1 && longest.is_none_or(|(s, e)| at - start > e - s);
                 if innermost && longer && start > 0 && !inner.contains(" as ") {
                     longest = Some((start, at));
                 }
@@ -136,15 +194,46 @@ mod tests {
     fn generic_arguments_go_first_then_the_middle() {
         let name = "alloc::vec::Vec<std::collections::HashMap<u32, String>>::push";
         assert_eq!(shortened(name, 100), name);
-        assert_eq!(shortened(name, 51), "alloc::vec::Vec<std::collections::HashMap<…>>::push");
+        assert_eq!(shortened(name, 51), "alloc::vec::Vec<HashMap<u32, String>>::push");
+        assert_eq!(shortened(name, 40), "alloc::vec::Vec<HashMap<…>>::push");
         assert_eq!(shortened(name, 30), "alloc::vec::Vec<…>::push");
         assert_eq!(shortened(name, 12), "all…>::push");
         assert_eq!(
             shortened("<alloc::vec::Vec<T> as Extend<T>>::extend_one", 30),
-            "<alloc::v…tend<T>>::extend_one"
+            "<Vec<T> a…tend<T>>::extend_one"
         );
         assert_eq!(shortened("operator<<", 4), "o…<<");
         assert_eq!(shortened("f", 0), "");
+    }
+
+    #[test]
+    fn modules_of_types_in_angle_brackets_go_before_anything_else() {
+        for (name, short) in [
+            (
+                "<alloc::vec::Vec<T> as core::iter::traits::collect::FromIterator<T>>::from_iter",
+                "<Vec<T> as FromIterator<T>>::from_iter",
+            ),
+            ("core::ptr::drop_in_place::<std::io::error::Error>", "core::ptr::drop_in_place::<Error>"),
+            ("<a::b::C<d::E>::f::{{closure}} as g::H>::call", "<C<E>::f::{{closure}} as H>::call"),
+            ("<<a::T as b::I>::Item as c::D>::fmt", "<<T as I>::Item as D>::fmt"),
+            ("operator<< <a::b::C>(a::b::C)", "operator<< <C>(a::b::C)"),
+            ("a::b->c::d", "a::b->c::d"),
+            ("<été::漢字::Ünï<naïve::ß>>::neu", "<Ünï<ß>>::neu"),
+        ] {
+            assert_eq!(without_modules_of_types(name), short);
+        }
+    }
+
+    #[test]
+    fn letters_that_take_two_columns_count_twice() {
+        let name = "漢字::関数名前とても長い名前です";
+        assert_eq!(columns(name), 32);
+        assert_eq!(shortened(name, 32), name);
+        for width in 0..32 {
+            assert!(columns(&shortened(name, width)) <= width, "{width}");
+        }
+        assert_eq!(shortened(name, 14), "漢字…前です");
+        assert_eq!(columns("e\u{301}"), 1);
     }
 
     #[test]
@@ -161,7 +250,7 @@ mod tests {
             (40, "alloc:…y_allocate_in mod.rs:464 (inline)"),
         ] {
             let answer = shortened(name, width);
-            assert!(answer.chars().count() <= width, "{answer}");
+            assert!(columns(&answer) <= width, "{answer}");
             assert_eq!(answer, short, "{width}");
         }
         let name = "00005629aa4afd9d core::f /rustc/598/library/core/src/mod.rs:464";
@@ -191,7 +280,7 @@ mod tests {
         ] {
             for width in 0..30 {
                 let short = shortened(name, width);
-                assert!(short.chars().count() <= width, "{name} {width}: {short}");
+                assert!(columns(&short) <= width, "{name} {width}: {short}");
                 assert!(name.chars().count() > width || short == name);
             }
         }

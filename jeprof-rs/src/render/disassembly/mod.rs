@@ -9,7 +9,8 @@ use hashbrown::HashMap;
 use serde_json::{Map, Value, json};
 
 use super::listing::source::{Sources, trim};
-use super::pprof_head::Figures;
+use super::listing::{COMMAND_PARTS, routine_line};
+use super::pprof_head::{Figures, name_behind};
 use super::{Output, Request};
 use crate::aggregate::instructions::per_frame;
 use crate::aggregate::listing::FlatCum;
@@ -18,6 +19,7 @@ use crate::model::{FrameId, ImageId, Place};
 use crate::plan::Part;
 use crate::symbolize::code::{Code, Extent};
 use crate::symbolize::symbols::LineId;
+use crate::terminal::{paint, style};
 
 const PARTS: &[Part] =
     &[Part::Output, Part::Figure, Part::Selection, Part::Input, Part::Naming, Part::Listing];
@@ -32,7 +34,7 @@ pub const COMMAND: Output = Output {
 Examples:
   jeprof-rs disasm '^server::parse$' svc.1234.0.f.heap
   jeprof-rs disasm parse --intel_syntax ./svc svc.1234.0.f.heap",
-    parts: PARTS,
+    parts: COMMAND_PARTS,
     json: Some(json_body),
     render: |request| render(request, Layout::Pprof),
     ..Output::BASE
@@ -255,7 +257,7 @@ fn render(request: &Request<'_>, layout: Layout) -> Result<Vec<u8>> {
 fn pprof(out: &mut String, request: &Request<'_>, figures: &Figures, routine: &Routine) {
     let label = |value: f64| if value == 0.0 { ".".into() } else { figures.label(value) };
     // Writing to a String cannot fail.
-    let _ = writeln!(out, "ROUTINE ======================== {}", routine.name);
+    routine_line(out, request, &routine.name);
     let _ = writeln!(
         out,
         "{:>10} {:>10} (flat, cum) {} of Total",
@@ -263,29 +265,46 @@ fn pprof(out: &mut String, request: &Request<'_>, figures: &Figures, routine: &R
         figures.label(routine.sum.cum),
         figures.percent(routine.sum.cum)
     );
+    let screen = request.screen;
+    // Where the place is behind the instruction; on a narrow terminal it has a line of its own in front of it.
+    let beside = screen.width.is_none_or(|width| width >= PLACE_AT + PLACE_WIDTH_MIN);
     let mut last = ("", "", 0);
     for row in &routine.instructions {
         let (flat, cum) = (label(row.figures.flat), label(row.figures.cum));
+        let start = format!("{flat:>10} {cum:>10} {:>10x}: ", row.address);
+        let text = name_behind(request, &row.text, start.len());
+        let weight = match style::of_share(row.figures.flat, figures.total) {
+            style::HEAVY => style::HEAVY,
+            _ => "",
+        };
+        let start = paint(&start, weight, screen);
         let here = (row.function.as_str(), row.file.as_str(), row.line);
         if here == last || row.file.is_empty() {
-            let _ = writeln!(out, "{flat:>10} {cum:>10} {:>10x}: {}", row.address, row.text);
+            let _ = writeln!(out, "{start}{text}");
             continue;
         }
         last = here;
         let file = trim(&row.file, &request.plan.listing.trim_path);
         let place = format!("{} {file}:{}", row.function, row.line);
-        if row.text.chars().count() < TEXT_WIDTH {
-            let _ =
-                writeln!(out, "{flat:>10} {cum:>10} {:>10x}: {:<TEXT_WIDTH$};{place}", row.address, row.text);
+        let place =
+            |at: usize| paint(&format!(";{}", name_behind(request, &place, at + 1)), style::FAINT, screen);
+        if beside && text.chars().count() < TEXT_WIDTH {
+            let _ = writeln!(out, "{start}{text:<TEXT_WIDTH$}{}", place(PLACE_AT));
         } else {
-            let _ = writeln!(out, "{:>74};{place}", "");
-            let _ = writeln!(out, "{flat:>10} {cum:>10} {:>10x}: {}", row.address, row.text);
+            let at = if beside { PLACE_AT } else { TEXT_AT };
+            let _ = writeln!(out, "{:at$}{}\n{start}{text}", "", place(at));
         }
     }
 }
 
+/// Where an instruction begins.
+const TEXT_AT: usize = 34;
 /// Room for an instruction in front of its place.
 const TEXT_WIDTH: usize = 40;
+/// Where its place begins.
+const PLACE_AT: usize = TEXT_AT + TEXT_WIDTH;
+/// A place is not cut shorter than this.
+const PLACE_WIDTH_MIN: usize = 40;
 
 fn jeprof(out: &mut String, request: &Request<'_>, sources: &mut Sources<'_>, routine: &Routine) {
     let unit = request.plan.unit();

@@ -7,15 +7,20 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value, json};
 
-use super::pprof_head::Figures;
+use super::pprof_head::{Figures, name_behind};
 use super::{Output, Request};
 use crate::aggregate::listing::{FlatCum, Routine, routines};
 use crate::error::{Error, Result};
 use crate::plan::Part;
+use crate::terminal::{harmless, paint, source_line, style};
 use source::{Sources, trim};
 
 const PARTS: &[Part] =
     &[Part::Output, Part::Figure, Part::Selection, Part::Input, Part::Naming, Part::Listing];
+
+/// Those of the command, which looks better on a terminal; the flag's layout is jeprof's everywhere.
+pub const COMMAND_PARTS: &[Part] =
+    &[Part::Output, Part::Terminal, Part::Figure, Part::Selection, Part::Input, Part::Naming, Part::Listing];
 
 /// The row of the command.
 pub const COMMAND: Output = Output {
@@ -27,7 +32,7 @@ pub const COMMAND: Output = Output {
 Examples:
   jeprof-rs list 'Cache::insert' svc.1234.0.f.heap
   jeprof-rs list parse --trim_path=/build/src --source_path=. svc.1234.0.f.heap    built elsewhere",
-    parts: PARTS,
+    parts: COMMAND_PARTS,
     json: Some(json_body),
     render: |request| render(request, Layout::Pprof),
     ..Output::BASE
@@ -83,15 +88,17 @@ fn render(request: &Request<'_>, layout: Layout) -> Result<Vec<u8>> {
         if lines.is_none() && !missing.contains(&routine.file.as_str()) {
             missing.push(&routine.file);
         }
-        let span = span(routine, lines.map(<[String]>::len));
         let (first, last) = sampled(routine);
-        for number in span {
+        // Without the source only lines with figures say anything.
+        let with_figures = |number: &u32| lines.is_some() || routine.lines.contains_key(number);
+        for number in span(routine, lines.map(<[String]>::len)).filter(with_figures) {
             let at = routine.lines.get(&number).copied().unwrap_or_default();
             let text = lines.and_then(|lines| lines.get(number as usize - 1)).map_or("", String::as_str);
             match layout {
                 Layout::Pprof => {
                     let label = |value: f64| if value == 0.0 { ".".into() } else { figures.label(value) };
-                    let _ = writeln!(out, "{:>10} {:>10} {number:>6}:{text}", label(at.flat), label(at.cum));
+                    let start = format!("{:>10} {:>10} {number:>6}:", label(at.flat), label(at.cum));
+                    out.push_str(&source_row(request, &start, text, at, figures.total));
                 }
                 Layout::Jeprof => {
                     if number == first {
@@ -125,7 +132,7 @@ fn pprof_head(out: &mut String, request: &Request<'_>, routine: &Routine, figure
     let file = trim(&routine.file, &request.plan.listing.trim_path);
     // Writing to a String cannot fail.
     let place = if file.is_empty() { String::new() } else { format!(" in {file}") };
-    let _ = writeln!(out, "ROUTINE ======================== {}{place}", routine.name);
+    routine_line(out, request, &format!("{}{place}", routine.name));
     let _ = writeln!(
         out,
         "{:>10} {:>10} (flat, cum) {} of Total",
@@ -133,6 +140,32 @@ fn pprof_head(out: &mut String, request: &Request<'_>, routine: &Routine, figure
         figures.label(routine.sum.cum),
         figures.percent(routine.sum.cum)
     );
+}
+
+/// The line that a routine's listing or code begins with.
+pub fn routine_line(out: &mut String, request: &Request<'_>, name: &str) {
+    const ROUTINE: &str = "ROUTINE ======================== ";
+    let name = name_behind(request, name, ROUTINE.len());
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        out,
+        "{}{}",
+        paint(ROUTINE, style::HEAD, request.screen),
+        paint(&name, style::NAME, request.screen)
+    );
+}
+
+/// A line of a listing: on a terminal the source is cut to what is left of the line, and lines without a figure recede.
+fn source_row(request: &Request<'_>, start: &str, text: &str, at: FlatCum, total: f64) -> String {
+    let Some(width) = request.screen.width else { return format!("{start}{text}\n") };
+    let left = if request.plan.screen.full_names { usize::MAX } else { width.saturating_sub(start.len()) };
+    let text = harmless(&source_line(text, left), request.screen);
+    let (figures, source) = match (at == FlatCum::default(), style::of_share(at.flat, total)) {
+        (true, _) => (style::FAINT, style::FAINT),
+        (false, style::HEAVY) => (style::HEAVY, style::NAME),
+        (false, _) => ("", ""),
+    };
+    format!("{}{}\n", paint(start, figures, request.screen), paint(&text, source, request.screen))
 }
 
 fn jeprof_head(out: &mut String, request: &Request<'_>, routine: &Routine) {
@@ -164,7 +197,6 @@ fn span(routine: &Routine, file_lines: Option<usize>) -> RangeInclusive<u32> {
     let declared = routine.start_line;
     let start = if declared > 0 && declared <= first { declared } else { first };
     let end = last.saturating_add(CONTEXT_LINES);
-    // Without the source only lines with figures say anything; a range shows them in their places.
     let end = file_lines.map_or(last, |count| end.min(count as u32).max(last));
     start.saturating_sub(CONTEXT_LINES).max(1).max(last.saturating_sub(LINES_MAX))..=end
 }
