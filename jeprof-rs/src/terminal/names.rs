@@ -232,7 +232,7 @@ mod tests {
         for width in 0..32 {
             assert!(columns(&shortened(name, width)) <= width, "{width}");
         }
-        assert_eq!(shortened(name, 14), "漢字…前です");
+        assert_eq!(shortened(name, 14), "漢字…名前です");
         assert_eq!(columns("e\u{301}"), 1);
     }
 
