@@ -106,6 +106,7 @@ seeds_of_binaries() {
             objcopy --compress-debug-sections=zlib rust rust-zlib
             objcopy --compress-debug-sections=zstd rust rust-zstd || true
         fi
+        # LLVM 14's llvm-dwp was seen to run for ever on this.
         if build -O2 -g -gdwarf-5 -gsplit-dwarf seed.c -o c-split && has llvm-dwp && timeout 60 llvm-dwp -e c-split -o c-split.dwp; then
             pair 2 c-split c-split.dwp >pair-package
         fi

@@ -126,7 +126,7 @@ macro_rules! define {
         $(#[$attribute:meta])*
         $module:ident $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $answer:ty)?;
     )*) => {
-        #[allow(unused_imports)]
+        #[allow(unused_imports, reason = "not every list of functions needs all of C's types")]
         use $crate::{c_char, c_int, c_void};
 
         $(
