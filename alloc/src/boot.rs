@@ -7,7 +7,8 @@ use core::sync::atomic::{AtomicBool, Ordering::*};
 
 use crate::arena::table::{self, ARENAS_MAX, Defaults};
 use crate::os::{cpu, environment};
-use crate::page::advice;
+use crate::page::advice::Thp;
+use crate::page::settings::{self as page_settings, Dss, Settings};
 use crate::report;
 use crate::sampling;
 use crate::sync::Mutex;
@@ -42,7 +43,7 @@ pub fn ensure() {
     conf::read();
     cgroup::boot();
     resolve_narenas();
-    advice::configure(option::TRUST_MADVISE.on());
+    page_settings::configure(page_options());
     table::configure(Defaults {
         narenas: option::NARENAS.get() as u32,
         dirty_ms: option::DIRTY_DECAY_MS.get(),
@@ -79,6 +80,20 @@ fn configure_caches() {
     }
     if !option::DISABLE_LARGE_SIZE_CLASSES.on() {
         size_class::round_to_classes(size_class::LARGE_MAX);
+    }
+}
+
+fn page_options() -> Settings {
+    let thp = [Thp::Default, Thp::Always, Thp::Never];
+    Settings {
+        retain: option::RETAIN.on(),
+        dss: Dss::ALL[option::DSS.size().min(Dss::ALL.len() - 1)],
+        thp: thp[option::THP.size().min(thp.len() - 1)],
+        oversize_threshold: option::OVERSIZE_THRESHOLD.size(),
+        lg_extent_max_active_fit: option::LG_EXTENT_MAX_ACTIVE_FIT.size(),
+        lg_chunk: option::LG_CHUNK.get() as u32,
+        process_madvise_max_batch: option::PROCESS_MADVISE_MAX_BATCH.size(),
+        trust_madvise: option::TRUST_MADVISE.on(),
     }
 }
 

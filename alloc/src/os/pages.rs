@@ -1,8 +1,8 @@
-//! Address space: reserve, release, give pages back, move pages.
+//! Address space: reserve, release, give pages back, protect pages.
 
 use core::ptr::{NonNull, null_mut};
 
-use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
+use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap};
 
 use crate::units::PAGE;
 
@@ -13,15 +13,35 @@ const ADDRESS_END: usize = 1 << 48;
 ///
 /// `None` when the kernel refuses (address-space limit, mapping count) or answers beyond 48 bits.
 pub fn reserve(bytes: usize) -> Option<NonNull<u8>> {
+    map(null_mut(), bytes)
+}
+
+/// [`reserve`] at the address `wanted` or nowhere.
+pub fn reserve_at(wanted: *mut u8, bytes: usize) -> Option<NonNull<u8>> {
+    let at = map(wanted, bytes)?;
+    if at.as_ptr() != wanted {
+        // SAFETY: the mapping was made just above and nobody knows of it.
+        unsafe { release(at.as_ptr(), bytes) };
+        return None;
+    }
+    Some(at)
+}
+
+fn map(hint: *mut u8, bytes: usize) -> Option<NonNull<u8>> {
     let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
-    // SAFETY: a fresh anonymous mapping at an address of the kernel's choice overlaps nothing.
-    let at = unsafe { mmap_anonymous(null_mut(), bytes, ProtFlags::READ | ProtFlags::WRITE, flags) }.ok()?;
-    if at as usize + bytes > ADDRESS_END {
+    // SAFETY: a fresh anonymous mapping without MAP_FIXED overlaps nothing, whatever the hint.
+    let at = unsafe { mmap_anonymous(hint.cast(), bytes, ProtFlags::READ | ProtFlags::WRITE, flags) }.ok()?;
+    if !addressable(at.addr(), bytes) {
         // SAFETY: the mapping was made just above and nobody knows of it.
         unsafe { release(at.cast(), bytes) };
         return None;
     }
     NonNull::new(at.cast())
+}
+
+/// Whether the address map covers the range.
+pub fn addressable(at: usize, bytes: usize) -> bool {
+    at.checked_add(bytes).is_some_and(|end| end <= ADDRESS_END)
 }
 
 /// [`reserve`] with an alignment (a power of two, a page or more): maps more, then cuts head and tail off.
@@ -66,6 +86,65 @@ pub unsafe fn purge_forced(at: *mut u8, bytes: usize) -> bool {
 pub unsafe fn purge_lazy(at: *mut u8, bytes: usize) -> bool {
     // SAFETY: by the caller's promise.
     unsafe { madvise(at.cast(), bytes, Advice::LinuxFree) }.is_ok()
+}
+
+/// How huge pages may back a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Huge {
+    /// Whenever possible.
+    Wanted,
+    /// Never.
+    Unwanted,
+}
+
+/// Asks for huge pages, or for none (`MADV_HUGEPAGE`, `MADV_NOHUGEPAGE`). A refusal changes nothing.
+///
+/// # Safety
+/// The range is mapped and belongs to the caller.
+pub unsafe fn advise_huge(at: *mut u8, bytes: usize, huge: Huge) {
+    let advice = if huge == Huge::Wanted { Advice::LinuxHugepage } else { Advice::LinuxNoHugepage };
+    // SAFETY: by the caller's promise; the advice changes no contents.
+    let _ = unsafe { madvise(at.cast(), bytes, advice) };
+}
+
+/// Lets any access to the range end in SIGSEGV, or allows reading and writing again. Answers whether it worked.
+///
+/// # Safety
+/// The range belongs to the caller; while it is forbidden, nobody is meant to use it.
+pub unsafe fn forbid(at: *mut u8, bytes: usize, forbidden: bool) -> bool {
+    let access = if forbidden { MprotectFlags::empty() } else { MprotectFlags::READ | MprotectFlags::WRITE };
+    // SAFETY: by the caller's promise.
+    unsafe { mprotect(at.cast(), bytes, access) }.is_ok()
+}
+
+/// Most ranges that [`purge_batch`] takes.
+pub const BATCH_MAX: usize = 128;
+
+/// As [`purge_forced`] for all `ranges` (at most [`BATCH_MAX`]) in one system call, `process_madvise(2)` on the calling process, which
+/// kernels allow for this advice since 6.13. Answers whether every byte was taken.
+///
+/// # Safety
+/// As [`purge_forced`], for each range.
+pub unsafe fn purge_batch(ranges: &[(*mut u8, usize)]) -> bool {
+    /// `PIDFD_SELF`: the calling process, without a file descriptor.
+    const SELF: libc::c_int = -10_000;
+    let mut vector = [libc::iovec { iov_base: null_mut(), iov_len: 0 }; BATCH_MAX];
+    let Some(vector) = vector.get_mut(..ranges.len()) else { return false };
+    for (entry, range) in vector.iter_mut().zip(ranges) {
+        *entry = libc::iovec { iov_base: range.0.cast(), iov_len: range.1 };
+    }
+    let total: usize = ranges.iter().map(|range| range.1).sum();
+    // SAFETY: the address of the calling thread's errno is always valid.
+    let errno = unsafe { libc::__errno_location() };
+    // SAFETY: as above, a plain integer of this thread.
+    let before = unsafe { *errno };
+    // SAFETY: the vector lies on this stack; the advice is the caller's to give.
+    let taken = unsafe {
+        libc::syscall(libc::SYS_process_madvise, SELF, vector.as_ptr(), vector.len(), libc::MADV_DONTNEED, 0)
+    };
+    // SAFETY: as above.
+    unsafe { *errno = before };
+    usize::try_from(taken) == Ok(total)
 }
 
 /// Whether pages that were given back really read as zero; emulators of user programs may ignore the advice. `true`

@@ -3,7 +3,6 @@
 use super::advice;
 use super::pressure;
 use super::supply::{Free, Run, Supply};
-use crate::os::pages;
 use crate::sync::Mutex;
 use crate::units::PAGE;
 
@@ -88,7 +87,7 @@ fn advise(run: &Run, step: Step) -> Free {
     let (at, bytes) = (run.base(), run.npages * PAGE);
     if step == Step::DirtyToMuzzy {
         // SAFETY: the run is out of circulation: no extent holds its pages and nobody can take them.
-        if unsafe { pages::purge_lazy(at, bytes) } {
+        if unsafe { advice::purge_lazy(at, bytes) } {
             return Free::Muzzy;
         }
     }

@@ -1,0 +1,79 @@
+//! The data segment: address space from `sbrk(2)`, which only ever grows here.
+
+use core::ffi::c_void;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use crate::os::pages;
+use crate::units::PAGE;
+
+/// First address that came from here; 0 before the first.
+static START: AtomicUsize = AtomicUsize::new(0);
+/// End of what came from here.
+static END: AtomicUsize = AtomicUsize::new(0);
+
+/// Moves the end of the data segment; answers where it was. Keeps `errno`.
+fn sbrk(increment: isize) -> Option<usize> {
+    // SAFETY: the address of the calling thread's errno is always valid.
+    let errno = unsafe { libc::__errno_location() };
+    // SAFETY: as above, a plain integer of this thread.
+    let before = unsafe { *errno };
+    // SAFETY: the segment is never shrunk, so nobody's memory goes away.
+    let end = unsafe { libc::sbrk(increment) };
+    // SAFETY: as above.
+    unsafe { *errno = before };
+    (end != usize::MAX as *mut c_void).then(|| end.expose_provenance())
+}
+
+/// Takes `bytes` (a page multiple) of zeroed memory at a multiple of `align` (a power of two, a page or more).
+///
+/// `None` when the segment cannot grow, or when another user of `sbrk` keeps getting in between. Concurrent calls
+/// are safe: what is taken is checked against what was expected.
+pub fn reserve(bytes: usize, align: usize) -> Option<NonNull<u8>> {
+    /// Races lost before giving up.
+    const TRIES: u32 = 8;
+    for _ in 0..TRIES {
+        let end = sbrk(0)?;
+        let at = end.checked_next_multiple_of(PAGE)?.checked_next_multiple_of(align)?;
+        let past = at.checked_add(bytes)?;
+        if !pages::addressable(at, bytes) {
+            return None;
+        }
+        if sbrk(isize::try_from(past - end).ok()?)? != end {
+            // Somebody moved the end in between: what was added may lie anywhere, and stays unused.
+            continue;
+        }
+        let _ = START.compare_exchange(0, at, Relaxed, Relaxed);
+        END.fetch_max(past, Relaxed);
+        return NonNull::new(core::ptr::with_exposed_provenance_mut(at));
+    }
+    None
+}
+
+/// Whether an address lies in what came from here, or between.
+pub fn contains(at: *const u8) -> bool {
+    let start = START.load(Relaxed);
+    start != 0 && (start..END.load(Relaxed)).contains(&at.addr())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_of_the_data_segment_are_aligned_zero_and_apart() {
+        let first = reserve(3 * PAGE, PAGE).unwrap().as_ptr();
+        let second = reserve(2 * PAGE, 16 * PAGE).unwrap().as_ptr();
+        assert!(second.addr().is_multiple_of(16 * PAGE));
+        assert!(second.addr() >= first.addr() + 3 * PAGE);
+        for (at, bytes) in [(first, 3 * PAGE), (second, 2 * PAGE)] {
+            // SAFETY: the piece was just taken with this length.
+            let piece = unsafe { core::slice::from_raw_parts_mut(at, bytes) };
+            assert!(piece.iter().all(|byte| *byte == 0));
+            piece.fill(1);
+            assert!(contains(at));
+        }
+        let local = 0u8;
+        assert!(!contains(&raw const local));
+    }
+}

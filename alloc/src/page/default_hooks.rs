@@ -1,0 +1,176 @@
+//! The hooks of an arena that got none of its own: `mmap`, `sbrk`, `munmap`, `madvise`. A program's hooks may call
+//! these in turn; `arena.<i>.extent_hooks` reads as the table.
+
+use core::ffi::{c_uint, c_void};
+use core::ptr::{NonNull, null_mut};
+use core::sync::atomic::*;
+
+use super::advice;
+use super::hooks::ExtentHooks;
+use super::settings::{self, Dss};
+use crate::os::{dss, pages};
+use crate::relaxed::Relaxed;
+use crate::units::PAGE;
+
+/// The table. In a writable static because its address is handed to programs as `extent_hooks_t *`.
+static mut TABLE: ExtentHooks = ExtentHooks {
+    alloc: Some(alloc),
+    dalloc: Some(dalloc),
+    destroy: Some(destroy),
+    commit: Some(refuse),
+    decommit: Some(refuse),
+    purge_lazy: Some(purge_lazy),
+    purge_forced: Some(purge_forced),
+    split: Some(split),
+    merge: Some(merge),
+};
+
+/// Address of the table.
+pub fn table() -> NonNull<ExtentHooks> {
+    // SAFETY: the address of a static is not null.
+    unsafe { NonNull::new_unchecked(&raw mut TABLE) }
+}
+
+/// `dss` of each arena, by index; one past the last arena for all others. One more than the [`Dss`]; 0 when none was set for the arena.
+static OF_ARENA: [AtomicU8; 4096] = [const { AtomicU8::new(0) }; 4096];
+
+fn slot(arena: u32) -> &'static AtomicU8 {
+    &OF_ARENA[(arena as usize).min(OF_ARENA.len() - 1)]
+}
+
+/// `arena.<i>.dss`.
+pub fn dss_of(arena: u32) -> Dss {
+    match slot(arena).get() {
+        0 => settings::dss(),
+        set => Dss::from_bits(set - 1),
+    }
+}
+
+/// Sets `arena.<i>.dss`.
+pub fn set_dss_of(arena: u32, dss: Dss) {
+    slot(arena).set(dss as u8 + 1);
+}
+
+/// Fresh address space for an arena, from where its `dss` says, with `opt.thp` applied. `wanted` null: anywhere.
+/// `bytes` and `align` are page multiples.
+pub fn map(wanted: *mut u8, bytes: usize, align: usize, arena: u32) -> Option<NonNull<u8>> {
+    let precedence = dss_of(arena);
+    // A place behind a given extent can be had from sbrk only by luck; nothing is lost by not trying.
+    let from_dss = || if wanted.is_null() { dss::reserve(bytes, align) } else { None };
+    let from_mmap = || match NonNull::new(wanted) {
+        Some(wanted) => pages::reserve_at(wanted.as_ptr(), bytes),
+        None if align <= PAGE => pages::reserve(bytes),
+        None => pages::reserve_aligned(bytes, align),
+    };
+    let at = match precedence {
+        Dss::Disabled => from_mmap(),
+        Dss::Primary => from_dss().or_else(from_mmap),
+        Dss::Secondary => from_mmap().or_else(from_dss),
+    }?;
+    // SAFETY: the range was just mapped.
+    unsafe { advice::mapped(at.as_ptr(), bytes) };
+    Some(at)
+}
+
+/// Unmaps a range that [`map`] made; answers whether it could, which it cannot in the data segment.
+///
+/// # Safety
+/// The range belongs to the caller, and nothing refers to it any more.
+pub unsafe fn unmap(at: *mut u8, bytes: usize) -> bool {
+    if dss::contains(at) {
+        return false;
+    }
+    // SAFETY: by the caller's promise.
+    unsafe { pages::release(at, bytes) };
+    true
+}
+
+unsafe extern "C" fn alloc(
+    _: *mut ExtentHooks,
+    new_addr: *mut c_void,
+    size: usize,
+    alignment: usize,
+    zero: *mut bool,
+    commit: *mut bool,
+    arena_ind: c_uint,
+) -> *mut c_void {
+    let Some(align) = alignment.max(1).checked_next_multiple_of(PAGE) else { return null_mut() };
+    let Some(at) = map(new_addr.cast(), size, align, arena_ind) else { return null_mut() };
+    // SAFETY: both are valid places by the hook's type.
+    unsafe {
+        *zero = true;
+        *commit = true;
+    }
+    at.as_ptr().cast()
+}
+
+unsafe extern "C" fn dalloc(_: *mut ExtentHooks, addr: *mut c_void, size: usize, _: bool, _: c_uint) -> bool {
+    // SAFETY: the extent is the caller's to give, by the hook's type.
+    settings::retain() || unsafe { !unmap(addr.cast(), size) }
+}
+
+unsafe extern "C" fn destroy(_: *mut ExtentHooks, addr: *mut c_void, size: usize, _: bool, _: c_uint) {
+    // SAFETY: as in `dalloc`.
+    unsafe { unmap(addr.cast(), size) };
+}
+
+/// Memory is committed by being mapped.
+unsafe extern "C" fn refuse(
+    _: *mut ExtentHooks,
+    _: *mut c_void,
+    _: usize,
+    _: usize,
+    _: usize,
+    _: c_uint,
+) -> bool {
+    true
+}
+
+unsafe extern "C" fn purge_lazy(
+    _: *mut ExtentHooks,
+    addr: *mut c_void,
+    _: usize,
+    offset: usize,
+    length: usize,
+    _: c_uint,
+) -> bool {
+    // SAFETY: the extent's contents are no longer wanted, by the hook's type.
+    unsafe { !advice::purge_lazy(addr.cast::<u8>().add(offset), length) }
+}
+
+unsafe extern "C" fn purge_forced(
+    _: *mut ExtentHooks,
+    addr: *mut c_void,
+    _: usize,
+    offset: usize,
+    length: usize,
+    _: c_uint,
+) -> bool {
+    // SAFETY: as in `purge_lazy`.
+    unsafe { !advice::purge_forced(addr.cast::<u8>().add(offset), length) }
+}
+
+unsafe extern "C" fn split(
+    _: *mut ExtentHooks,
+    _: *mut c_void,
+    _: usize,
+    _: usize,
+    _: usize,
+    _: bool,
+    _: c_uint,
+) -> bool {
+    false
+}
+
+/// Extents of the data segment are not joined with mapped ones: only the latter can be unmapped.
+unsafe extern "C" fn merge(
+    _: *mut ExtentHooks,
+    addr_a: *mut c_void,
+    _: usize,
+    addr_b: *mut c_void,
+    _: usize,
+    _: bool,
+    _: c_uint,
+) -> bool {
+    dss::contains(addr_a.cast()) != dss::contains(addr_b.cast())
+}
