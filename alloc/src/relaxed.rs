@@ -101,6 +101,13 @@ pub struct Node<T: 'static> {
     prev: Link<T>,
 }
 
+impl<T> Node<T> {
+    /// The one in front, when this is on a list.
+    pub fn before(&self) -> Option<&'static T> {
+        self.prev.get()
+    }
+}
+
 /// How to find the [`Node`] of a structure for a list; a zero-sized key tells two lists of one type apart.
 pub trait Listed<Key>: Sized + 'static {
     /// The node.
@@ -139,6 +146,13 @@ impl<T: Listed<K>, K> List<T, K> {
             old.node().prev.set(Some(item));
         }
         self.head.set(Some(item));
+    }
+
+    /// Puts `item`, which is on no list of this key, behind `last`, the last one of this list.
+    pub fn push_after(&self, last: &'static T, item: &'static T) {
+        item.node().prev.set(Some(last));
+        item.node().next.set(None);
+        last.node().next.set(Some(item));
     }
 
     /// Takes `item`, which is on this list, off it.

@@ -85,10 +85,28 @@ pub fn index_small(size: usize) -> SzInd {
 /// Largest request whose usable size is that of its class although it is large.
 static ROUNDED: AtomicUsize = AtomicUsize::new(0);
 
+static LARGE_PAD: AtomicUsize = AtomicUsize::new(0);
+
 /// Makes the usable sizes of requests up to `bytes` those of their classes, so that thread caches can serve any of
 /// them. Called before the first allocation: objects that exist would change their size otherwise.
 pub fn round_to_classes(bytes: usize) {
     ROUNDED.set(bytes);
+}
+
+/// Bytes that large objects have beyond their usable size.
+pub fn large_pad() -> usize {
+    LARGE_PAD.get()
+}
+
+/// Gives large objects a page beyond their usable size, within which they begin anywhere (`cache_oblivious`). Called
+/// before the first allocation.
+pub fn pad_large() {
+    LARGE_PAD.set(PAGE);
+}
+
+/// Whether the usable sizes of large requests are page multiples, not all those of their classes.
+pub fn pages_are_sizes() -> bool {
+    ROUNDED.get() < LARGE_MAX
 }
 
 /// Usable size of a request of `size` bytes without alignment; `None` past the largest class.

@@ -99,12 +99,14 @@ impl Arena {
     }
 
     /// Grows or shrinks a large object in place to `usable` bytes (a page multiple, [`index_of`] of which is
-    /// large). `None` when the pages behind it are taken; otherwise whether grown pages are zero.
+    /// large). `None` when the pages behind it are taken, or the arena's hooks refuse; otherwise whether grown pages are zero.
     pub fn resize_large(&self, extent: &'static Extent, usable: usize, sample: u64) -> Option<bool> {
         let (old, new) = (extent.npages(), pages_ceil(usable).0);
         let mut zeroed = true;
         if new > old {
-            zeroed = self.pages.extend(run_of(extent, 0, old), new - old)?;
+            zeroed = self.pages.extend(run_of(extent, 0, old), new - old, &self.base)?;
+        } else if new < old && !self.pages.shrink(run_of(extent, 0, old), new, &self.base) {
+            return None;
         }
         self.large.died(extent.class(), old * PAGE);
         let class = index_of(usable);
@@ -112,9 +114,6 @@ impl Arena {
         extent.sample.set(sample);
         self.large.born(class, usable);
         map::register(extent, 1, byte_of(usable, sample));
-        if new < old {
-            self.pages.give(run_of(extent, new, old - new));
-        }
         Some(zeroed)
     }
 }

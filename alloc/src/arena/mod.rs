@@ -21,7 +21,7 @@ use crate::page::supply::Run;
 use crate::relaxed::{List, Relaxed};
 use crate::size_class::{NBINS, NCACHED, SLABS, cached_classes};
 use crate::sync::Mutex;
-use crate::units::{ArenaInd, Ns, SzInd};
+use crate::units::{ArenaInd, Ns, PAGE, SzInd};
 
 /// Time between two rounds that give back what bins and depots did not need.
 pub const TRIM: Ns = Ns::from_ms(1000);
@@ -57,7 +57,7 @@ impl Arena {
     pub fn start(&self, index: ArenaInd, dirty_ms: i64, muzzy_ms: i64) {
         self.index.set(index.0);
         self.born.set(clock::now().0);
-        self.pages.belong_to(index);
+        self.pages.belong_to(index, &self.base);
         self.pages.start(dirty_ms, muzzy_ms);
     }
 
@@ -113,14 +113,14 @@ impl Arena {
             return None;
         };
         extent.describe(Layout {
-            base: run.base(),
+            base: run.base,
             npages,
             arena: self.index(),
             class,
             kind,
             block: run.block,
         });
-        if !map::prepare(run.base(), shown(kind, npages)) {
+        if !map::prepare(run.base, shown(kind, npages)) {
             self.give_pages(extent);
             return None;
         }
@@ -136,7 +136,7 @@ impl Arena {
     fn give_pages(&self, extent: &'static Extent) {
         let run = run_of(extent, 0, extent.npages());
         self.spare.lock().push(extent);
-        self.pages.give(run);
+        self.pages.give(run, &self.base);
     }
 
     /// Makes a slab with all regions free, shown in the map.
@@ -234,15 +234,5 @@ fn shown(kind: Kind, npages: usize) -> usize {
 
 /// The pages of an extent from page `from` on.
 fn run_of(extent: &'static Extent, from: usize, npages: usize) -> Run {
-    use crate::page::{bits::BLOCK_PAGES, block::Block};
-    let first: Option<&'static Block> = extent.block();
-    let Some(block) = first else { unreachable_extent() };
-    let page = block.page_of(extent.base().addr()) + from;
-    let block = block.ahead(page / BLOCK_PAGES).unwrap_or(block);
-    Run { block, page: page % BLOCK_PAGES, npages }
-}
-
-#[cold]
-fn unreachable_extent() -> ! {
-    crate::report::fatal(format_args!("internal error: an extent without a block"))
+    Run { base: extent.base().wrapping_add(from * PAGE), npages, block: extent.block() }
 }

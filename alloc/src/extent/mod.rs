@@ -83,8 +83,8 @@ pub struct Layout {
     pub class: SzInd,
     /// What it holds.
     pub kind: Kind,
-    /// Block of its first page.
-    pub block: &'static Block,
+    /// A block at or before its first page, where pages come in blocks.
+    pub block: Option<&'static Block>,
 }
 
 impl Extent {
@@ -95,7 +95,7 @@ impl Extent {
         self.arena.set(layout.arena.0);
         self.class.set(layout.class.0);
         self.kind.set(layout.kind as u8);
-        self.block.set(Some(layout.block));
+        self.block.set(layout.block);
         self.sample.set(0);
     }
 
@@ -139,7 +139,7 @@ impl Extent {
         }
     }
 
-    /// Block of the first page; `None` only before the first [`Extent::describe`].
+    /// A block at or before the first page; `None` where pages do not come in blocks.
     pub fn block(&self) -> Option<&'static Block> {
         self.block.get()
     }

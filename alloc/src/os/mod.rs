@@ -3,12 +3,10 @@
 
 pub mod clock;
 pub mod cpu;
-#[allow(dead_code, reason = "arenas with hooks of their own come next")]
 pub mod dss;
 pub mod environment;
 pub mod files;
 pub mod output;
-#[allow(dead_code, reason = "arenas with hooks of their own come next")]
 pub mod pages;
 pub mod thp;
 pub mod tls;

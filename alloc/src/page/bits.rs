@@ -50,6 +50,23 @@ impl Bits {
         word * 64 + bits.trailing_zeros() as usize
     }
 
+    /// The maximal run of set bits around `at`, which is set, as (start, length).
+    pub fn around(self, at: usize) -> (usize, usize) {
+        let mut word = at / 64;
+        let mut clear = !self.0[word] & (!0 >> (63 - at % 64));
+        while clear == 0 && word != 0 {
+            word -= 1;
+            clear = !self.0[word];
+        }
+        let start = if clear == 0 { 0 } else { word * 64 + 64 - clear.leading_zeros() as usize };
+        (start, self.next(at, false) - start)
+    }
+
+    /// Whether a bit is set.
+    pub fn has(self, at: usize) -> bool {
+        self.0[at / 64] >> (at % 64) & 1 != 0
+    }
+
     /// Maximal runs of set bits as (start, length), from the lowest.
     pub fn runs(self) -> impl Iterator<Item = (usize, usize)> {
         let mut at = 0;
@@ -136,6 +153,12 @@ mod tests {
             assert_eq!(here as usize, plain[5..205].iter().filter(|b| **b).count());
             assert!(bits.longest() == 0 || bits.find(bits.longest(), 1).is_some());
             assert_eq!(bits.complement().count() + bits.count(), BLOCK_PAGES);
+            for (start, n) in bits.runs() {
+                for at in [start, start + n / 2, start + n - 1] {
+                    assert_eq!(bits.around(at), (start, n));
+                }
+            }
+            assert!((0..BLOCK_PAGES).all(|at| bits.has(at) == plain[at]));
         }
     }
 }

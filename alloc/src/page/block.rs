@@ -6,6 +6,7 @@
 use core::sync::atomic::*;
 
 use super::bits::{BLOCK_PAGES, Bits, masks};
+use super::supply::Free;
 use crate::base::Zeroable;
 use crate::relaxed::{Link, Listed, Node, Relaxed};
 use crate::units::PAGE;
@@ -100,6 +101,11 @@ impl Block {
         self.region.get()?.blocks().get(self.index.get() + 1)
     }
 
+    /// The block in front in the address space of the region.
+    pub fn previous(&'static self) -> Option<&'static Block> {
+        self.region.get()?.blocks().get(self.index.get().checked_sub(1)?)
+    }
+
     /// The block `n` further on in the region.
     pub fn ahead(&'static self, n: usize) -> Option<&'static Block> {
         self.region.get()?.blocks().get(self.index.get() + n)
@@ -108,6 +114,16 @@ impl Block {
     /// Free pages.
     pub fn free_bits(&self) -> Bits {
         self.used.get().complement()
+    }
+
+    /// Free pages in a state.
+    pub fn bits_in(&self, state: Free) -> Bits {
+        let free = self.free_bits();
+        match state {
+            Free::Dirty => free.and(self.dirty.get()),
+            Free::Muzzy => free.and(self.muzzy.get()),
+            Free::Retained => free.without(self.dirty.get()).without(self.muzzy.get()),
+        }
     }
 }
 

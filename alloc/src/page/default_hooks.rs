@@ -51,6 +51,11 @@ pub fn set_dss_of(arena: u32, dss: Dss) {
     slot(arena).set(dss as u8 + 1);
 }
 
+/// Lets an arena follow the default again.
+pub fn forget_dss_of(arena: u32) {
+    slot(arena).set(0);
+}
+
 /// Fresh address space for an arena, from where its `dss` says, with `opt.thp` applied. `wanted` null: anywhere.
 /// `bytes` and `align` are page multiples.
 pub fn map(wanted: *mut u8, bytes: usize, align: usize, arena: u32) -> Option<NonNull<u8>> {

@@ -2,15 +2,22 @@
 
 use core::sync::atomic::*;
 
+use core::ptr::NonNull;
+
+use super::census::Census;
 use super::decay::Decay;
-use super::purge::{Step, purge};
+use super::growth::Growth;
+use super::hooks::ExtentHooks;
+use super::pac::{Mode, Pac};
+use super::purge::{self, Step};
+use super::settings::{self, Dss};
 use super::supply::{PageCounts, Run, Supply};
-use super::{caretaker, pressure};
+use super::{caretaker, default_hooks, pressure};
 use crate::base::{Base, Zeroable};
 use crate::os::clock;
-use crate::relaxed::Relaxed;
-use crate::sync::{Mutex, Patience};
-use crate::units::{ArenaInd, Ns};
+use crate::relaxed::{Link, Relaxed};
+use crate::sync::{Guard, Mutex, Patience};
+use crate::units::{ArenaInd, Ns, PAGE};
 
 /// Pages that may become unused between two looks at the clock: 1 MiB.
 const FRESH_MAX: usize = 256;
@@ -33,6 +40,12 @@ pub struct PurgeCounts {
 pub struct PageLayer {
     owner: AtomicU32,
     supply: Mutex<Supply>,
+    /// What supplies pages instead of `supply`, once there is one.
+    pac: Link<Pac>,
+    /// `arena.<i>.oversize_threshold`: what it differs by from `opt.oversize_threshold`.
+    oversize: AtomicIsize,
+    /// Bytes of which nothing was left but their addresses, because there was no memory to describe them.
+    abandoned: AtomicUsize,
     dirty: Mutex<Decay>,
     muzzy: Mutex<Decay>,
     /// Counters of the purges of dirty pages.
@@ -56,13 +69,27 @@ impl Default for Decay {
     }
 }
 
-// SAFETY: counters, mutexes over all-zero-valid values.
+// SAFETY: counters, an empty link, mutexes over all-zero-valid values.
 unsafe impl Zeroable for PageLayer {}
+
+/// Where the pages of an arena come from.
+enum Source<'a> {
+    /// Blocks of pages.
+    Blocks(Guard<'a, Supply>),
+    /// Extents, since hooks were set or nothing is retained.
+    Extents(&'static Pac),
+}
 
 impl PageLayer {
     /// Says whose pages these are. Called once, before there are any.
-    pub fn belong_to(&self, arena: ArenaInd) {
+    pub fn belong_to(&self, arena: ArenaInd, base: &Base) {
         self.owner.set(arena.0);
+        let mut supply = self.supply.lock();
+        supply.arena = arena.0;
+        if !settings::retain() {
+            // Without memory for it, the arena retains what it has.
+            self.change_over(&mut supply, base);
+        }
     }
 
     /// Sets both decay times in milliseconds, which restarts both curves.
@@ -82,43 +109,139 @@ impl PageLayer {
 
     /// Pages by state.
     pub fn counts(&self) -> PageCounts {
-        self.supply.lock().counts()
+        self.counts_within(Patience::Endless).unwrap_or_default()
     }
 
     /// Pages by state, if the lock is to be had in time.
     pub fn counts_within(&self, patience: Patience) -> Option<PageCounts> {
-        Some(self.supply.lock_within(patience)?.counts())
+        match self.source(patience)? {
+            Source::Blocks(supply) => Some(supply.counts()),
+            Source::Extents(pac) => pac.counts(patience),
+        }
     }
 
-    /// Takes pages; see [`Supply::take`].
-    pub fn take(&self, npages: usize, align: usize, base: &Base) -> Option<(Run, bool)> {
-        self.growing(|supply| supply.take(npages, align, base))
+    /// Where pages come from now.
+    #[inline]
+    fn source(&self, patience: Patience) -> Option<Source<'_>> {
+        if let Some(pac) = self.pac.acquire() {
+            return Some(Source::Extents(pac));
+        }
+        let supply = self.supply.lock_within(patience)?;
+        // It changes with the lock held.
+        Some(self.pac.acquire().map_or(Source::Blocks(supply), Source::Extents))
     }
 
     /// Counts the pages that `f` takes without memory behind them.
-    fn growing<R>(&self, f: impl FnOnce(&mut Supply) -> R) -> R {
-        let mut supply = self.supply.lock();
-        let before = supply.grown();
-        let result = f(&mut supply);
-        pressure::grew(supply.grown().wrapping_sub(before));
-        result
+    fn growing<R>(
+        &self,
+        blocks: impl FnOnce(&mut Supply) -> Option<R>,
+        extents: impl FnOnce(&Pac) -> Option<R>,
+    ) -> Option<R> {
+        match self.source(Patience::Endless)? {
+            Source::Blocks(mut supply) => {
+                let before = supply.grown();
+                let result = blocks(&mut supply);
+                pressure::grew(supply.grown().wrapping_sub(before));
+                result
+            }
+            Source::Extents(pac) => {
+                let before = pac.grown();
+                let result = extents(pac);
+                pressure::grew(pac.grown().wrapping_sub(before));
+                result
+            }
+        }
     }
 
-    /// Adds pages to a run in place; see [`Supply::extend`].
-    pub fn extend(&self, run: Run, extra: usize) -> Option<bool> {
-        self.growing(|supply| supply.extend(run, extra))
+    /// Takes `npages` pages whose address is a multiple of `align` pages; answers also whether they are zero.
+    ///
+    /// `None` when there is no address space, or no memory for descriptors.
+    pub fn take(&self, npages: usize, align: usize, base: &Base) -> Option<(Run, bool)> {
+        self.growing(
+            |supply| supply.take(npages, align, base),
+            |pac| {
+                let taken = pac.take(npages, align, self.mode(), base)?;
+                Some((Run { base: taken.base, npages, block: None }, taken.zeroed))
+            },
+        )
+    }
+
+    /// Adds the `extra` pages behind `run` to it if they are free; answers whether it did and they are zero.
+    pub fn extend(&self, run: Run, extra: usize, base: &Base) -> Option<bool> {
+        self.growing(|supply| supply.extend(run, extra), |pac| pac.extend(run.base, run.npages, extra, base))
+    }
+
+    /// Takes back all but the first `keep` pages of a run; answers whether it did, which hooks may refuse.
+    pub fn shrink(&self, run: Run, keep: usize, base: &Base) -> bool {
+        let rest = run.npages - keep;
+        if let Some(Source::Extents(pac)) = self.source(Patience::Endless) {
+            let Some(purged) = pac.shrink(run.base, run.npages, keep, self.mode(), base) else {
+                return false;
+            };
+            self.purged_at_once(purged);
+            self.freed(rest);
+            return true;
+        }
+        self.give(Run { base: run.base.wrapping_add(keep * PAGE), npages: rest, block: run.block }, base);
+        true
     }
 
     /// Takes pages back.
-    pub fn give(&self, run: Run) {
-        self.supply.lock().give(run);
+    pub fn give(&self, run: Run, base: &Base) {
+        match self.source(Patience::Endless) {
+            Some(Source::Blocks(mut supply)) => {
+                let at_once = supply.give(run, self.mode().oversize / PAGE);
+                drop(supply);
+                if let Some(run) = at_once {
+                    self.purge_run(run, base);
+                }
+            }
+            Some(Source::Extents(pac)) => {
+                let purged = pac.give(run.base, run.npages, self.mode(), base);
+                self.purged_at_once(purged);
+            }
+            None => {}
+        }
+        self.freed(run.npages);
+    }
+
+    /// Purges a run that is out of circulation.
+    #[cold]
+    fn purge_run(&self, run: Run, base: &Base) {
+        let state = purge::advise(&run, Step::DirtyToRetained);
+        match self.source(Patience::Endless) {
+            Some(Source::Blocks(mut supply)) => supply.vacate(run, state),
+            // The supply was changed over in between, and took the run for one in use.
+            Some(Source::Extents(pac)) => {
+                pac.give(run.base, run.npages, self.mode(), base);
+            }
+            None => {}
+        }
+        self.purged_at_once(run.npages);
+    }
+
+    fn purged_at_once(&self, npages: usize) {
+        if npages != 0 {
+            self.dirty_counts.nmadvise.fetch_add(1, Ordering::Relaxed);
+            self.dirty_counts.purged.fetch_add(npages as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// Sees to it that what became unused is purged in time.
+    fn freed(&self, npages: usize) {
         if self.at_once() {
             return self.decay(clock::now());
         }
-        let fresh = self.fresh.fetch_add(run.npages, Ordering::Relaxed) + run.npages;
+        let fresh = self.fresh.fetch_add(npages, Ordering::Relaxed) + npages;
         if !caretaker::looks_after(self.owner(), fresh) && fresh > FRESH_MAX {
             self.tick();
         }
+    }
+
+    fn mode(&self) -> Mode {
+        let muzzy_ms = self.muzzy_ms.get();
+        let eager = self.dirty_ms.get() >= 0 && muzzy_ms >= 0 && caretaker::workers() == 0;
+        Mode { oversize: if eager { self.oversize_threshold() } else { usize::MAX }, muzzy: muzzy_ms != 0 }
     }
 
     fn owner(&self) -> ArenaInd {
@@ -199,7 +322,15 @@ impl PageLayer {
     }
 
     fn run(&self, counts: &PurgeCounts, step: Step, keep: usize) {
-        let done = purge(&self.supply, step, keep);
+        let done = match self.source(Patience::Endless) {
+            Some(Source::Blocks(supply)) => {
+                drop(supply);
+                // The decay's lock keeps the supply from being changed over.
+                purge::purge(&self.supply, step, keep)
+            }
+            Some(Source::Extents(pac)) => pac.purge(step, keep),
+            None => return,
+        };
         if done.nmadvise != 0 {
             counts.npurge.fetch_add(1, Ordering::Relaxed);
             counts.nmadvise.fetch_add(done.nmadvise as u64, Ordering::Relaxed);
@@ -207,11 +338,133 @@ impl PageLayer {
         }
     }
 
+    /// `arena.<i>.oversize_threshold`: bytes from which dirty pages side by side are purged at once.
+    pub fn oversize_threshold(&self) -> usize {
+        settings::oversize_threshold().wrapping_add_signed(self.oversize.get())
+    }
+
+    /// Sets it; 0 for all that are long enough for a large object.
+    pub fn set_oversize_threshold(&self, bytes: usize) {
+        self.oversize.set(bytes.wrapping_sub(settings::oversize_threshold()) as isize);
+    }
+
+    /// `arena.<i>.retain_grow_limit`: most bytes that address space grows by, unless more is asked for.
+    pub fn retain_grow_limit(&self) -> usize {
+        self.growth(|growth| growth.limit())
+    }
+
+    /// Sets it, rounded down to a page size class; `false` when that is less than a page.
+    pub fn set_retain_grow_limit(&self, bytes: usize) -> bool {
+        self.growth(|growth| growth.set_limit(bytes))
+    }
+
+    fn growth<R>(&self, f: impl FnOnce(&mut Growth) -> R) -> R {
+        match self.source(Patience::Endless) {
+            Some(Source::Blocks(mut supply)) => f(&mut supply.growth),
+            Some(Source::Extents(pac)) => pac.growth(f),
+            None => f(&mut Growth::default()),
+        }
+    }
+
+    /// `arena.<i>.dss`.
+    pub fn dss(&self) -> Dss {
+        default_hooks::dss_of(self.owner.get())
+    }
+
+    /// Sets it, for address space that is taken from now on.
+    pub fn set_dss(&self, dss: Dss) {
+        default_hooks::set_dss_of(self.owner.get(), dss);
+    }
+
+    /// Asks for huge pages wherever address space is taken from now on (`opt.huge_arena_pac_thp`), as far as metadata has them.
+    pub fn want_huge_pages(&self) {
+        self.supply.lock().huge = true;
+    }
+
+    /// `arena.<i>.extent_hooks`.
+    pub fn hooks(&self) -> *mut ExtentHooks {
+        self.pac.acquire().map_or(default_hooks::table().as_ptr(), |pac| pac.hooks().table())
+    }
+
+    /// Sets the extent hooks, which rule all pages from now on, those that are there included; answers the former
+    /// ones, `None` when there is no memory for the change. Cost: a look at every page that the arena has.
+    ///
+    /// # Safety
+    /// 1. `hooks` points to a table that stays valid until other hooks are set or the arena is destroyed.
+    /// 2. Its functions do what their types say, for all memory that the arena has or gets.
+    pub unsafe fn set_hooks(&self, hooks: NonNull<ExtentHooks>, base: &Base) -> Option<*mut ExtentHooks> {
+        if let Some(pac) = self.pac.acquire() {
+            return Some(pac.set_hooks(hooks));
+        }
+        let default = default_hooks::table();
+        if hooks == default {
+            return Some(default.as_ptr());
+        }
+        // No purge is under way with these held.
+        let (_dirty, _muzzy) = (self.dirty.lock(), self.muzzy.lock());
+        let mut supply = self.supply.lock();
+        match self.pac.acquire().or_else(|| self.change_over(&mut supply, base)) {
+            Some(pac) => Some(pac.set_hooks(hooks)),
+            None => None,
+        }
+    }
+
+    /// Lets extents supply pages from now on, under the default hooks.
+    #[cold]
+    fn change_over(&self, supply: &mut Supply, base: &Base) -> Option<&'static Pac> {
+        let pac: &'static Pac = base.make()?;
+        pac.start(default_hooks::table(), self.owner.get(), supply.growth);
+        supply.hand_over(|part| {
+            if !pac.adopt(part.base, part.npages, part.state, part.head, base) {
+                self.abandoned.fetch_add(part.npages * PAGE, Ordering::Relaxed);
+            }
+        });
+        self.pac.publish(pac);
+        Some(pac)
+    }
+
+    /// `stats.arenas.<i>.abandoned_vm`: bytes of address space that were lost, because hooks refused to cut an extent
+    /// or memory for its description ran out.
+    pub fn abandoned(&self) -> usize {
+        self.abandoned.get() + self.pac.acquire().map_or(0, Pac::abandoned)
+    }
+
+    /// Counts the free extents by page size class and state: runs of pages in one state.
+    pub fn census(&self) -> Census {
+        let mut census = Census::EMPTY;
+        match self.source(Patience::Endless) {
+            Some(Source::Blocks(supply)) => supply.stretches(|part| {
+                part.state.into_iter().for_each(|state| census.count(state, part.npages));
+            }),
+            Some(Source::Extents(pac)) => pac.census(|state, npages| census.count(state, npages)),
+            None => {}
+        }
+        census
+    }
+
+    /// Gives all address space back, after all objects are gone: the arena is being destroyed. It can be
+    /// started again, as fresh, under the default hooks; with hooks, its base memory must be new then.
+    pub fn destroy(&self) {
+        self.purge_all();
+        match self.source(Patience::Endless) {
+            Some(Source::Blocks(mut supply)) => supply.destroy(),
+            Some(Source::Extents(pac)) => {
+                pac.destroy();
+                self.pac.set(None);
+            }
+            None => {}
+        }
+        self.oversize.set(0);
+        self.abandoned.set(0);
+        default_hooks::forget_dss_of(self.owner.get());
+    }
+
     /// Locks for a fork, in the order in which the locks are taken elsewhere.
     pub fn hold(&self) {
         self.dirty.hold();
         self.muzzy.hold();
         self.supply.hold();
+        self.pac.acquire().into_iter().for_each(Pac::hold);
     }
 
     /// Unlocks after a fork.
@@ -219,8 +472,9 @@ impl PageLayer {
     /// # Safety
     /// As [`Mutex::unhold`].
     pub unsafe fn unhold(&self) {
-        // SAFETY: by the caller's promise, for each of the three.
+        // SAFETY: by the caller's promise, for each lock that `hold` took: the supply is not changed over in between.
         unsafe {
+            self.pac.acquire().into_iter().for_each(|pac| pac.unhold());
             self.supply.unhold();
             self.muzzy.unhold();
             self.dirty.unhold();

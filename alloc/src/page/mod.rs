@@ -5,19 +5,21 @@
 //! contents), *muzzy* (`MADV_FREE`d) or *retained* (neither: reads as zero, costs no memory). Neighbouring free
 //! pages need no merging: a run is whatever the bitmap shows.
 
-#[allow(dead_code, reason = "arenas with hooks of their own come next")]
 pub mod advice;
 pub mod bits;
 pub mod block;
 pub mod caretaker;
+pub mod census;
+pub mod classes;
 pub mod decay;
-#[allow(dead_code, reason = "arenas with hooks of their own come next")]
 pub mod default_hooks;
-#[allow(dead_code, reason = "arenas with hooks of their own come next")]
+pub mod growth;
 pub mod hooks;
 pub mod layer;
+mod pac;
 pub mod pressure;
 pub mod purge;
-#[allow(dead_code, reason = "arenas with hooks of their own come next")]
 pub mod settings;
 pub mod supply;
+mod survey;
+mod tree;

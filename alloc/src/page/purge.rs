@@ -59,9 +59,10 @@ pub fn purge(supply: &Mutex<Supply>, step: Step, keep: usize) -> Purged {
         }
         let mut refused = false;
         let mut went = [Free::Retained; BATCH];
+        let together = step != Step::DirtyToMuzzy && purge_together(&batch);
         for (run, went) in batch.iter().zip(&mut went) {
             let Some(run) = run else { break };
-            *went = advise(run, step);
+            *went = if together { Free::Retained } else { advise(run, step) };
             refused |= *went == step.from();
             done.nmadvise += 1;
             if *went != step.from() {
@@ -82,9 +83,24 @@ pub fn purge(supply: &Mutex<Supply>, step: Step, keep: usize) -> Purged {
     }
 }
 
+/// Purges all runs in as few system calls as the kernel allows; answers whether all of them read as zero now.
+fn purge_together(batch: &[Option<Run>; BATCH]) -> bool {
+    if advice::batch() == 0 {
+        return false;
+    }
+    let mut ranges = [(core::ptr::null_mut(), 0); BATCH];
+    let mut n = 0;
+    for run in batch.iter().flatten() {
+        ranges[n] = (run.base, run.npages * PAGE);
+        n += 1;
+    }
+    // SAFETY: the runs are out of circulation: no extent holds their pages and nobody can take them.
+    n != 0 && unsafe { advice::purge_together(&ranges[..n]) }
+}
+
 /// Advises the kernel and answers the state that the pages are in now.
-fn advise(run: &Run, step: Step) -> Free {
-    let (at, bytes) = (run.base(), run.npages * PAGE);
+pub(super) fn advise(run: &Run, step: Step) -> Free {
+    let (at, bytes) = (run.base, run.npages * PAGE);
     if step == Step::DirtyToMuzzy {
         // SAFETY: the run is out of circulation: no extent holds its pages and nobody can take them.
         if unsafe { advice::purge_lazy(at, bytes) } {

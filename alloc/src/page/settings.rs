@@ -5,6 +5,8 @@ use core::sync::atomic::*;
 use super::advice::{self, Thp};
 use super::block::BLOCK;
 use crate::relaxed::Relaxed;
+use crate::size_class::LARGE_MAX;
+use crate::units::PAGE;
 
 /// `opt.dss`, `arena.<i>.dss`: what `sbrk(2)` is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,8 +78,6 @@ static DSS: AtomicU8 = AtomicU8::new(Settings::DEFAULT.dss as u8);
 static OVERSIZE: AtomicUsize = AtomicUsize::new(Settings::DEFAULT.oversize_threshold);
 static LG_FIT: AtomicUsize = AtomicUsize::new(Settings::DEFAULT.lg_extent_max_active_fit);
 static LG_CHUNK: AtomicU32 = AtomicU32::new(Settings::DEFAULT.lg_chunk);
-/// Whether background threads purge, so that nobody else needs to do so eagerly.
-static BACKGROUND: AtomicBool = AtomicBool::new(false);
 
 /// Sets everything; called once, before the first page is taken.
 pub fn configure(settings: Settings) {
@@ -104,9 +104,12 @@ pub fn set_dss(dss: Dss) {
     DSS.set(dss as u8);
 }
 
-/// `opt.oversize_threshold`.
+/// Bytes from which dirty pages side by side are purged at once: `opt.oversize_threshold`; more than there can be when that is 0.
 pub fn oversize_threshold() -> usize {
-    OVERSIZE.get()
+    match OVERSIZE.get() {
+        0 => LARGE_MAX + PAGE,
+        bytes => bytes,
+    }
 }
 
 /// `opt.lg_extent_max_active_fit`.
@@ -117,14 +120,4 @@ pub fn lg_fit() -> u32 {
 /// Step by which address space grows at least, in bytes: `lg_chunk`, but a block or more, and half of the address space at most.
 pub fn chunk() -> usize {
     1 << LG_CHUNK.get().clamp(BLOCK.ilog2(), 46)
-}
-
-/// Tells whether background threads purge.
-pub fn set_background(on: bool) {
-    BACKGROUND.set(on);
-}
-
-/// Whether background threads purge.
-pub fn background() -> bool {
-    BACKGROUND.get()
 }

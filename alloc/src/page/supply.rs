@@ -4,12 +4,15 @@
 //! dirty pages before muzzy and retained ones, lowest address first. A longer run takes whole blocks side by side
 //! and the head of the last.
 
+use core::ptr::null_mut;
+
 use super::bits::{BLOCK_PAGES, Bits};
 use super::block::{BLOCK, Block, ByArena, ByDirty, ByFree, Region};
+use super::growth::Growth;
+use super::{default_hooks, settings};
 use crate::base::Base;
-use crate::os::pages;
 use crate::relaxed::{List, Listed, Relaxed};
-use crate::size_class;
+use crate::size_class::LARGE_MIN;
 use crate::units::PAGE;
 
 /// Lists by the log2 of the longest run: 1 to 512 pages.
@@ -37,6 +40,7 @@ pub struct PageCounts {
 
 /// State of free pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Free {
     /// Stale contents.
     Dirty,
@@ -46,26 +50,41 @@ pub enum Free {
     Retained,
 }
 
-/// Pages side by side, from page `page` of `block` on; may run into the following blocks.
+impl Free {
+    /// All, in the order of their numbers.
+    pub const ALL: [Free; 3] = [Free::Dirty, Free::Muzzy, Free::Retained];
+}
+
+/// Pages side by side.
 #[derive(Clone, Copy)]
 pub struct Run {
-    /// Block of the first page.
-    pub block: &'static Block,
-    /// First page in the block.
-    pub page: usize,
+    /// First byte.
+    pub base: *mut u8,
     /// Length.
     pub npages: usize,
+    /// A block at or before the first page, of the same region; `None` where pages do not come in blocks.
+    pub block: Option<&'static Block>,
 }
 
 impl Run {
-    /// First byte.
-    pub fn base(&self) -> *mut u8 {
-        self.block.page(self.page)
+    fn in_block(block: &'static Block, page: usize, npages: usize) -> Run {
+        Run { base: block.page(page), npages, block: Some(block) }
+    }
+
+    /// Block and page in it that the run begins with.
+    fn start(&self) -> Option<(&'static Block, usize)> {
+        let block = self.block?;
+        let page = block.page_of(self.base.addr());
+        if page < BLOCK_PAGES {
+            Some((block, page))
+        } else {
+            Some((block.ahead(page / BLOCK_PAGES)?, page % BLOCK_PAGES))
+        }
     }
 
     /// The part of the run in each block, as (block, first page, length).
     fn parts(self) -> impl Iterator<Item = (&'static Block, usize, usize)> {
-        let mut rest = Some((self.block, self.page, self.npages));
+        let mut rest = self.start().map(|(block, page)| (block, page, self.npages));
         core::iter::from_fn(move || {
             let (block, page, npages) = rest?;
             let here = npages.min(BLOCK_PAGES - page);
@@ -78,14 +97,18 @@ impl Run {
 /// The page supply. All-zero is an empty one.
 #[derive(Default)]
 pub struct Supply {
-    regions: List<Region, ByArena>,
-    by_free: [List<Block, ByFree>; BUCKETS],
-    by_dirty: [List<Block, ByDirty>; BUCKETS],
-    /// Growth steps made.
-    steps: usize,
-    counts: PageCounts,
+    pub(super) regions: List<Region, ByArena>,
+    pub(super) by_free: [List<Block, ByFree>; BUCKETS],
+    pub(super) by_dirty: [List<Block, ByDirty>; BUCKETS],
+    /// How far address space has grown, and may grow at a time.
+    pub growth: Growth,
+    /// Index of the arena, for what the default hooks do by arena.
+    pub arena: u32,
+    /// Whether huge pages are asked for, if metadata has them.
+    pub huge: bool,
+    pub(super) counts: PageCounts,
     /// Pages ever taken that no memory backed.
-    grown: usize,
+    pub(super) grown: usize,
 }
 
 impl Supply {
@@ -116,16 +139,27 @@ impl Supply {
     }
 
     /// Takes back a run that `take` gave (or a tail of it); its pages are dirty.
-    pub fn give(&mut self, run: Run) {
+    ///
+    /// If they belong to `oversize` or more dirty pages side by side now, these are taken out of circulation and answered, to be
+    /// purged: as in jemalloc, when at least the size of a large object was freed, and not when it is a small
+    /// part of the whole ([`settings::lg_fit`]).
+    pub fn give(&mut self, run: Run, oversize: usize) -> Option<Run> {
         self.counts.active -= run.npages;
         self.vacate(run, Free::Dirty);
+        if self.counts.dirty < oversize || run.npages < LARGE_MIN / PAGE {
+            return None;
+        }
+        let whole = dirty_around(run)?;
+        let close = whole.npages >> settings::lg_fit() <= run.npages;
+        (whole.npages >= oversize && close).then(|| {
+            self.occupy(whole);
+            whole
+        })
     }
 
     /// Adds the `extra` pages behind `run` to it if they are free; answers whether it did and they are zero.
     pub fn extend(&mut self, run: Run, extra: usize) -> Option<bool> {
-        let end = run.page + run.npages;
-        let block = run.block.ahead(end / BLOCK_PAGES)?;
-        let more = Run { block, page: end % BLOCK_PAGES, npages: extra };
+        let more = Run { base: run.base.wrapping_add(run.npages * PAGE), npages: extra, block: run.block };
         if more.parts().map(|(_, _, n)| n).sum::<usize>() < extra {
             return None;
         }
@@ -141,10 +175,10 @@ impl Supply {
         if npages > BLOCK_PAGES || align > BLOCK_PAGES {
             return self.find_across(npages, align);
         }
-        let dirty = |block: &Block| block.free_bits().and(block.dirty.get());
+        let dirty = |block: &Block| block.bits_in(Free::Dirty);
         let in_dirty = best(&self.by_dirty, npages, align, dirty);
         let (block, page) = in_dirty.or_else(|| best(&self.by_free, npages, align, Block::free_bits))?;
-        Some(Run { block, page, npages })
+        Some(Run::in_block(block, page, npages))
     }
 
     /// First run of whole blocks and a head, in the oldest region that has one.
@@ -158,11 +192,11 @@ impl Supply {
                 let head_fits = || rest == 0 || block.used.count_in(0, rest) == 0;
                 let before = index - start;
                 if aligned && before == whole && head_fits() {
-                    return Some(Run { block: &blocks[start], page: 0, npages });
+                    return Some(Run::in_block(&blocks[start], 0, npages));
                 }
                 let empty = block.nfree.get() as usize == BLOCK_PAGES;
                 if aligned && empty && before + 1 == whole && rest == 0 {
-                    return Some(Run { block: &blocks[start], page: 0, npages });
+                    return Some(Run::in_block(&blocks[start], 0, npages));
                 }
                 if !empty || !aligned || before >= whole {
                     start = index + 1;
@@ -216,17 +250,17 @@ impl Supply {
         let (block, bits) = match state {
             Free::Dirty => {
                 let block = self.by_dirty.iter().rev().find_map(List::first)?;
-                (block, block.free_bits().and(block.dirty.get()))
+                (block, block.bits_in(Free::Dirty))
             }
             _ => self
                 .regions
                 .iter()
                 .flat_map(|region| region.blocks())
-                .map(|block| (block, block.free_bits().and(block.muzzy.get())))
+                .map(|block| (block, block.bits_in(Free::Muzzy)))
                 .find(|(_, bits)| *bits != Bits::EMPTY)?,
         };
         let (page, len) = bits.runs().max_by_key(|&(_, n)| n)?;
-        let run = Run { block, page, npages: len.min(most) };
+        let run = Run::in_block(block, page, len.min(most));
         self.occupy(run);
         Some(run)
     }
@@ -238,23 +272,24 @@ impl Supply {
         if need > NEED_MAX {
             return None;
         }
-        let step = size_class::class_size(size_class::index_of(64).idx() + self.steps) / 64;
-        let want = need.max(step.min(GROW_MAX));
+        let next = self.growth.next(npages);
+        let step = next.map_or(0, |next| next.npages / BLOCK_PAGES).min(GROW_MAX);
+        let want = need.max(step).next_multiple_of(settings::chunk() / BLOCK);
         let align = align.checked_mul(PAGE)?.max(BLOCK);
         // A process near its address-space limit may still have room for just what is needed.
         self.add_region(want, align, base).or_else(|| self.add_region(need, align, base))?;
-        if step < GROW_MAX {
-            self.steps += 1;
+        if let Some(next) = next.filter(|next| next.npages <= GROW_MAX * BLOCK_PAGES) {
+            self.growth.took(next);
         }
         Some(())
     }
 
     fn add_region(&mut self, nblocks: usize, align: usize, base: &Base) -> Option<()> {
         let bytes = nblocks.checked_mul(BLOCK)?;
-        let at = pages::reserve_aligned(bytes, align)?.as_ptr();
+        let at = default_hooks::map(null_mut(), bytes, align, self.arena)?.as_ptr();
         let Some((region, blocks)) = base.make::<Region>().zip(base.make_slice::<Block>(nblocks)) else {
-            // SAFETY: reserved above, and nothing refers to it.
-            unsafe { pages::release(at, bytes) };
+            // SAFETY: mapped above, and nothing refers to it.
+            unsafe { default_hooks::unmap(at, bytes) };
             return None;
         };
         region.describe(at, blocks);
@@ -270,6 +305,34 @@ impl Supply {
         relist(&self.by_free, block, &block.free_bucket, free.longest());
         relist(&self.by_dirty, block, &block.dirty_bucket, free.and(block.dirty.get()).longest());
     }
+}
+
+/// The dirty pages side by side that a run of such belongs to.
+fn dirty_around(run: Run) -> Option<Run> {
+    let (block, page) = run.start()?;
+    let (mut start, mut npages) = block.bits_in(Free::Dirty).around(page);
+    let (mut first, mut last) = (block, block);
+    while let (0, Some(block)) = (start, first.previous()) {
+        let dirty = block.bits_in(Free::Dirty);
+        if !dirty.has(BLOCK_PAGES - 1) {
+            break;
+        }
+        let more;
+        (start, more) = dirty.around(BLOCK_PAGES - 1);
+        npages += more;
+        first = block;
+    }
+    let mut end = block.bits_in(Free::Dirty).around(page);
+    while let (true, Some(block)) = (end.0 + end.1 == BLOCK_PAGES, last.next()) {
+        let dirty = block.bits_in(Free::Dirty);
+        if !dirty.has(0) {
+            break;
+        }
+        end = dirty.around(0);
+        npages += end.1;
+        last = block;
+    }
+    Some(Run::in_block(first, start, npages))
 }
 
 fn relist<K>(
@@ -315,6 +378,7 @@ where
 mod tests {
     extern crate std;
     use super::*;
+    use crate::os::pages;
     use std::vec::Vec;
 
     fn total(counts: PageCounts) -> usize {
@@ -343,14 +407,14 @@ mod tests {
                     let wide = next(20) == 0;
                     let align = 1 << next(if wide { 12 } else { 4 });
                     let (run, zeroed) = supply.take(npages, align, &base).unwrap();
-                    assert!(run.base().addr().is_multiple_of(align * PAGE));
-                    let (start, end) = (run.base().addr(), run.base().addr() + npages * PAGE);
+                    assert!(run.base.addr().is_multiple_of(align * PAGE));
+                    let (start, end) = (run.base.addr(), run.base.addr() + npages * PAGE);
                     for other in &live {
-                        let at = other.base().addr();
+                        let at = other.base.addr();
                         assert!(end <= at || at + other.npages * PAGE <= start);
                     }
                     for page in 0..npages {
-                        let at = run.base().wrapping_add(page * PAGE).cast::<u64>();
+                        let at = run.base.wrapping_add(page * PAGE).cast::<u64>();
                         // SAFETY: the page belongs to the run just taken.
                         unsafe {
                             assert!(!zeroed || *at == 0);
@@ -361,7 +425,7 @@ mod tests {
                 }
                 4 | 5 if !live.is_empty() => {
                     let at = next(live.len() as u64) as usize;
-                    supply.give(live.swap_remove(at));
+                    assert!(supply.give(live.swap_remove(at), usize::MAX).is_none());
                 }
                 6 if !live.is_empty() => {
                     let at = next(live.len() as u64) as usize;
@@ -373,7 +437,7 @@ mod tests {
                 _ => {
                     if let Some(run) = supply.take_unused(Free::Dirty, 40) {
                         // SAFETY: the run is out of circulation.
-                        assert!(unsafe { pages::purge_forced(run.base(), run.npages * PAGE) });
+                        assert!(unsafe { pages::purge_forced(run.base, run.npages * PAGE) });
                         supply.vacate(run, Free::Retained);
                     }
                 }
@@ -383,10 +447,30 @@ mod tests {
             mapped = total(supply.counts());
             assert_eq!(mapped % BLOCK_PAGES, 0);
         }
-        live.drain(..).for_each(|run| supply.give(run));
+        live.drain(..).for_each(|run| assert!(supply.give(run, usize::MAX).is_none()));
         while let Some(run) = supply.take_unused(Free::Dirty, usize::MAX) {
             supply.vacate(run, Free::Retained);
         }
         assert_eq!(supply.counts(), PageCounts { retained: mapped, ..Default::default() });
+    }
+
+    #[test]
+    fn a_large_dirty_run_is_answered_when_what_was_freed_is_no_small_part_of_it() {
+        let base = Base::default();
+        let mut supply = Supply::default();
+        // Three blocks side by side, in pieces: all of the first, 500 pages of the second, which ends dirty.
+        let (whole, _) = supply.take(3 * BLOCK_PAGES, 1, &base).unwrap();
+        let part = |from: usize, npages| Run { base: whole.base.wrapping_add(from * PAGE), npages, ..whole };
+        assert!(supply.give(part(100, 700), 800).is_none());
+        // Too small to look around, and too small a part of what lies there.
+        assert!(supply.give(part(97, 3), 600).is_none());
+        assert!(supply.give(part(93, 4), 600).is_none());
+        let found = supply.give(part(800, 200), 800).unwrap();
+        assert_eq!((found.base, found.npages), (part(93, 907).base, 907));
+        assert_eq!(supply.counts().dirty, 0);
+        supply.vacate(found, Free::Retained);
+        // Retained pages are no part of a dirty run.
+        assert!(supply.give(part(1000, 536), 600).is_none());
+        assert_eq!(supply.counts().dirty, 536);
     }
 }
