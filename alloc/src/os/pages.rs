@@ -111,6 +111,7 @@ pub unsafe fn advise_huge(at: *mut u8, bytes: usize, huge: Huge) {
 ///
 /// # Safety
 /// The range belongs to the caller; while it is forbidden, nobody is meant to use it.
+#[allow(dead_code, reason = "guard pages come next")]
 pub unsafe fn forbid(at: *mut u8, bytes: usize, forbidden: bool) -> bool {
     let access = if forbidden { MprotectFlags::empty() } else { MprotectFlags::READ | MprotectFlags::WRITE };
     // SAFETY: by the caller's promise.

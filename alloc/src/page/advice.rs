@@ -66,12 +66,6 @@ pub unsafe fn mapped(at: *mut u8, bytes: usize) {
     unsafe { pages::advise_huge(at, bytes, huge) }
 }
 
-/// Whether huge pages were asked for: then a range is not to be purged only because it shall be zero, which would
-/// break huge pages up.
-pub fn wants_huge() -> bool {
-    HUGE.get() == Thp::Always as u8
-}
-
 /// [`pages::purge_forced`], unless it does not work here.
 ///
 /// # Safety

@@ -403,10 +403,8 @@ impl PageLayer {
         // No purge is under way with these held.
         let (_dirty, _muzzy) = (self.dirty.lock(), self.muzzy.lock());
         let mut supply = self.supply.lock();
-        match self.pac.acquire().or_else(|| self.change_over(&mut supply, base)) {
-            Some(pac) => Some(pac.set_hooks(hooks)),
-            None => None,
-        }
+        let pac = self.pac.acquire().or_else(|| self.change_over(&mut supply, base))?;
+        Some(pac.set_hooks(hooks))
     }
 
     /// Lets extents supply pages from now on, under the default hooks.

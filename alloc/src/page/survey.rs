@@ -3,7 +3,7 @@
 use super::bits::BLOCK_PAGES;
 use super::block::Block;
 use super::default_hooks;
-use super::supply::{Free, PageCounts, Supply};
+use super::supply::{Free, Supply};
 use crate::units::PAGE;
 
 /// Pages side by side in one state.
@@ -58,12 +58,6 @@ impl Supply {
         }
         *self = Supply { arena: self.arena, huge: self.huge, ..Supply::default() };
     }
-
-    /// Whether no page is in use or waits to be purged.
-    pub fn is_retained(&self) -> bool {
-        let PageCounts { active, dirty, muzzy, .. } = self.counts;
-        active + dirty + muzzy == 0
-    }
 }
 
 /// The stretches of one block, in order.
@@ -87,7 +81,7 @@ mod tests {
     extern crate std;
     use super::*;
     use crate::base::Base;
-    use crate::page::supply::Run;
+    use crate::page::supply::{PageCounts, Run};
     use std::vec::Vec;
 
     fn all(supply: &Supply) -> Vec<Stretch> {
@@ -135,7 +129,7 @@ mod tests {
         while let Some(run) = supply.take_unused(Free::Dirty, usize::MAX) {
             supply.vacate(run, Free::Retained);
         }
-        assert!(supply.is_retained());
+        assert_eq!(supply.counts(), PageCounts { retained: supply.counts().retained, ..Default::default() });
         supply.destroy();
         assert_eq!(supply.counts(), PageCounts::default());
         assert!(supply.take(5, 1, &base).is_some());

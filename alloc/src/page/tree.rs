@@ -139,11 +139,6 @@ impl<T: Ordered<By>, By> Tree<T, By> {
     pub fn iter(&self) -> impl Iterator<Item = &'static T> {
         core::iter::successors(self.first(), |item| self.above(item.key()))
     }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.root.get().is_none()
-    }
 }
 
 #[cfg(test)]
@@ -202,7 +197,6 @@ mod tests {
             assert_eq!(key_of(tree.at_most(probe)), model.range(..=probe).next_back().map(|(k, _)| *k));
             assert_eq!(key_of(tree.above(probe)), model.range(probe + 1..).next().map(|(k, _)| *k));
             assert_eq!(key_of(tree.first()), model.keys().next().copied());
-            assert_eq!(tree.is_empty(), model.is_empty());
             if round % 1000 == 0 {
                 let keys: Vec<u32> = tree.iter().map(|item| item.key).collect();
                 assert_eq!(keys, model.keys().copied().collect::<Vec<_>>());

@@ -1,6 +1,6 @@
 //! `arena.<i>.*`: one arena, or all of them.
 
-use super::action;
+use super::{action, pages};
 use crate::arena::{Arena, table};
 use crate::tables::tree::Node;
 use crate::tables::value::{ARENAS_ALL, CtlError};
@@ -23,6 +23,10 @@ pub static NODES: &[Node] = &[
         |mib| each(mib[1], |arena| arena.purge()),
         "Purges all unused pages of an arena; index 4096 means every arena.",
     ),
+    pages::DSS,
+    pages::OVERSIZE_THRESHOLD,
+    pages::EXTENT_HOOKS,
+    pages::RETAIN_GROW_LIMIT,
 ];
 
 fn each(index: usize, act: impl Fn(&'static Arena)) -> Result<(), CtlError> {

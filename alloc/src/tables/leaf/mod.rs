@@ -10,6 +10,7 @@ pub mod config;
 pub mod experimental;
 #[cfg(feature = "prof")]
 pub mod hooks;
+pub mod pages;
 #[cfg(feature = "prof")]
 pub mod prof;
 pub mod root;

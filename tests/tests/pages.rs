@@ -1,0 +1,63 @@
+//! Where address space comes from, and what becomes of it: retain, dss, thp, growth, extent hooks, eager purges.
+
+use suite::build::preload;
+use suite::fixture::compiled;
+use suite::run::Run;
+
+#[track_caller]
+fn address_space(conf: &str, arguments: &[&str]) {
+    Run::new(compiled("address_space.c")).args(arguments).preload(&preload()).conf(conf).outcome().ok();
+}
+
+#[test]
+fn with_retain_false_purged_memory_is_unmapped() {
+    address_space("narenas:1,retain:false,oversize_threshold:0", &["unmapped"]);
+    address_space("narenas:1,retain:true,oversize_threshold:0", &["retained"]);
+}
+
+#[test]
+fn with_dss_primary_memory_comes_from_sbrk_unless_the_arena_says_no() {
+    address_space("narenas:1,dss:primary", &["sbrk"]);
+    address_space("narenas:1,dss:disabled", &["mmap"]);
+    address_space("narenas:1,dss:secondary", &["mmap", "and set"]);
+    address_space("narenas:1,dss:primary,retain:false", &["sbrk"]);
+}
+
+#[test]
+fn thp_marks_the_mappings_of_objects() {
+    // With the system's own choice `always` or `never` one of the two changes nothing.
+    let system = std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled").unwrap_or_default();
+    if system.contains("[madvise]") {
+        address_space("narenas:1,thp:always", &["huge"]);
+    }
+    if system.contains("[madvise]") || system.contains("[always]") {
+        address_space("narenas:1,thp:never", &["plain"]);
+    }
+}
+
+#[test]
+fn lg_chunk_is_the_step_of_growth() {
+    address_space("narenas:1,lg_chunk:24,oversize_threshold:0", &["steps", "16777216"]);
+    address_space("narenas:1,lg_chunk:26,oversize_threshold:0", &["steps", "67108864"]);
+}
+
+#[test]
+fn the_growth_limit_of_an_arena_bounds_its_steps() {
+    address_space("narenas:1", &["limited"]);
+}
+
+#[test]
+fn a_large_dirty_run_is_purged_at_once_unless_that_is_switched_off() {
+    // What was mapped in one piece counts, so there must be large pieces.
+    address_space("narenas:1,lg_chunk:26,dirty_decay_ms:100000", &["eager"]);
+    address_space("narenas:1,lg_chunk:26,dirty_decay_ms:100000,process_madvise_max_batch:64", &["eager"]);
+    address_space("narenas:1,lg_chunk:26,dirty_decay_ms:100000,oversize_threshold:0", &["lasting"]);
+    address_space("narenas:1,lg_chunk:26,dirty_decay_ms:-1", &["lasting"]);
+}
+
+#[test]
+fn hooks_set_on_an_arena_with_objects_rule_it_from_then_on() {
+    for conf in ["narenas:1", "narenas:1,muzzy_decay_ms:10000", "narenas:1,retain:false"] {
+        Run::new(compiled("auto_hooks.c")).preload(&preload()).conf(conf).outcome().ok();
+    }
+}
