@@ -5,12 +5,16 @@
 
 use core::sync::atomic::{AtomicBool, Ordering::*};
 
-use crate::arena::table::{self, ARENAS_MAX, Defaults};
+use crate::arena::binding;
+use crate::arena::choice::PerCpu;
+use crate::arena::settings::{self as starting, Decaying};
+use crate::arena::table::{self, ARENAS_MAX, Plan};
 use crate::os::{cpu, environment};
 use crate::page::advice::Thp;
 use crate::page::settings::{self as page_settings, Dss, Settings};
 use crate::report;
 use crate::sampling;
+use crate::size_class::LARGE_MIN;
 use crate::sync::Mutex;
 use crate::tables::option;
 use crate::tcache::settings;
@@ -18,9 +22,6 @@ use crate::thread::block::{Block, current};
 use crate::thread::lifecycle;
 use crate::units::PAGE;
 use crate::{background, cgroup, conf, fork, size_class, stats};
-
-/// Arenas for each processor, as in jemalloc.
-const ARENAS_PER_CPU: u32 = 4;
 
 static DONE: AtomicBool = AtomicBool::new(false);
 static STARTING: Mutex<()> = Mutex::new(());
@@ -42,13 +43,7 @@ pub fn ensure() {
     }
     conf::read();
     cgroup::boot();
-    resolve_narenas();
-    page_settings::configure(page_options());
-    table::configure(Defaults {
-        narenas: option::NARENAS.get() as u32,
-        dirty_ms: option::DIRTY_DECAY_MS.get(),
-        muzzy_ms: option::MUZZY_DECAY_MS.get(),
-    });
+    configure_arenas();
     configure_caches();
     #[cfg(feature = "prof")]
     crate::prof::boot();
@@ -97,13 +92,46 @@ fn page_options() -> Settings {
     }
 }
 
-fn resolve_narenas() {
-    if option::NARENAS.get() == 0 {
-        let cpus = cpu::count().min(cgroup::cpus().unwrap_or(u32::MAX));
-        let n = if cpus == 1 { 1 } else { cpus.saturating_mul(ARENAS_PER_CPU) };
-        option::NARENAS.resolve(n as i64);
+fn configure_arenas() {
+    starting::set_default_decay_ms(Decaying::Dirty, option::DIRTY_DECAY_MS.get());
+    starting::set_default_decay_ms(Decaying::Muzzy, option::MUZZY_DECAY_MS.get());
+    let mode = match option::PERCPU_ARENA.as_cstr().to_bytes() {
+        b"percpu" => Some(PerCpu::Logical),
+        b"phycpu" => Some(PerCpu::Physical),
+        _ => None,
+    };
+    let per_cpu = mode.map(|mode| mode.arenas(cpu::numbers()));
+    resolve_narenas(per_cpu.unwrap_or(0));
+    let oversize = option::OVERSIZE_THRESHOLD.size();
+    if oversize < LARGE_MIN {
+        option::OVERSIZE_THRESHOLD.resolve(0);
     }
-    option::NARENAS.resolve(option::NARENAS.get().min(ARENAS_MAX as i64));
+    page_settings::configure(page_options());
+    let plan = Plan {
+        automatic: option::NARENAS.get() as u32,
+        oversize: (oversize >= LARGE_MIN).then_some(oversize),
+    };
+    table::configure(plan);
+    if let Some(arenas) = per_cpu {
+        binding::by_processor(arenas.min(plan.automatic));
+    }
+}
+
+/// Sets the number of automatic arenas: what was asked for, or so many for each processor; at least `least`.
+fn resolve_narenas(least: u32) {
+    let asked = option::NARENAS.get();
+    let wanted = match (asked, cpu::count().min(cgroup::cpus().unwrap_or(u32::MAX))) {
+        (0, _) if least != 0 => 0,
+        (0, 1) => 1,
+        // 16.16 bits, rounded to the nearest.
+        (0, cpus) => ((cpus as i64 * option::NARENAS_RATIO.get() + (1 << 15)) >> 16).max(1),
+        _ => asked,
+    };
+    let most = ARENAS_MAX as i64 - 1;
+    if wanted > most {
+        report::message(format_args!("Reducing narenas to limit ({most})"));
+    }
+    option::NARENAS.resolve(wanted.max(least as i64).min(most));
 }
 
 /// Registers with libc, once: thread ends, forks, the exit of the process.

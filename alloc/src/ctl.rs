@@ -81,6 +81,9 @@ pub unsafe fn access(mib: &[usize], args: Arguments) -> core::result::Result<(),
             How::Write(_) | How::Call(_) => return Err(CtlError::NotPermitted),
         }
     }
+    if let Node::Option(opt) = node {
+        write = opt.write;
+    }
     let ty = node.value_type();
     if write.is_none() && (!args.new.is_null() || args.new_len != 0) {
         return Err(CtlError::NotPermitted);

@@ -50,10 +50,12 @@ pub fn cached(arena: &Arena, patience: Patience) -> Option<usize> {
 /// Adds up all arenas now; `None` when a lock was not to be had in time. Changes no snapshot.
 /// Cost: every bin lock of every arena, once.
 pub fn gather(patience: Patience) -> Option<Totals> {
+    // What describes arenas that were destroyed describes the next ones.
+    let (retired_metadata, retired_resident, retired_mapped) = table::retired_metadata(patience)?;
     let mut totals = Totals {
-        metadata: table::BASE.allocated(),
-        resident: table::BASE.resident(),
-        mapped: table::BASE.mapped(),
+        metadata: table::BASE.allocated() + retired_metadata,
+        resident: table::BASE.resident() + retired_resident,
+        mapped: table::BASE.mapped() + retired_mapped,
         ..Totals::default()
     };
     for arena in table::all() {
@@ -167,7 +169,7 @@ fn report_general(out: &mut dyn FnMut(&[u8])) {
     for node in &option::NODES {
         report_value(out, "opt", node.name(), ctl::value(node));
     }
-    line!(out, "Arenas: {}", table::narenas());
+    line!(out, "Arenas: {}", table::total());
     line!(out, "Quantum size: {QUANTUM}");
     line!(out, "Page size: {PAGE}");
     line!(out, "Maximum thread-cached size class: {}", settings::max());
@@ -206,7 +208,7 @@ fn report_arena(arena: &'static Arena, omit: Omit, out: &mut dyn FnMut(&[u8])) {
     let (dirty_ms, muzzy_ms) = arena.pages.decay_ms();
     let load = |counter: &core::sync::atomic::AtomicU64| counter.load(core::sync::atomic::Ordering::Relaxed);
     line!(out, "arenas[{}]:", arena.index().0);
-    line!(out, "assigned threads: {}", arena.nthreads.load(core::sync::atomic::Ordering::Relaxed));
+    line!(out, "assigned threads: {}", arena.bound_threads());
     line!(out, "uptime: {}", clock::now().since(Ns(load(&arena.born))).0);
     line!(out, "decaying:  time       npages       sweeps     madvises       purged");
     for (name, ms, npages, counts) in [

@@ -27,7 +27,9 @@ pub fn compiled_with(source: &str, arguments: &[&str]) -> PathBuf {
     let mut content = DefaultHasher::new();
     // A source may include one of the headers, or the C program of its name.
     let included = input.with_extension("c");
-    for path in [&input, &programs.join("je.h"), &programs.join("check.h"), &included] {
+    for path in
+        [&input, &programs.join("je.h"), &programs.join("check.h"), &programs.join("arenas.h"), &included]
+    {
         if path != &included || path.exists() {
             let text = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             text.hash(&mut content);

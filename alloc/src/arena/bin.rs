@@ -209,6 +209,27 @@ impl BinState {
         None
     }
 
+    /// The slab that the next region comes from, if there is one.
+    pub(super) fn next(&self) -> Option<&'static Extent> {
+        let started = || self.partial.iter().find_map(List::first);
+        self.current.get().or_else(started).or_else(|| self.empty.first())
+    }
+
+    /// Forgets which slabs the bin has, when all of them are about to be discarded.
+    pub(super) fn disown_all(&mut self) {
+        self.current.set(None);
+        self.partial = Default::default();
+        self.empty = List::default();
+        self.nempty = 0;
+    }
+
+    /// Bookkeeping for a slab that is discarded with the objects in it, after [`BinState::disown_all`].
+    pub(super) fn discard(&mut self, extent: &'static Extent) {
+        let nregs = SLABS[extent.class().idx()].nregs;
+        self.counts.ndalloc += (nregs - extent.nfree.get() as u32) as u64;
+        self.forget(extent);
+    }
+
     /// Bookkeeping for a slab that leaves the bin.
     fn forget(&mut self, extent: &'static Extent) {
         self.counts.curslabs -= 1;

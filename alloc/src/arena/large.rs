@@ -43,6 +43,11 @@ impl LargeCounts {
         &self.classes[class.idx() - NBINS]
     }
 
+    /// Every large class with its counters.
+    pub(super) fn all(&self) -> &[LargeClass] {
+        &self.classes
+    }
+
     fn born(&self, class: SzInd, bytes: usize) {
         self.class(class).nmalloc.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -65,15 +70,15 @@ pub struct LargeRequest {
     pub sample: u64,
 }
 
-/// Map byte of a large object: its cache class, or the slow path's.
-fn byte_of(usable: usize, sample: u64) -> u8 {
-    match cacheable(usable) {
-        Some(class) if sample == 0 => class.0 + 1,
-        _ => map::SPECIAL,
-    }
-}
-
 impl Arena {
+    /// Map byte of a large object: its cache class, or the slow path's.
+    fn byte_of_large(&self, usable: usize, sample: u64) -> u8 {
+        match cacheable(usable) {
+            Some(class) if sample == 0 => self.byte(class),
+            _ => map::SPECIAL,
+        }
+    }
+
     /// Makes a large object; answers also whether it is all zero.
     pub fn alloc_large(&self, request: LargeRequest) -> Option<(*mut u8, bool)> {
         let class = index_of(request.usable);
@@ -82,14 +87,14 @@ impl Arena {
         let (extent, zeroed) = self.take_extent(npages, align, class, Kind::Large)?;
         extent.sample.set(request.sample);
         self.large.born(class, request.usable);
-        map::register(extent, 1, byte_of(request.usable, request.sample));
+        map::register(extent, 1, self.byte_of_large(request.usable, request.sample));
         Some((extent.base(), zeroed))
     }
 
     /// Notes that a large object is sampled (`sample` not 0) or not.
     pub fn set_sample(&self, extent: &'static Extent, sample: u64) {
         extent.sample.set(sample);
-        map::register(extent, 1, byte_of(extent.npages() * PAGE, sample));
+        map::register(extent, 1, self.byte_of_large(extent.npages() * PAGE, sample));
     }
 
     /// Frees a large object.
@@ -113,7 +118,7 @@ impl Arena {
         extent.resize(new, class);
         extent.sample.set(sample);
         self.large.born(class, usable);
-        map::register(extent, 1, byte_of(usable, sample));
+        map::register(extent, 1, self.byte_of_large(usable, sample));
         Some(zeroed)
     }
 }

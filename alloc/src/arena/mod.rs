@@ -1,10 +1,16 @@
 //! Arenas: independent sources of slabs and large objects, so that threads rarely meet at a lock.
 
 pub mod bin;
+pub mod binding;
+pub mod choice;
 pub mod depot;
+mod discard;
+pub mod inspect;
 pub mod large;
+mod name;
 pub mod release;
 pub mod sampled;
+pub mod settings;
 pub mod table;
 
 use core::sync::atomic::*;
@@ -12,13 +18,14 @@ use core::sync::atomic::*;
 use self::bin::Bin;
 use self::depot::Depot;
 use self::large::LargeCounts;
+use self::name::Name;
 use crate::base::{Base, Zeroable};
 use crate::extent::{ByOwner, Extent, Kind, Layout, map};
 use crate::os::clock;
 use crate::page::caretaker;
 use crate::page::layer::PageLayer;
 use crate::page::supply::Run;
-use crate::relaxed::{List, Relaxed};
+use crate::relaxed::{List, Listed, Node, Relaxed};
 use crate::size_class::{NBINS, NCACHED, SLABS, cached_classes};
 use crate::sync::Mutex;
 use crate::units::{ArenaInd, Ns, PAGE, SzInd};
@@ -26,14 +33,36 @@ use crate::units::{ArenaInd, Ns, PAGE, SzInd};
 /// Time between two rounds that give back what bins and depots did not need.
 pub const TRIM: Ns = Ns::from_ms(1000);
 
-/// One arena. Lives in base memory for ever; all-zero is an arena without memory and index 0.
+/// What an arena is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Role {
+    /// For the threads that are bound to it, by choice of the allocator.
+    Automatic = 1,
+    /// For large objects of all threads.
+    Huge = 2,
+    /// For whoever names it. Its objects enter no depot and no cache but those of threads bound to it, so that it can be
+    /// reset and destroyed: their map byte is [`map::SPECIAL`].
+    Manual = 3,
+}
+
+impl Role {
+    fn from_bits(bits: u8) -> Option<Role> {
+        [Role::Automatic, Role::Huge, Role::Manual].into_iter().find(|&role| role as u8 == bits)
+    }
+}
+
+/// One arena. Lives in base memory for ever, and serves again after it was destroyed; all-zero is an arena without memory
+/// and index 0.
 ///
 /// **Locks**, in the order in which they may be taken: depot, bin, page layer, spare descriptors, base.
 #[repr(C)]
 pub struct Arena {
     index: AtomicU32,
-    /// Threads bound to it.
-    pub nthreads: AtomicU32,
+    role: AtomicU8,
+    /// Whether [`table::destroy`] is at work on it.
+    dying: AtomicBool,
+    nthreads: AtomicU32,
     /// When it was made.
     pub born: AtomicU64,
     /// Its metadata.
@@ -47,18 +76,73 @@ pub struct Arena {
     pub large: LargeCounts,
     spare: Mutex<List<Extent, ByOwner>>,
     trimmed: AtomicU64,
+    name: Mutex<Name>,
+    node: Node<Arena>,
 }
 
 // SAFETY: counters, links, and mutexes over all-zero-valid values.
 unsafe impl Zeroable for Arena {}
 
+/// Key of the list of destroyed arenas.
+pub struct ByRetired;
+
+impl Listed<ByRetired> for Arena {
+    fn node(&self) -> &Node<Arena> {
+        &self.node
+    }
+}
+
 impl Arena {
-    /// Makes a fresh arena usable.
-    pub fn start(&self, index: ArenaInd, dirty_ms: i64, muzzy_ms: i64) {
+    /// Makes an arena usable, be it fresh or destroyed.
+    fn start(&self, index: ArenaInd, role: Role, dirty_ms: i64, muzzy_ms: i64) {
         self.index.set(index.0);
+        self.role.set(role as u8);
+        self.dying.set(false);
         self.born.set(clock::now().0);
         self.pages.belong_to(index, &self.base);
+        self.trimmed.set(0);
+        self.clear_counts();
+        *self.name.lock() = Name::first(index, role);
         self.pages.start(dirty_ms, muzzy_ms);
+    }
+
+    /// What it is for.
+    pub fn role(&self) -> Role {
+        Role::from_bits(self.role.get()).unwrap_or(Role::Automatic)
+    }
+
+    /// Whether programs made it.
+    #[inline]
+    pub fn is_manual(&self) -> bool {
+        self.role.get() == Role::Manual as u8
+    }
+
+    /// Threads bound to it.
+    pub fn bound_threads(&self) -> u32 {
+        self.nthreads.get()
+    }
+
+    fn die(&self) {
+        self.dying.set(true);
+    }
+
+    fn is_dying(&self) -> bool {
+        self.dying.get()
+    }
+
+    /// Its name, which [`Arena::set_name`] changes.
+    pub fn name(&self) -> Name {
+        *self.name.lock()
+    }
+
+    /// Names it; what does not fit is cut.
+    pub fn set_name(&self, name: &[u8]) {
+        *self.name.lock() = Name::cut(name);
+    }
+
+    /// Map byte of ordinary objects of a cached class.
+    fn byte(&self, class: SzInd) -> u8 {
+        if self.is_manual() { map::SPECIAL } else { class.0 + 1 }
     }
 
     /// Its index.
@@ -108,7 +192,9 @@ impl Arena {
         kind: Kind,
     ) -> Option<(&'static Extent, bool)> {
         let extent = self.spare_extent()?;
-        let Some((run, zeroed)) = self.pages.take(npages, align, &self.base) else {
+        let take = || self.pages.take(npages, align, &self.base);
+        let again = || if table::release_address_space(npages) { take() } else { None };
+        let Some((run, zeroed)) = take().or_else(again) else {
             self.spare.lock().push(extent);
             return None;
         };
@@ -149,7 +235,7 @@ impl Arena {
             let here = (slab.nregs as usize).saturating_sub(word * 64).min(64);
             bits.set(if here == 0 { 0 } else { !0 >> (64 - here) });
         }
-        let byte = if kind == Kind::Slab { class.0 + 1 } else { map::SPECIAL };
+        let byte = if kind == Kind::Slab { self.byte(class) } else { map::SPECIAL };
         map::register(extent, npages, byte);
         Some(extent)
     }
@@ -208,6 +294,7 @@ impl Arena {
         self.all_bins().for_each(|(_, bin)| bin.hold());
         self.pages.hold();
         self.spare.hold();
+        self.name.hold();
         self.base.hold();
     }
 
@@ -219,6 +306,7 @@ impl Arena {
         // SAFETY: by the caller's promise, for each lock that `hold` took.
         unsafe {
             self.base.unhold();
+            self.name.unhold();
             self.spare.unhold();
             self.pages.unhold();
             self.all_bins().for_each(|(_, bin)| bin.unhold());

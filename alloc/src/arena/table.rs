@@ -1,48 +1,93 @@
-//! The arenas there are, and which thread uses which.
+//! The arenas there are: the space of indices, and what has which index.
+//!
+//! Indices: the automatic arenas first, then one for the huge arena when there is to be one, then those that programs
+//! make. [`grow`] adds automatic ones behind them at run time. An index is given out before its arena is made; arenas are
+//! made when first needed.
 
 use core::sync::atomic::*;
 
-use super::Arena;
+use super::{Arena, ByRetired, Role, settings};
 use crate::base::Base;
 use crate::extent::Extent;
-use crate::relaxed::{Link, Relaxed};
+use crate::relaxed::{Link, List, Relaxed};
 use crate::report;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, Patience};
 use crate::units::ArenaInd;
 
 /// Most arenas: an index fits the 12 bits that `MALLOCX_ARENA` has for it.
 pub const ARENAS_MAX: u32 = 4095;
 
 static TABLE: [Link<Arena>; ARENAS_MAX as usize] = [const { Link::new() }; ARENAS_MAX as usize];
-/// Guards the making of arenas and the binding of threads.
-static LOCK: Mutex<()> = Mutex::new(());
+/// A [`Role`] for each index; 0 while it was not given out.
+static ROLES: [AtomicU8; ARENAS_MAX as usize] = [const { AtomicU8::new(0) }; ARENAS_MAX as usize];
+/// Guards the making and ending of arenas, and the binding of threads.
+pub(super) static LOCK: Mutex<Retired> = Mutex::new(Retired(List::new()));
 /// Metadata of no single arena: the arenas themselves, the blocks of threads.
 pub static BASE: Base = Base::new();
-static AUTO: AtomicU32 = AtomicU32::new(1);
-static DIRTY_MS: AtomicI64 = AtomicI64::new(10_000);
-static MUZZY_MS: AtomicI64 = AtomicI64::new(0);
+/// One more than the largest index that was ever given out.
+static TOTAL: AtomicU32 = AtomicU32::new(1);
+static AUTOMATIC: AtomicU32 = AtomicU32::new(1);
+/// Index of the huge arena; 0 for none.
+static HUGE: AtomicU32 = AtomicU32::new(0);
+/// Usable size from which on an object belongs to the huge arena.
+static OVERSIZE: AtomicUsize = AtomicUsize::new(usize::MAX);
+/// An arena without memory whose counters are the sums over all that were destroyed.
+static DESTROYED: Link<Arena> = Link::new();
 
-/// Settings for arenas that are made from now on.
+/// Destroyed arenas whose structures, and whose indices unless they were taken since, wait for the next life: the last
+/// one first.
+pub(super) struct Retired(List<Arena, ByRetired>);
+
+/// How indices are given out at start.
 #[derive(Clone, Copy, Debug)]
-pub struct Defaults {
+pub struct Plan {
     /// Number of automatic arenas.
-    pub narenas: u32,
-    /// `dirty_decay_ms`.
-    pub dirty_ms: i64,
-    /// `muzzy_decay_ms`.
-    pub muzzy_ms: i64,
+    pub automatic: u32,
+    /// Usable size from which on an object goes to the huge arena, if there is to be one.
+    pub oversize: Option<usize>,
 }
 
-/// Sets the defaults; called once, before the first arena is made.
-pub fn configure(defaults: Defaults) {
-    AUTO.set(defaults.narenas.clamp(1, ARENAS_MAX));
-    DIRTY_MS.set(defaults.dirty_ms);
-    MUZZY_MS.set(defaults.muzzy_ms);
+/// Gives out the indices; called once, before the first arena is made.
+pub fn configure(plan: Plan) {
+    // One index is left for the huge arena, whether or not there is to be one, as in jemalloc.
+    let automatic = plan.automatic.clamp(1, ARENAS_MAX - 1);
+    for role in &ROLES[..automatic as usize] {
+        role.set(Role::Automatic as u8);
+    }
+    AUTOMATIC.set(automatic);
+    TOTAL.set(automatic);
+    if let Some(bytes) = plan.oversize {
+        ROLES[automatic as usize].set(Role::Huge as u8);
+        HUGE.set(automatic);
+        TOTAL.set(automatic + 1);
+        OVERSIZE.set(bytes);
+    }
 }
 
 /// Number of automatic arenas.
-pub fn narenas() -> u32 {
-    AUTO.get()
+pub fn automatic() -> u32 {
+    AUTOMATIC.get()
+}
+
+/// Number of indices that were given out: one more than the largest.
+pub fn total() -> u32 {
+    // Acquire pairs with the Release in `give_out`: whoever sees the number sees the roles below it.
+    TOTAL.load(Ordering::Acquire)
+}
+
+/// What an index was given out for.
+pub(super) fn role(index: u32) -> Option<Role> {
+    Role::from_bits(ROLES.get(index as usize)?.get())
+}
+
+/// Whether an index is that of an automatic arena, made or not.
+pub fn is_automatic(index: u32) -> bool {
+    role(index) == Some(Role::Automatic)
+}
+
+/// Indices of all automatic arenas, made or not.
+pub(super) fn automatic_indices() -> impl Iterator<Item = u32> + Clone {
+    (0..total()).filter(|&index| is_automatic(index))
 }
 
 /// The arena of an index, when it has been made.
@@ -50,32 +95,160 @@ pub fn get(index: ArenaInd) -> Option<&'static Arena> {
     TABLE.get(index.0 as usize)?.acquire()
 }
 
-/// The arena of an index, made if need be. `None` when the index is out of range or memory has run out.
+/// The arena of an index, made if need be: an index that was not given out yet becomes a manual arena, as in jemalloc.
+/// `None` when the index is out of range, its arena is just being destroyed, or memory has run out.
 pub fn get_or_make(index: ArenaInd) -> Option<&'static Arena> {
     if let Some(arena) = get(index) {
-        return Some(arena);
+        return (!arena.is_dying()).then_some(arena);
     }
-    if index.0 >= narenas() {
+    if index.0 >= ARENAS_MAX {
         return None;
     }
-    let _lock = LOCK.lock();
-    make(index)
+    let mut retired = LOCK.lock();
+    make(&mut retired, index)
 }
 
-/// With the lock held.
-fn make(index: ArenaInd) -> Option<&'static Arena> {
+/// The arena for an object of `usable` bytes that no arena was named for, when that is the huge one.
+#[inline]
+pub fn huge_for(usable: usize) -> Option<&'static Arena> {
+    if usable < OVERSIZE.get() {
+        return None;
+    }
+    get_or_make(ArenaInd(HUGE.get()))
+}
+
+/// The arena of `index`, with the lock held.
+pub(super) fn make(retired: &mut Retired, index: ArenaInd) -> Option<&'static Arena> {
     let link = TABLE.get(index.0 as usize)?;
     if link.get().is_none() {
-        let arena = BASE.make::<Arena>()?;
-        arena.start(index, DIRTY_MS.get(), MUZZY_MS.get());
+        let role = role(index.0).unwrap_or(Role::Manual);
+        let arena = match retired.take(index) {
+            Some(arena) => arena,
+            None => BASE.make::<Arena>()?,
+        };
+        let ms = |state| settings::decay_ms(index, role == Role::Huge, state);
+        arena.start(index, role, ms(settings::Decaying::Dirty), ms(settings::Decaying::Muzzy));
         link.publish(arena);
+        give_out(index.0, role);
     }
     link.get()
 }
 
-/// All arenas that have been made.
+fn give_out(index: u32, role: Role) {
+    ROLES[index as usize].set(role as u8);
+    if index >= TOTAL.get() {
+        TOTAL.store(index + 1, Ordering::Release);
+    }
+}
+
+/// Makes a manual arena, with the index of the one destroyed last if there is one. `None` when indices or memory have run
+/// out. `prepare` is called before anybody else can know of the arena.
+pub fn create(prepare: impl FnOnce(&'static Arena)) -> Option<&'static Arena> {
+    let mut retired = LOCK.lock();
+    let index = retired.newest().or_else(|| {
+        let next = TOTAL.get();
+        // The last indices may have been used by number, with holes below them.
+        if next < ARENAS_MAX { Some(next) } else { (0..ARENAS_MAX).find(|&index| role(index).is_none()) }
+    })?;
+    let arena = make(&mut retired, ArenaInd(index))?;
+    prepare(arena);
+    Some(arena)
+}
+
+/// Raises the number of automatic arenas to `n`; new threads use them. Answers whether it is `n` now: the number never
+/// falls, and indices may run out.
+pub fn grow(n: u32) -> bool {
+    let _lock = LOCK.lock();
+    let more = n.checked_sub(AUTOMATIC.get());
+    let first = TOTAL.get();
+    let Some(end) = more.and_then(|more| first.checked_add(more)).filter(|&end| end <= ARENAS_MAX) else {
+        return false;
+    };
+    for index in first..end {
+        give_out(index, Role::Automatic);
+    }
+    AUTOMATIC.set(n);
+    true
+}
+
+/// All arenas that have been made and not destroyed.
 pub fn all() -> impl Iterator<Item = &'static Arena> {
-    TABLE[..narenas() as usize].iter().filter_map(Link::acquire)
+    TABLE[..total() as usize].iter().filter_map(Link::acquire)
+}
+
+/// An arena without memory whose counters are the sums over all arenas that were destroyed; `None` before the first was.
+pub fn destroyed() -> Option<&'static Arena> {
+    DESTROYED.acquire()
+}
+
+/// Metadata of destroyed arenas, which the next ones use, as (bytes handed out, resident, mapped); `None`
+/// when the lock was not to be had in time.
+pub fn retired_metadata(patience: Patience) -> Option<(usize, usize, usize)> {
+    let retired = LOCK.lock_within(patience)?;
+    let sums = retired.0.iter().fold((0, 0, 0), |(allocated, resident, mapped), arena| {
+        let base = &arena.base;
+        (allocated + base.allocated(), resident + base.resident(), mapped + base.mapped())
+    });
+    Some(sums)
+}
+
+impl Retired {
+    /// A structure for the arena of `index`, the one that had the index before if it is here.
+    fn take(&mut self, index: ArenaInd) -> Option<&'static Arena> {
+        let arena = self.0.iter().find(|arena| arena.index() == index)?;
+        self.0.remove(arena);
+        Some(arena)
+    }
+
+    /// The index of the arena that was destroyed last.
+    fn newest(&self) -> Option<u32> {
+        self.0.first().map(|arena| arena.index().0)
+    }
+}
+
+/// Destroys a manual arena that no thread is bound to: discards its objects, gives all its pages back and frees its index.
+/// Answers whether it did. Its counters live on in [`destroyed`].
+///
+/// `forget` is called with the address, the bits of the sample reference and the usable size of each sampled object. The caller promises
+/// that nobody uses the arena or an object of it, now or later, and that no thread cache holds one.
+pub fn destroy(arena: &'static Arena, forget: &mut dyn FnMut(*mut u8, u64, usize)) -> bool {
+    let sums = {
+        let _lock = LOCK.lock();
+        if arena.role() != Role::Manual || arena.bound_threads() != 0 || arena.is_dying() {
+            return false;
+        }
+        let sums = match DESTROYED.get() {
+            Some(sums) => sums,
+            None => {
+                let Some(sums) = BASE.make::<Arena>() else { return false };
+                DESTROYED.publish(sums);
+                sums
+            }
+        };
+        arena.die();
+        sums
+    };
+    arena.reset(forget);
+    arena.pages.purge_all();
+    sums.add_counts(arena);
+    arena.pages.destroy();
+    let retired = LOCK.lock();
+    let index = arena.index().0 as usize;
+    TABLE[index].set(None);
+    ROLES[index].set(0);
+    retired.0.push(arena);
+    true
+}
+
+/// Gives address space that arenas keep without need back to the kernel, for a request of `npages` that found none: each
+/// arena keeps its own, and one may have what another lacks. Answers whether there was enough to try again.
+#[cold]
+pub(super) fn release_address_space(npages: usize) -> bool {
+    let enough = all().map(|arena| arena.pages.empty()).sum::<usize>() >= npages;
+    if enough {
+        all().for_each(|arena| arena.pages.release_empty());
+    }
+    enough
 }
 
 /// The arena that an extent belongs to.
@@ -87,41 +260,16 @@ pub fn owner(extent: &Extent) -> &'static Arena {
     }
 }
 
-/// Binds the calling thread to an arena: one that has not been made yet while there is one, otherwise the one with
-/// the fewest threads.
-pub fn bind() -> Option<&'static Arena> {
-    let _lock = LOCK.lock();
-    let threads = |index: &u32| get(ArenaInd(*index)).map_or(0, |arena| 1 + arena.nthreads.get());
-    let index = (0..narenas()).min_by_key(threads)?;
-    // Without memory for another arena, share the first.
-    let arena = make(ArenaInd(index)).or_else(|| get(ArenaInd(0)))?;
-    arena.nthreads.change(|n| n + 1);
-    Some(arena)
-}
-
-/// Moves the calling thread from one arena to another.
-pub fn rebind(from: &Arena, to: &Arena) {
-    let _lock = LOCK.lock();
-    from.nthreads.change(|n| n - 1);
-    to.nthreads.change(|n| n + 1);
-}
-
-/// Undoes [`bind`] at thread exit.
-pub fn unbind(arena: &Arena) {
-    let _lock = LOCK.lock();
-    arena.nthreads.change(|n| n - 1);
-}
-
 /// In the child of a fork: only the calling thread is left.
 pub fn forget_threads(mine: &Arena) {
     all().for_each(|arena| arena.nthreads.set(0));
     mine.nthreads.set(1);
 }
 
-/// Locks all arenas for a fork.
+/// Locks all arenas for a fork. Cost: about 200 locks for each arena.
 pub fn hold() {
     LOCK.hold();
-    all().for_each(Arena::hold);
+    all().chain(destroyed()).for_each(Arena::hold);
     BASE.hold();
 }
 
@@ -130,10 +278,10 @@ pub fn hold() {
 /// # Safety
 /// As [`Mutex::unhold`].
 pub unsafe fn unhold() {
-    // SAFETY: by the caller's promise: `hold` took exactly these, and no arena was made since (its lock is held).
+    // SAFETY: by the caller's promise: `hold` took exactly these, and no arena was made or ended since (its lock is held).
     unsafe {
         BASE.unhold();
-        all().for_each(|arena| arena.unhold());
+        all().chain(destroyed()).for_each(|arena| arena.unhold());
         LOCK.unhold();
     }
 }

@@ -3,6 +3,7 @@
 //! Messages are the reference's (`docs/compat.md` lists the differences: a malformed element does not drop those behind
 //! it, a misspelt key is told its neighbour, keys of older releases are accepted with a notice).
 
+mod arena;
 mod element;
 mod nearest;
 mod source;
@@ -118,12 +119,16 @@ fn apply(source: &[u8]) -> bool {
 const UNKNOWN: &str = "Invalid conf pair";
 
 fn set(key: &[u8], value: &[u8]) -> Result<(), &'static str> {
-    // `opt.narenas` is how the option is read; some write it that way, too.
-    let opt = option::find(key.strip_prefix(b"opt.").unwrap_or(key)).ok_or(UNKNOWN)?;
-    opt.parse(value).map_err(|bad| match bad {
+    let complaint = |bad| match bad {
         BadValue::Invalid => "Invalid conf value",
         BadValue::OutOfRange => "Out-of-range conf value",
-    })?;
+    };
+    if let Some(done) = arena::set(key, value) {
+        return done.map_err(complaint);
+    }
+    // `opt.narenas` is how the option is read; some write it that way, too.
+    let opt = option::find(key.strip_prefix(b"opt.").unwrap_or(key)).ok_or(UNKNOWN)?;
+    opt.parse(value).map_err(complaint)?;
     if opt.origin == Origin::Retired {
         report::message(format_args!("{}: {}", opt.name, opt.doc));
     }

@@ -13,7 +13,8 @@ use crate::size_class::{
 };
 use crate::tcache::explicit;
 use crate::thread::block::{Block, current};
-use crate::thread::exchange::refill;
+use crate::thread::exchange::{refill, stock};
+use crate::thread::lifecycle::follow_processor;
 use crate::thread::start::current_or_start;
 use crate::thread::{event, watch};
 use crate::units::{ArenaInd, PAGE, SzInd};
@@ -29,13 +30,31 @@ pub struct Request {
     pub zero: bool,
     /// Cache that takes part.
     pub cache: Cache,
-    /// Arena to take from instead of the thread's own; matters for uncached requests only, as in jemalloc.
+    /// Arena to take from instead of the thread's own. As in jemalloc, an object that the cache holds is taken all the same.
     pub arena: Option<ArenaInd>,
 }
 
 impl Request {
     /// A byte with no wish.
     pub const PLAIN: Request = Request { size: 1, align: 1, zero: false, cache: Cache::Own, arena: None };
+
+    /// From the flags word of `mallocx` and its like: `aaaaaaaa aaaatttt tttttttt 0znnnnnn` (arena + 1, cache + 2, zero,
+    /// log2 of the alignment).
+    #[inline]
+    pub fn from_flags(size: usize, flags: i32) -> Request {
+        let flags = flags as u32;
+        Request {
+            size,
+            align: 1 << (flags & 0x3f),
+            zero: flags & 0x40 != 0,
+            cache: match flags >> 8 & 0xfff {
+                0 => Cache::Own,
+                1 => Cache::Bypassed,
+                id => Cache::Explicit(id - 2),
+            },
+            arena: (flags >> 20).checked_sub(1).map(ArenaInd),
+        }
+    }
 }
 
 /// Cache that takes part in an allocation or a free.
@@ -149,6 +168,7 @@ fn sampled_object(thread: &Block, class: SzInd, requested: usize) -> Option<(*mu
 
 /// An object of a cached class for a thread that does not cache.
 fn bypass(thread: &Block, class: SzInd) -> Option<*mut u8> {
+    follow_processor(thread);
     let object = from_arena(thread.arena(), class)?;
     thread.side(class).moved.change(|moved| moved - 1);
     Some(object)
@@ -208,8 +228,7 @@ fn uncached(
     align: usize,
     requested: usize,
 ) -> (*mut u8, bool) {
-    let own = || thread.map(|thread| thread.arena()).or_else(|| table::get_or_make(ArenaInd(0)));
-    let Some(arena) = arena.or_else(own) else { return (null_mut(), false) };
+    let Some(arena) = arena.or_else(|| own(thread, usable)) else { return (null_mut(), false) };
     let class = index_of(usable);
     let sample = match thread {
         Some(thread) if event::uncached(thread, usable) => sampling::sample(thread.prof(), requested, usable),
@@ -230,12 +249,50 @@ fn uncached(
         (None, _) => sampling::retract(sample, usable),
         (Some((object, _)), Some(thread)) => {
             count_allocated(thread, usable);
+            event::visited(thread, arena);
             note_growth(thread);
             sampling::born(thread.prof(), sample, object, requested, usable);
         }
         _ => {}
     }
     got.unwrap_or((null_mut(), false))
+}
+
+/// The arena of an object of `usable` bytes that no arena was named for. A thread that a program bound to an arena of its
+/// own gets everything from there, oversize objects too.
+fn own(thread: Option<&'static Block>, usable: usize) -> Option<&'static Arena> {
+    if let Some(thread) = thread {
+        follow_processor(thread);
+        if thread.arena().is_manual() {
+            return Some(thread.arena());
+        }
+    }
+    let usual = || thread.map(|thread| thread.arena()).or_else(|| table::get_or_make(ArenaInd(0)));
+    table::huge_for(usable).or_else(usual)
+}
+
+/// An object for a request that names an arena and leaves the choice of the cache to us.
+///
+/// As in jemalloc, an object that the thread has cached is taken whatever arena it is of; an empty bin is filled from the
+/// named arena. Only a manual arena's objects do not stay in the cache: it could not be destroyed any more.
+fn named(
+    thread: Option<&'static Block>,
+    arena: &'static Arena,
+    usable: usize,
+    align: usize,
+    requested: usize,
+) -> (*mut u8, bool) {
+    if align <= PAGE
+        && let Some(class) = cacheable(usable)
+        && let Some(thread) = thread.filter(|thread| thread.caches(class))
+        && (thread.bin(class).depth() != 0 || core::ptr::eq(arena, thread.arena()) || !arena.is_manual())
+    {
+        if thread.bin(class).depth() == 0 && !core::ptr::eq(arena, thread.arena()) {
+            stock(thread, arena, class);
+        }
+        return (cached::<false>(thread, class, requested), false);
+    }
+    uncached(thread, Some(arena), None, usable, align, requested)
 }
 
 /// Counts bytes that were allocated outside the cache bins.
@@ -283,21 +340,26 @@ fn zeroed((object, zero): (*mut u8, bool), bytes: usize) -> *mut u8 {
 #[unsafe(link_section = "jealloc_text")]
 pub fn alloc(request: Request) -> *mut u8 {
     let Some(usable) = usable_aligned(request.size, request.align) else { return null_mut() };
-    let got = if request.cache == Cache::Own {
-        any(usable, request.align, request.size)
-    } else {
-        let arena = match request.arena {
-            Some(index) => match table::get_or_make(index) {
-                Some(arena) => Some(arena),
-                None => return null_mut(),
-            },
-            None => None,
-        };
-        let cache = match request.cache {
-            Cache::Explicit(id) => explicit::get(id),
-            _ => None,
-        };
-        uncached(current_or_start(), arena, cache, usable, request.align, request.size)
+    let got = match (request.cache, request.arena) {
+        (Cache::Own, None) => any(usable, request.align, request.size),
+        (cache, index) => {
+            // The first call of a process reads the options before an arena is made.
+            let thread = current_or_start();
+            let arena = match index {
+                Some(index) => match table::get_or_make(index) {
+                    Some(arena) => Some(arena),
+                    None => return null_mut(),
+                },
+                None => None,
+            };
+            match (cache, arena) {
+                (Cache::Own, Some(arena)) => named(thread, arena, usable, request.align, request.size),
+                (Cache::Explicit(id), _) => {
+                    uncached(thread, arena, explicit::get(id), usable, request.align, request.size)
+                }
+                _ => uncached(thread, arena, None, usable, request.align, request.size),
+            }
+        }
     };
     if request.zero { zeroed(got, usable) } else { got.0 }
 }

@@ -6,13 +6,13 @@ use crate::extent::{Extent, Kind, map};
 use crate::relaxed::Relaxed;
 use crate::report;
 use crate::sampling;
-use crate::size_class::{NCACHED_MAX, class_size};
+use crate::size_class::{NCACHED_MAX, cacheable, class_size};
 use crate::tcache::explicit;
 use crate::thread::block::{Block, current};
 use crate::thread::event;
 use crate::thread::exchange::make_room;
 use crate::thread::start::current_or_start;
-use crate::units::{PAGE, SzInd};
+use crate::units::{ArenaInd, PAGE, SzInd};
 
 /// Frees an object. Null is ignored; a pointer that no allocating function returned ends the process, as far as it
 /// is noticed.
@@ -44,12 +44,30 @@ fn free_slow(object: *mut u8) {
     if byte == map::NONE {
         report::invalid_pointer(object);
     }
-    let thread = current_or_start();
-    match thread {
-        Some(thread) if byte != map::SPECIAL && thread.caches(SzInd(byte - 1)) => {
-            free_cached(thread, SzInd(byte - 1), object);
-        }
-        _ => free_direct(thread, object),
+    let Some(thread) = current_or_start() else { return free_direct(None, object) };
+    let class = match byte {
+        map::SPECIAL if thread.arena().is_manual() => manual_class(object, Some(thread.arena().index())),
+        map::SPECIAL => None,
+        _ => Some(SzInd(byte - 1)),
+    };
+    match class {
+        Some(class) if thread.caches(class) => free_cached(thread, class, object),
+        _ => free_direct(Some(thread), object),
+    }
+}
+
+/// The class of an object of a manual arena, of the given one or of any, that is not sampled and can be cached: by threads
+/// that a program has bound to the arena, and in caches of the program's own.
+fn manual_class(object: *mut u8, arena: Option<ArenaInd>) -> Option<SzInd> {
+    let extent = extent_of_object(object);
+    let wanted = match arena {
+        Some(index) => extent.arena() == index,
+        None => table::owner(extent).is_manual(),
+    };
+    match extent.kind() {
+        Kind::Slab if wanted => Some(extent.class()),
+        Kind::Large if wanted && extent.sample.get() == 0 => cacheable(extent.npages() * PAGE),
+        _ => None,
     }
 }
 
@@ -79,10 +97,15 @@ fn free_direct(thread: Option<&'static Block>, object: *mut u8) {
     let extent = extent_of_object(object);
     let usable = usable_of(extent);
     sampling::unsample(thread.map(Block::prof), take_sample(extent, object), object, usable);
-    if let Some(thread) = thread {
-        count_deallocated(thread, usable);
-    }
+    let owner = table::owner(extent);
     release_one(extent, object);
+    let Some(thread) = thread else { return };
+    count_deallocated(thread, usable);
+    // The thread's own arena has its turns when the thread allocates; another one may have no occasion but this.
+    if !core::ptr::eq(owner, thread.arena()) {
+        event::passed(thread, 1, usable as u64);
+        event::visited(thread, owner);
+    }
 }
 
 /// Counts bytes that were freed outside the cache bins.
@@ -142,17 +165,18 @@ fn free_explicit(object: *mut u8, id: u32) {
     if byte == map::NONE {
         report::invalid_pointer(object);
     }
-    let class = SzInd(byte.wrapping_sub(1));
-    let taken = byte != map::SPECIAL
-        && explicit::get(id).is_some_and(|cache| {
+    let class = if byte == map::SPECIAL { manual_class(object, None) } else { Some(SzInd(byte - 1)) };
+    let taken = class.filter(|&class| {
+        explicit::get(id).is_some_and(|cache| {
             let arena =
                 thread.map_or_else(|| table::owner(extent_of_object(object)), |thread| thread.arena());
             cache.free(class, object, &arena.base)
-        });
-    if !taken {
-        free_direct(thread, object);
-    } else if let Some(thread) = thread {
-        count_deallocated(thread, class_size(class.idx()));
+        })
+    });
+    match (taken, thread) {
+        (None, _) => free_direct(thread, object),
+        (Some(class), Some(thread)) => count_deallocated(thread, class_size(class.idx())),
+        _ => {}
     }
 }
 

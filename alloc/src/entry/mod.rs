@@ -8,7 +8,6 @@ mod alloc;
 mod dalloc;
 mod realloc;
 
-pub use crate::units::ArenaInd;
 pub use alloc::{Cache, Request, alloc, calloc, malloc, malloc_or, resume};
 pub use dalloc::{free, free_through, usable_size};
 pub use realloc::{realloc, resize_in_place};

@@ -132,6 +132,8 @@ impl Block {
 pub struct Region {
     blocks: AtomicPtr<Block>,
     nblocks: AtomicUsize,
+    /// Blocks that there are descriptors for.
+    capacity: AtomicUsize,
     node: Node<Region>,
 }
 
@@ -148,21 +150,41 @@ impl Listed<ByArena> for Region {
 }
 
 impl Region {
-    /// Describes fresh address space from `base` on: all pages free and zero.
-    pub fn describe(&'static self, base: *mut u8, blocks: &'static [Block]) {
-        for (index, block) in blocks.iter().enumerate() {
+    /// Gives the region its descriptors, once.
+    pub fn set_descriptors(&self, blocks: &'static [Block]) {
+        self.blocks.set(blocks.as_ptr().cast_mut());
+        self.capacity.set(blocks.len());
+    }
+
+    /// Blocks that it can have.
+    pub fn capacity(&self) -> usize {
+        self.capacity.get()
+    }
+
+    /// Describes fresh address space of `nblocks` blocks from `base` on: all pages free and zero. No list knows of the
+    /// blocks. There are at most [`Region::capacity`].
+    pub fn describe(&'static self, base: *mut u8, nblocks: usize) {
+        self.nblocks.set(nblocks);
+        for (index, block) in self.blocks().iter().enumerate() {
             block.base.set(base.wrapping_add(index * BLOCK));
             block.region.set(Some(self));
             block.index.set(index);
             block.nfree.set(BLOCK_PAGES as u16);
+            for bits in [&block.used, &block.dirty, &block.muzzy] {
+                bits.fill(0, BLOCK_PAGES, false);
+            }
         }
-        self.blocks.set(blocks.as_ptr().cast_mut());
-        self.nblocks.set(blocks.len());
+    }
+
+    /// Whether no page of it is in use.
+    pub fn is_empty(&self) -> bool {
+        self.blocks().iter().all(|block| block.nfree.get() as usize == BLOCK_PAGES)
     }
 
     /// The blocks in address order.
     pub fn blocks(&self) -> &'static [Block] {
-        // SAFETY: both were taken from one slice in base memory, which lives for ever.
+        // SAFETY: `set_descriptors` took the pointer from a slice in base memory, which lives for ever, and `describe` was
+        // called with at most its length.
         unsafe { core::slice::from_raw_parts(self.blocks.get(), self.nblocks.get()) }
     }
 }

@@ -49,6 +49,11 @@ impl Growth {
         self.step = class as i16 - FIRST as i16;
     }
 
+    /// Begins the series anew; the limit stays.
+    pub fn restart(&mut self) {
+        self.step = 0;
+    }
+
     /// Most bytes that the series grows to.
     pub fn limit(&self) -> usize {
         pages_of(self.limit_class()) * PAGE

@@ -42,6 +42,8 @@ pub struct PageLayer {
     supply: Mutex<Supply>,
     /// What supplies pages instead of `supply`, once there is one.
     pac: Link<Pac>,
+    /// What was `pac` in an earlier life, to be so again.
+    spare_pac: Link<Pac>,
     /// `arena.<i>.oversize_threshold`: what it differs by from `opt.oversize_threshold`.
     oversize: AtomicIsize,
     /// Bytes of which nothing was left but their addresses, because there was no memory to describe them.
@@ -129,6 +131,49 @@ impl PageLayer {
         let supply = self.supply.lock_within(patience)?;
         // It changes with the lock held.
         Some(self.pac.acquire().map_or(Source::Blocks(supply), Source::Extents))
+    }
+
+    /// Where the number of active pages is kept, for programs that read it without a lock.
+    pub fn active_address(&self) -> *const usize {
+        match self.source(Patience::Endless) {
+            Some(Source::Blocks(supply)) => supply.active_address(),
+            Some(Source::Extents(pac)) => pac.active_address(),
+            None => core::ptr::null(),
+        }
+    }
+
+    /// Calls `visit` with the first byte and the length in pages of each run of used pages, block by block, until it
+    /// answers `false`. The pages of a run may belong to several extents, or be on their way to the kernel.
+    pub fn visit_used(&self, visit: &mut dyn FnMut(*mut u8, usize) -> bool) {
+        match self.source(Patience::Endless) {
+            Some(Source::Blocks(supply)) => supply.visit_used(visit),
+            Some(Source::Extents(pac)) => pac.visit_used(visit),
+            None => {}
+        }
+    }
+
+    /// Pages of the regions in which none is in use; 0 where extents supply pages.
+    pub fn empty(&self) -> usize {
+        self.supply.lock().empty()
+    }
+
+    /// Gives the address space of the regions in which no page is in use back to the kernel. Their descriptors serve again.
+    pub fn release_empty(&self) {
+        self.supply.lock().release_empty();
+    }
+
+    /// Sets one or both decay times in milliseconds, which restarts the curve; 0 purges at once.
+    pub fn set_decay_ms(&self, dirty: Option<i64>, muzzy: Option<i64>) {
+        let (counts, now) = (self.counts(), clock::now());
+        if let Some(ms) = dirty {
+            self.dirty_ms.set(ms);
+            self.dirty.lock().start(ms, now, counts.dirty);
+        }
+        if let Some(ms) = muzzy {
+            self.muzzy_ms.set(ms);
+            self.muzzy.lock().start(ms, now, counts.muzzy);
+        }
+        self.decay(now);
     }
 
     /// Counts the pages that `f` takes without memory behind them.
@@ -410,7 +455,10 @@ impl PageLayer {
     /// Lets extents supply pages from now on, under the default hooks.
     #[cold]
     fn change_over(&self, supply: &mut Supply, base: &Base) -> Option<&'static Pac> {
-        let pac: &'static Pac = base.make()?;
+        let pac: &'static Pac = match self.spare_pac.get() {
+            Some(pac) => pac,
+            None => base.make()?,
+        };
         pac.start(default_hooks::table(), self.owner.get(), supply.growth);
         supply.hand_over(|part| {
             if !pac.adopt(part.base, part.npages, part.state, part.head, base) {
@@ -441,7 +489,7 @@ impl PageLayer {
     }
 
     /// Gives all address space back, after all objects are gone: the arena is being destroyed. It can be
-    /// started again, as fresh, under the default hooks; with hooks, its base memory must be new then.
+    /// started again, as fresh, under the default hooks.
     pub fn destroy(&self) {
         self.purge_all();
         match self.source(Patience::Endless) {
@@ -449,6 +497,7 @@ impl PageLayer {
             Some(Source::Extents(pac)) => {
                 pac.destroy();
                 self.pac.set(None);
+                self.spare_pac.set(Some(pac));
             }
             None => {}
         }

@@ -100,6 +100,8 @@ pub struct Supply {
     pub(super) regions: List<Region, ByArena>,
     pub(super) by_free: [List<Block, ByFree>; BUCKETS],
     pub(super) by_dirty: [List<Block, ByDirty>; BUCKETS],
+    /// Regions that were given back, whose descriptors serve again.
+    pub(super) spare_regions: List<Region, ByArena>,
     /// How far address space has grown, and may grow at a time.
     pub growth: Growth,
     /// Index of the arena, for what the default hooks do by arena.
@@ -120,6 +122,11 @@ impl Supply {
     /// Pages by state.
     pub fn counts(&self) -> PageCounts {
         self.counts
+    }
+
+    /// Where the number of active pages is kept. It stays there: a supply is never moved.
+    pub fn active_address(&self) -> *const usize {
+        &raw const self.counts.active
     }
 
     /// Takes `npages` pages whose address is a multiple of `align` pages; answers also whether they are zero.
@@ -284,17 +291,67 @@ impl Supply {
         Some(())
     }
 
+    /// Calls `visit` with each run of used pages of each block until it answers `false`.
+    pub fn visit_used(&self, visit: &mut dyn FnMut(*mut u8, usize) -> bool) {
+        let blocks = self.regions.iter().flat_map(|region| region.blocks());
+        for block in blocks.filter(|block| block.nfree.get() as usize != BLOCK_PAGES) {
+            if !block.used.get().runs().all(|(page, npages)| visit(block.page(page), npages)) {
+                return;
+            }
+        }
+    }
+
+    /// Pages of the regions in which none is in use.
+    pub fn empty(&self) -> usize {
+        let empty = self.regions.iter().filter(|region| region.is_empty());
+        empty.map(|region| region.blocks().len() * BLOCK_PAGES).sum()
+    }
+
+    /// Gives the regions in which no page is in use back to the kernel; growth begins anew with small steps.
+    pub fn release_empty(&mut self) {
+        for region in self.regions.iter().filter(|region| region.is_empty()) {
+            self.regions.remove(region);
+            for block in region.blocks() {
+                let dirty = block.dirty.get().count();
+                let muzzy = block.muzzy.get().count();
+                self.counts.dirty -= dirty;
+                self.counts.muzzy -= muzzy;
+                self.counts.retained -= BLOCK_PAGES - dirty - muzzy;
+                relist(&self.by_free, block, &block.free_bucket, 0);
+                relist(&self.by_dirty, block, &block.dirty_bucket, 0);
+            }
+            if let Some(first) = region.blocks().first() {
+                // SAFETY: the region was reserved as one mapping, no extent lies in it, and no list leads to it any more.
+                unsafe { default_hooks::unmap(first.base(), region.blocks().len() * BLOCK) };
+            }
+            self.spare_regions.push(region);
+        }
+        self.growth.restart();
+    }
+
+    /// Descriptors for a region of `nblocks` blocks: the smallest spare ones that suffice, or new ones.
+    fn region_for(&mut self, nblocks: usize, base: &Base) -> Option<&'static Region> {
+        let large_enough = self.spare_regions.iter().filter(|region| region.capacity() >= nblocks);
+        if let Some(region) = large_enough.min_by_key(|region| region.capacity()) {
+            self.spare_regions.remove(region);
+            return Some(region);
+        }
+        let (region, blocks) = base.make::<Region>().zip(base.make_slice::<Block>(nblocks))?;
+        region.set_descriptors(blocks);
+        Some(region)
+    }
+
     fn add_region(&mut self, nblocks: usize, align: usize, base: &Base) -> Option<()> {
         let bytes = nblocks.checked_mul(BLOCK)?;
         let at = default_hooks::map(null_mut(), bytes, align, self.arena)?.as_ptr();
-        let Some((region, blocks)) = base.make::<Region>().zip(base.make_slice::<Block>(nblocks)) else {
+        let Some(region) = self.region_for(nblocks, base) else {
             // SAFETY: mapped above, and nothing refers to it.
             unsafe { default_hooks::unmap(at, bytes) };
             return None;
         };
-        region.describe(at, blocks);
+        region.describe(at, nblocks);
         self.regions.push(region);
-        blocks.iter().rev().for_each(|block| self.relink(block));
+        region.blocks().iter().rev().for_each(|block| self.relink(block));
         self.counts.retained += nblocks * BLOCK_PAGES;
         Some(())
     }
@@ -452,6 +509,37 @@ mod tests {
             supply.vacate(run, Free::Retained);
         }
         assert_eq!(supply.counts(), PageCounts { retained: mapped, ..Default::default() });
+        assert_eq!(supply.empty(), mapped);
+    }
+
+    #[test]
+    fn descriptors_of_released_regions_serve_again() {
+        let base = Base::default();
+        let mut supply = Supply::default();
+        let mut described = 0;
+        for round in 0..20 {
+            let runs: Vec<Run> =
+                (0..40).map(|i| supply.take(1 + i * 37 % 700, 1, &base).unwrap().0).collect();
+            let (kept, given) = runs.split_at(round % 2);
+            for &run in given {
+                supply.give(run, usize::MAX);
+            }
+            let before = total(supply.counts());
+            let empty = supply.empty();
+            supply.release_empty();
+            assert_eq!(total(supply.counts()), before - empty);
+            assert_eq!(supply.empty(), 0);
+            assert_eq!(supply.counts().active, kept.iter().map(|run| run.npages).sum::<usize>());
+            for &run in kept {
+                supply.give(run, usize::MAX);
+            }
+            supply.release_empty();
+            assert_eq!(supply.counts(), PageCounts::default());
+            match round {
+                0..2 => described = base.allocated(),
+                _ => assert_eq!(base.allocated(), described, "round {round}"),
+            }
+        }
     }
 
     #[test]

@@ -2,9 +2,7 @@
 
 use super::bits::BLOCK_PAGES;
 use super::block::Block;
-use super::default_hooks;
 use super::supply::{Free, Supply};
-use crate::units::PAGE;
 
 /// Pages side by side in one state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,19 +42,24 @@ impl Supply {
     /// Shows all stretches and forgets them.
     pub fn hand_over(&mut self, show: impl FnMut(Stretch)) {
         self.stretches(show);
-        *self = Supply { growth: self.growth, arena: self.arena, huge: self.huge, ..Supply::default() };
+        *self = Supply {
+            growth: self.growth,
+            arena: self.arena,
+            huge: self.huge,
+            spare_regions: core::mem::take(&mut self.spare_regions),
+            ..Supply::default()
+        };
     }
 
     /// Unmaps everything; nothing of it is in use. What lies in the data segment stays mapped, its pages given back before.
     pub fn destroy(&mut self) {
-        while let Some(region) = self.regions.pop() {
-            let blocks = region.blocks();
-            if let Some(first) = blocks.first() {
-                // SAFETY: the arena is being destroyed: nobody refers to its pages.
-                unsafe { default_hooks::unmap(first.base(), blocks.len() * BLOCK_PAGES * PAGE) };
-            }
-        }
-        *self = Supply { arena: self.arena, huge: self.huge, ..Supply::default() };
+        self.release_empty();
+        *self = Supply {
+            arena: self.arena,
+            huge: self.huge,
+            spare_regions: core::mem::take(&mut self.spare_regions),
+            ..Supply::default()
+        };
     }
 }
 

@@ -78,6 +78,9 @@ fn page() -> String {
     for (path, node) in tree::leaves() {
         let (access, doc) = match node {
             Node::Leaf(leaf) => (leaf.access_text(), leaf.doc.into()),
+            Node::Option(opt) if opt.write.is_some() => {
+                ("rw", format!("The option `{}`; written, it grows.", opt.name))
+            }
             Node::Option(opt) => ("r-", format!("The option `{}` as it was at start.", opt.name)),
             Node::Metric(metric) => ("r-", metric.doc.into()),
             Node::Branch { .. } | Node::Indexed { .. } => continue,

@@ -181,6 +181,8 @@ mod tests {
         // Some names are there only with this.
         #[cfg(feature = "prof")]
         crate::sampling::CLASSES.enable();
+        // Some names are there only for arenas that were made.
+        assert!(crate::thread::start::current_or_start().is_some());
         let mut seen = BTreeSet::new();
         for (path, node) in leaves() {
             assert!(seen.insert(path.clone()), "{path} twice");

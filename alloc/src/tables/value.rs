@@ -121,3 +121,5 @@ impl Value {
 
 /// Index that stands for all arenas.
 pub const ARENAS_ALL: usize = 4096;
+/// Index that stands for all arenas that were destroyed.
+pub const ARENAS_DESTROYED: usize = 4097;

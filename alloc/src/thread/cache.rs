@@ -66,7 +66,7 @@ pub fn idle(thread: &Block) {
         lifecycle::flush(thread);
     }
     // The reference's rule.
-    if table::narenas() > 2 * crate::os::cpu::count() {
+    if table::automatic() > 2 * crate::os::cpu::count() {
         thread.arena().purge();
     }
 }

@@ -6,6 +6,7 @@
 //! distance beyond the next event may be drawn anew there.
 
 use super::block::Block;
+use crate::arena::Arena;
 use crate::relaxed::Relaxed;
 use crate::sampling;
 use crate::size_class::class_size;
@@ -109,6 +110,15 @@ pub fn passed(thread: &Block, n: u64, bytes: u64) {
     thread.arena().tick();
     watch::tick();
     watch::look(thread);
+}
+
+/// A thread has used an arena. When it is not the thread's own, which was looked after already, its decay and its bins have
+/// their turn as often: there may be no thread that is bound to it.
+pub fn visited(thread: &Block, arena: &Arena) {
+    // Just set, so the thread's own arena had its turn just now.
+    if thread.tick_wait.get() == TICK_BYTES && !core::ptr::eq(arena, thread.arena()) {
+        arena.tick();
+    }
 }
 
 /// Collection steps at a pace of their own. A round over all classes is as much as one event can bring.

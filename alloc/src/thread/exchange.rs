@@ -2,11 +2,12 @@
 
 use crate::arena::depot::{BATCH_MAX, batch};
 use crate::arena::large::LargeRequest;
-use crate::arena::{bin::extent_of_object, release::release, table};
+use crate::arena::{Arena, bin::extent_of_object, release::release, table};
 use crate::relaxed::Relaxed;
 use crate::size_class::{NBINS, NCACHED, class_size};
 use crate::tcache::settings;
 use crate::thread::block::Block;
+use crate::thread::lifecycle::follow_processor;
 use crate::units::{PAGE, SzInd};
 
 /// Fills the bin of `class` and answers one object; `None` when memory has run out.
@@ -15,7 +16,20 @@ use crate::units::{PAGE, SzInd};
 /// use few of a class.
 #[cold]
 pub fn refill(thread: &Block, class: SzInd) -> Option<*mut u8> {
-    let arena = thread.arena();
+    follow_processor(thread);
+    refill_from(thread, thread.arena(), class)
+}
+
+/// Fills the bin of `class`, which is empty, from an arena that is not the thread's own. Does nothing when memory has run
+/// out.
+#[cold]
+pub fn stock(thread: &Block, arena: &Arena, class: SzInd) {
+    if let Some(first) = refill_from(thread, arena, class) {
+        thread.bin(class).push_all(&[first]);
+    }
+}
+
+fn refill_from(thread: &Block, arena: &Arena, class: SzInd) -> Option<*mut u8> {
     let (bin, side) = (thread.bin(class), thread.side(class));
     side.misses.change(|n| n.saturating_add(1));
     let limit = side.limit.get() as usize;
@@ -57,7 +71,8 @@ pub fn make_room(thread: &Block, class: SzInd) {
         left -= some.len();
         bin.take_oldest(some);
         side.moved.change(|moved| moved + some.len() as i64);
-        let whole = class.idx() < NCACHED && some.len() == batch(class);
+        // A thread that is bound to a manual arena may have cached objects of it, which no other thread may get.
+        let whole = class.idx() < NCACHED && some.len() == batch(class) && !thread.arena().is_manual();
         let owner = table::owner(extent_of_object(some[0]));
         if !whole || !owner.depot(class).push(class, &owner.base, some) {
             release(class, some);

@@ -8,7 +8,7 @@ use core::sync::atomic::*;
 
 use super::block::{Block, ByState, current};
 use super::event;
-use crate::arena::table;
+use crate::arena::{Arena, binding, table};
 use crate::os::tls::{self, Phase};
 use crate::relaxed::List;
 use crate::sampling;
@@ -49,13 +49,13 @@ pub(super) fn make() -> Option<&'static Block> {
         Some(block) => block,
         None => table::BASE.make::<Block>()?,
     };
-    let Some(arena) = table::bind() else {
+    let Some(arena) = binding::bind() else {
         FREE.lock().push(block);
         return None;
     };
     // SAFETY: the block is fresh, or was taken off the list of unused ones just above.
     if !unsafe { block.start(arena, &table::BASE) } {
-        table::unbind(arena);
+        binding::unbind(arena);
         FREE.lock().push(block);
         return None;
     }
@@ -71,7 +71,7 @@ extern "C" fn end(_: *mut c_void) {
     tell_requests(block);
     tls::set_block(core::ptr::null_mut());
     tls::set_phase(Phase::Exited);
-    table::unbind(block.arena());
+    binding::unbind(block.arena());
     LIVE.lock().remove(block);
     FREE.lock().push(block);
 }
@@ -83,12 +83,28 @@ pub fn flush(thread: &Block) {
     }
 }
 
-/// Moves a thread to another arena; its cache goes back to where it came from.
-pub fn rebind(thread: &Block, arena: &'static crate::arena::Arena) {
+/// Moves a thread to another arena; its cache goes back to where it came from. Answers whether it could: the arena may be
+/// about to be destroyed.
+pub fn rebind(thread: &Block, arena: &'static Arena) -> bool {
     let old = thread.arena();
-    if !core::ptr::eq(old, arena) {
-        flush(thread);
-        table::rebind(old, arena);
+    if core::ptr::eq(old, arena) {
+        return true;
+    }
+    flush(thread);
+    let moved = binding::rebind(old, arena);
+    if moved {
+        thread.set_arena(arena);
+    }
+    moved
+}
+
+/// Where threads are bound by processor, moves the thread to the arena of the one that it runs on. Its cache stays: those
+/// arenas are never destroyed.
+#[inline]
+pub fn follow_processor(thread: &Block) {
+    if binding::per_cpu() != 0
+        && let Some(arena) = binding::follow_processor(thread.arena())
+    {
         thread.set_arena(arena);
     }
 }
@@ -109,7 +125,7 @@ fn tell_requests(thread: &Block) {
 
 /// Usable bytes of the objects that live threads bound to an arena cache, if the lock is to be had in time. A racy
 /// reading.
-pub fn cached_bytes(arena: &crate::arena::Arena, patience: Patience) -> Option<usize> {
+pub fn cached_bytes(arena: &Arena, patience: Patience) -> Option<usize> {
     let live = LIVE.lock_within(patience)?;
     let blocks = live.iter().filter(|block| core::ptr::eq(block.arena(), arena));
     let of = |block: &Block| {

@@ -1,29 +1,13 @@
-//! jemalloc's own functions: the `*allocx` family, whose flags word is `aaaaaaaa aaaatttt tttttttt 0znnnnnn`
-//! (arena + 1, cache + 2, zero, log2 of the alignment).
+//! jemalloc's own functions: the `*allocx` family.
 
 use core::ffi::{c_int, c_void};
 
-use jealloc::entry::{self, ArenaInd, Cache, Request};
-
-fn request(size: usize, flags: c_int) -> Request {
-    let flags = flags as u32;
-    Request {
-        size,
-        align: 1 << (flags & 0x3f),
-        zero: flags & 0x40 != 0,
-        cache: match flags >> 8 & 0xfff {
-            0 => Cache::Own,
-            1 => Cache::Bypassed,
-            id => Cache::Explicit(id - 2),
-        },
-        arena: (flags >> 20).checked_sub(1).map(ArenaInd),
-    }
-}
+use jealloc::entry::{self, Request};
 
 /// `mallocx`
 #[inline(always)]
 pub fn mallocx(size: usize, flags: c_int) -> *mut c_void {
-    entry::alloc(request(size, flags)).cast()
+    entry::alloc(Request::from_flags(size, flags)).cast()
 }
 
 /// `rallocx`
@@ -33,7 +17,7 @@ pub fn mallocx(size: usize, flags: c_int) -> *mut c_void {
 #[inline(always)]
 pub unsafe fn rallocx(object: *mut c_void, size: usize, flags: c_int) -> *mut c_void {
     // SAFETY: by the caller's promise.
-    unsafe { entry::realloc(object.cast(), request(size, flags)) }.cast()
+    unsafe { entry::realloc(object.cast(), Request::from_flags(size, flags)) }.cast()
 }
 
 /// `xallocx`
@@ -43,7 +27,7 @@ pub unsafe fn rallocx(object: *mut c_void, size: usize, flags: c_int) -> *mut c_
 #[inline(always)]
 pub unsafe fn xallocx(object: *mut c_void, size: usize, extra: usize, flags: c_int) -> usize {
     // SAFETY: by the caller's promise.
-    unsafe { entry::resize_in_place(object.cast(), size, extra, request(size, flags).zero) }
+    unsafe { entry::resize_in_place(object.cast(), size, extra, Request::from_flags(size, flags).zero) }
 }
 
 /// `sallocx`
@@ -63,7 +47,7 @@ pub unsafe fn sallocx(object: *const c_void, _flags: c_int) -> usize {
 #[inline(always)]
 pub unsafe fn dallocx(object: *mut c_void, flags: c_int) {
     // SAFETY: by the caller's promise.
-    unsafe { entry::free_through(object.cast(), request(0, flags).cache) }
+    unsafe { entry::free_through(object.cast(), Request::from_flags(0, flags).cache) }
 }
 
 /// `sdallocx`
@@ -79,5 +63,5 @@ pub unsafe fn sdallocx(object: *mut c_void, _size: usize, flags: c_int) {
 /// `nallocx`: the usable size that `mallocx` would give, 0 when it would fail.
 #[inline(always)]
 pub fn nallocx(size: usize, flags: c_int) -> usize {
-    jealloc::usable_of_aligned(size, request(size, flags).align).unwrap_or(0)
+    jealloc::usable_of_aligned(size, Request::from_flags(size, flags).align).unwrap_or(0)
 }

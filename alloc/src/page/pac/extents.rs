@@ -92,6 +92,11 @@ impl Extents {
         self.all.insert(span);
     }
 
+    /// Extents that are in no pool.
+    pub fn in_use(&self) -> impl Iterator<Item = &'static Span> {
+        self.all.iter().filter(|span| span.state().is_none())
+    }
+
     /// The extent that holds the address.
     pub fn holding(&self, at: *mut u8) -> Option<&'static Span> {
         self.all.at_most(at.addr()).filter(|span| at.addr() < span.end().addr())

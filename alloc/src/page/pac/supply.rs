@@ -96,6 +96,17 @@ impl Pac {
         Some(self.extents.lock_within(patience)?.counts())
     }
 
+    /// Where the number of active pages is kept. It stays there: a supply is never moved.
+    pub fn active_address(&self) -> *const usize {
+        &raw const self.extents.lock().active
+    }
+
+    /// Calls `visit` with each extent in use until it answers `false`.
+    pub fn visit_used(&self, visit: &mut dyn FnMut(*mut u8, usize) -> bool) {
+        let extents = self.extents.lock();
+        extents.in_use().all(|span| visit(span.base(), span.npages.get()));
+    }
+
     /// Bytes lost because the hooks refused to cut an extent.
     pub fn abandoned(&self) -> usize {
         self.abandoned.get()

@@ -56,10 +56,36 @@ impl Arguments {
         self.old.is_null() && self.old_len.is_null() && self.new.is_null() && self.new_len == 0
     }
 
+    fn wants_old(&self) -> bool {
+        !self.old.is_null() && !self.old_len.is_null()
+    }
+
+    /// Whether there is room for an old value of type `T`, and for nothing else.
+    pub fn old_is<T>(&self) -> bool {
+        // SAFETY: an `old_len` that is not null is valid, by the promise to every handler of arguments.
+        self.wants_old() && unsafe { *self.old_len } == size_of::<T>()
+    }
+
+    /// For leaves that make something: [`CtlError::Invalid`] unless the caller can take what it is. Tells that nothing was
+    /// written.
+    ///
+    /// # Safety
+    /// 1. As `mallctl`.
+    pub unsafe fn wants<T>(&self) -> Result<(), CtlError> {
+        if self.old_is::<T>() {
+            return Ok(());
+        }
+        if !self.old_len.is_null() {
+            // SAFETY: valid by the caller's promise.
+            unsafe { *self.old_len = 0 };
+        }
+        Err(CtlError::Invalid)
+    }
+
     /// The new value, if there is one.
     ///
     /// # Safety
-    /// As [`Raw`]; what `new` points at is a valid `T` if it has its size.
+    /// 1. As `mallctl`; what `new` points at is a valid `T` if it has its size.
     pub unsafe fn new_of<T: Copy>(&self) -> Result<Option<T>, CtlError> {
         if self.new.is_null() {
             return Ok(None);
@@ -69,6 +95,21 @@ impl Arguments {
         }
         // SAFETY: `new` points at as many bytes as a `T` has, which make up one by the caller's promise.
         Ok(Some(unsafe { self.new.cast::<T>().read_unaligned() }))
+    }
+
+    /// What lies where the old value would go, for leaves that read a parameter from there.
+    ///
+    /// # Safety
+    /// 1. As `mallctl`; what `old` points at is a valid `T` if it has its size.
+    pub unsafe fn old_of<T: Copy>(&self) -> Result<Option<T>, CtlError> {
+        if !self.wants_old() {
+            return Ok(None);
+        }
+        if !self.old_is::<T>() {
+            return Err(CtlError::Invalid);
+        }
+        // SAFETY: `old` points at as many bytes as a `T` has, which make up one by the caller's promise.
+        Ok(Some(unsafe { self.old.cast::<T>().read_unaligned() }))
     }
 
     /// Gives the caller a value, if it wants one; [`CtlError::Invalid`] when its room has another size, which then holds

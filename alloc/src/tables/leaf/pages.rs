@@ -62,6 +62,10 @@ fn made(mib: &[usize]) -> Result<&'static Arena, CtlError> {
     u32::try_from(mib[1]).ok().and_then(|index| table::get(ArenaInd(index))).ok_or(CtlError::Failed)
 }
 
+fn is_automatic(index: usize) -> bool {
+    u32::try_from(index).is_ok_and(table::is_automatic)
+}
+
 fn size_of_value(value: Option<Value>) -> Result<usize, CtlError> {
     Ok(value.ok_or(CtlError::Invalid)?.0 as usize)
 }
@@ -90,7 +94,7 @@ fn write_dss(mib: &[usize], value: Option<Value>) -> Result<(), CtlError> {
 fn read_hooks(mib: &[usize]) -> Result<*mut ExtentHooks, CtlError> {
     match made(mib) {
         Ok(arena) => Ok(arena.pages.hooks()),
-        Err(_) if mib[1] < table::narenas() as usize => Ok(default_hooks::table().as_ptr()),
+        Err(_) if is_automatic(mib[1]) => Ok(default_hooks::table().as_ptr()),
         Err(error) => Err(error),
     }
 }
@@ -101,7 +105,7 @@ fn write_hooks(mib: &[usize], value: Option<Value>) -> Result<(), CtlError> {
     let hooks = NonNull::new(table).ok_or(CtlError::Invalid)?;
     let arena = match made(mib) {
         Ok(arena) => arena,
-        Err(error) if mib[1] >= table::narenas() as usize => return Err(error),
+        Err(error) if !is_automatic(mib[1]) => return Err(error),
         Err(error) => table::get_or_make(ArenaInd(mib[1] as u32)).ok_or(error)?,
     };
     // SAFETY: the documented interface wants a table that stays valid as long as it is set, and functions that do what

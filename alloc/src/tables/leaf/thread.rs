@@ -1,7 +1,7 @@
 //! `thread.*`: the calling thread.
 
 use super::{action, me, needing, ro, rw};
-use crate::arena::table;
+use crate::arena::{binding, table};
 use crate::tables::tree::Node;
 use crate::tables::value::{CtlError, Type, Value};
 use crate::thread::{cache, counters, lifecycle, watch};
@@ -86,10 +86,16 @@ fn statistics() -> Result<(), CtlError> {
 
 fn write_arena(_: &[usize], value: Option<Value>) -> Result<(), CtlError> {
     let index = ArenaInd(value.ok_or(CtlError::Invalid)?.0 as u32);
-    if index.0 >= table::narenas() {
+    let thread = me()?;
+    if index == thread.arena().index() {
+        return Ok(());
+    }
+    if index.0 >= table::total() {
         return Err(CtlError::Failed);
     }
+    if !binding::may_choose(index.0) {
+        return Err(CtlError::NotPermitted);
+    }
     let arena = table::get_or_make(index).ok_or(CtlError::Exhausted)?;
-    lifecycle::rebind(me()?, arena);
-    Ok(())
+    if lifecycle::rebind(thread, arena) { Ok(()) } else { Err(CtlError::Exhausted) }
 }

@@ -128,7 +128,7 @@ pub enum BadValue {
 
 impl Kind {
     /// The number that stands for a value of a kind that is no text.
-    pub(super) fn number(self, value: &[u8]) -> Result<i64, BadValue> {
+    pub fn number(self, value: &[u8]) -> Result<i64, BadValue> {
         match self {
             Kind::Bool => match value {
                 b"true" => Ok(1),

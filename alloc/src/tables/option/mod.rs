@@ -8,7 +8,7 @@ use core::sync::atomic::*;
 
 pub use self::kind::{BadValue, CType, Kind, Letters, Text};
 pub use self::rows::*;
-use super::leaf::conf;
+use super::leaf::{Write, conf};
 use super::tree::Node;
 use super::value::Type;
 use crate::relaxed::Relaxed;
@@ -42,6 +42,8 @@ pub struct Opt {
     pub default_word: bool,
     /// Whether the default depends on the machine.
     pub computed: bool,
+    /// How `opt.<name>` is written at run time, if it can be; sets the value, too.
+    pub write: Option<Write>,
     value: AtomicI64,
 }
 
@@ -54,6 +56,7 @@ impl Opt {
             origin: Origin::Reference,
             default_word: false,
             computed: false,
+            write: None,
             value: AtomicI64::new(default),
         }
     }

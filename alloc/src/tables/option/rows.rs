@@ -5,6 +5,7 @@ use core::ffi::CStr;
 use super::{CType, Kind, Letters, Opt, Origin, Text};
 use crate::page::decay;
 use crate::size_class::LARGE_MAX;
+use crate::tables::leaf::{Write, arenas};
 
 /// Declares options, and a list of them in their order.
 ///
@@ -68,6 +69,17 @@ const fn clipped(
 /// The default depends on the machine; `default` stands for it.
 const fn computed(name: &'static str, (min, max): (i128, i128), ctype: CType, doc: &'static str) -> Opt {
     Opt { default_word: true, computed: true, ..Opt::new(name, 0, number(min, max, false, ctype), doc) }
+}
+
+/// As [`computed`], and `opt.<name>` can be written at run time.
+const fn written(
+    name: &'static str,
+    range: (i128, i128),
+    ctype: CType,
+    write: Write,
+    doc: &'static str,
+) -> Opt {
+    Opt { write: Some(write), ..computed(name, range, ctype, doc) }
 }
 
 const fn alias(
@@ -141,8 +153,8 @@ options! {
         "Huge pages for the allocator's own structures; auto begins once there is much of them.");
     RETAIN = switch("retain", true, "Keep unused address space instead of unmapping it.");
     DSS = choice("dss", &[c"disabled", c"primary", c"secondary"], 2, "Whether address space comes from sbrk(2), before or after mmap(2).");
-    NARENAS = computed("narenas", (1, UNSIGNED_MAX), Unsigned,
-        "Number of automatic arenas; narenas_ratio per processor by default, one on a single processor.");
+    NARENAS = written("narenas", (1, UNSIGNED_MAX), Unsigned, arenas::write_narenas,
+        "Number of automatic arenas; narenas_ratio per processor by default, one on a single processor. Writing opt.narenas adds arenas at run time, an extension.");
     PERCPU_ARENA = choice("percpu_arena", &[c"percpu", c"phycpu", c"disabled"], 2,
         "Threads use the arena of the processor that they run on; phycpu: of its core.");
     OVERSIZE_THRESHOLD = strict("oversize_threshold", 8 << 20, (0, LARGE_MAX as i128), Size,
