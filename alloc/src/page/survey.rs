@@ -85,6 +85,7 @@ mod tests {
     use super::*;
     use crate::base::Base;
     use crate::page::supply::{PageCounts, Run};
+    use crate::units::PAGE;
     use std::vec::Vec;
 
     fn all(supply: &Supply) -> Vec<Stretch> {
