@@ -117,7 +117,8 @@ pub fn lg_fit() -> u32 {
     LG_FIT.get().min(63) as u32
 }
 
-/// Step by which address space grows at least, in bytes: `lg_chunk`, but a block or more, and half of the address space at most.
+/// Step by which address space grows at least, in bytes: `lg_chunk`, but a block or more, and 1 GiB at most: every
+/// block of it is described at once.
 pub fn chunk() -> usize {
-    1 << LG_CHUNK.get().clamp(BLOCK.ilog2(), 46)
+    1 << LG_CHUNK.get().clamp(BLOCK.ilog2(), 30)
 }
