@@ -184,6 +184,8 @@ impl Arena {
     }
 
     /// Takes pages and describes them; answers also whether they are zero. The map does not show them yet.
+    ///
+    /// What is short may lie idle in another arena, so address space is given back before the request fails.
     fn take_extent(
         &self,
         npages: usize,
@@ -191,12 +193,21 @@ impl Arena {
         class: SzInd,
         kind: Kind,
     ) -> Option<(&'static Extent, bool)> {
-        let extent = self.spare_extent()?;
-        let take = || self.pages.take(npages, align, &self.base);
-        let again = || if table::release_address_space(npages) { take() } else { None };
-        let Some((run, zeroed)) = take().or_else(again) else {
+        let take = || self.take_described(npages, align, class, kind);
+        take().or_else(|short| if table::release_address_space(short.0) { take() } else { Err(short) }).ok()
+    }
+
+    fn take_described(
+        &self,
+        npages: usize,
+        align: usize,
+        class: SzInd,
+        kind: Kind,
+    ) -> Result<(&'static Extent, bool), Short> {
+        let extent = self.spare_extent().ok_or(Short::FOR_METADATA)?;
+        let Some((run, zeroed)) = self.pages.take(npages, align, &self.base) else {
             self.spare.lock().push(extent);
-            return None;
+            return Err(Short(npages));
         };
         extent.describe(Layout {
             base: run.base,
@@ -208,9 +219,9 @@ impl Arena {
         });
         if !map::prepare(run.base, shown(kind, npages)) {
             self.give_pages(extent);
-            return None;
+            return Err(Short::FOR_METADATA);
         }
-        Some((extent, zeroed))
+        Ok((extent, zeroed))
     }
 
     /// Takes an extent out of the map and its pages back.
@@ -313,6 +324,15 @@ impl Arena {
             self.depots.iter().for_each(|depot| depot.unhold());
         }
     }
+}
+
+/// Pages of address space without which a request fails.
+#[derive(Clone, Copy, Debug)]
+struct Short(usize);
+
+impl Short {
+    /// For a descriptor or a part of the map: a mapping of a fixed size, for which whatever lies idle may do.
+    const FOR_METADATA: Short = Short(1);
 }
 
 /// How many pages of an extent the map shows: of a large object only the first.

@@ -176,6 +176,11 @@ impl Region {
         }
     }
 
+    /// First byte; null before it describes anything.
+    pub fn base(&self) -> *mut u8 {
+        self.blocks().first().map_or(core::ptr::null_mut(), Block::base)
+    }
+
     /// Whether no page of it is in use.
     pub fn is_empty(&self) -> bool {
         self.blocks().iter().all(|block| block.nfree.get() as usize == BLOCK_PAGES)

@@ -77,12 +77,17 @@ pub fn map(wanted: *mut u8, bytes: usize, align: usize, arena: u32) -> Option<No
     Some(at)
 }
 
-/// Unmaps a range that [`map`] made; answers whether it could, which it cannot in the data segment.
+/// Whether what [`map`] made there can never be unmapped: the data segment.
+pub fn is_permanent(at: *const u8) -> bool {
+    dss::contains(at)
+}
+
+/// Unmaps a range that [`map`] made; answers whether it could, which it cannot when it [is permanent](is_permanent).
 ///
 /// # Safety
 /// The range belongs to the caller, and nothing refers to it any more.
 pub unsafe fn unmap(at: *mut u8, bytes: usize) -> bool {
-    if dss::contains(at) {
+    if is_permanent(at) {
         return false;
     }
     // SAFETY: by the caller's promise.

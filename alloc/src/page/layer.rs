@@ -152,7 +152,7 @@ impl PageLayer {
         }
     }
 
-    /// Pages of the regions in which none is in use; 0 where extents supply pages.
+    /// Pages of the regions that [`PageLayer::release_empty`] would give back; 0 where extents supply pages.
     pub fn empty(&self) -> usize {
         self.supply.lock().empty()
     }

@@ -301,15 +301,19 @@ impl Supply {
         }
     }
 
-    /// Pages of the regions in which none is in use.
+    /// Regions in which no page is in use and that can be given back, which the data segment cannot.
+    fn idle(&self) -> impl Iterator<Item = &'static Region> + use<> {
+        self.regions.iter().filter(|region| region.is_empty() && !default_hooks::is_permanent(region.base()))
+    }
+
+    /// Pages of the regions that [`Supply::release_empty`] would give back.
     pub fn empty(&self) -> usize {
-        let empty = self.regions.iter().filter(|region| region.is_empty());
-        empty.map(|region| region.blocks().len() * BLOCK_PAGES).sum()
+        self.idle().map(|region| region.blocks().len() * BLOCK_PAGES).sum()
     }
 
     /// Gives the regions in which no page is in use back to the kernel; growth begins anew with small steps.
     pub fn release_empty(&mut self) {
-        for region in self.regions.iter().filter(|region| region.is_empty()) {
+        for region in self.idle() {
             self.regions.remove(region);
             for block in region.blocks() {
                 let dirty = block.dirty.get().count();
@@ -320,10 +324,8 @@ impl Supply {
                 relist(&self.by_free, block, &block.free_bucket, 0);
                 relist(&self.by_dirty, block, &block.dirty_bucket, 0);
             }
-            if let Some(first) = region.blocks().first() {
-                // SAFETY: the region was reserved as one mapping, no extent lies in it, and no list leads to it any more.
-                unsafe { default_hooks::unmap(first.base(), region.blocks().len() * BLOCK) };
-            }
+            // SAFETY: the region was reserved as one mapping, no extent lies in it, and no list leads to it any more.
+            unsafe { default_hooks::unmap(region.base(), region.blocks().len() * BLOCK) };
             self.spare_regions.push(region);
         }
         self.growth.restart();
