@@ -21,7 +21,7 @@ use crate::tcache::settings;
 use crate::thread::block::{Block, current};
 use crate::thread::lifecycle;
 use crate::units::PAGE;
-use crate::{background, cgroup, conf, fork, size_class, stats};
+use crate::{background, cgroup, conf, fork, size_class, stats, sync};
 
 static DONE: AtomicBool = AtomicBool::new(false);
 static STARTING: Mutex<()> = Mutex::new(());
@@ -42,6 +42,7 @@ pub fn ensure() {
         report::fatal(format_args!("Unsupported system page size"));
     }
     conf::read();
+    sync::configure(option::MUTEX_MAX_SPIN.get(), cpu::count());
     cgroup::boot();
     configure_arenas();
     configure_caches();
@@ -89,6 +90,7 @@ fn page_options() -> Settings {
         lg_chunk: option::LG_CHUNK.get() as u32,
         process_madvise_max_batch: option::PROCESS_MADVISE_MAX_BATCH.size(),
         trust_madvise: option::TRUST_MADVISE.on(),
+        calloc_threshold: option::CALLOC_MADVISE_THRESHOLD.size(),
     }
 }
 
@@ -107,17 +109,14 @@ fn configure_arenas() {
         option::OVERSIZE_THRESHOLD.resolve(0);
     }
     page_settings::configure(page_options());
-    let plan = Plan {
-        automatic: option::NARENAS.get() as u32,
-        oversize: (oversize >= LARGE_MIN).then_some(oversize),
-    };
+    let plan = Plan { automatic: automatic_arenas(), oversize: (oversize >= LARGE_MIN).then_some(oversize) };
     table::configure(plan);
     if let Some(arenas) = per_cpu {
         binding::by_processor(arenas.min(plan.automatic));
     }
 }
 
-/// Sets the number of automatic arenas: what was asked for, or so many for each processor; at least `least`.
+/// Settles the option: what was asked for, or so many arenas for each processor; at least `least`.
 fn resolve_narenas(least: u32) {
     let asked = option::NARENAS.get();
     let wanted = match (asked, cpu::count().min(cgroup::cpus().unwrap_or(u32::MAX))) {
@@ -127,11 +126,17 @@ fn resolve_narenas(least: u32) {
         (0, cpus) => ((cpus as i64 * option::NARENAS_RATIO.get() + (1 << 15)) >> 16).max(1),
         _ => asked,
     };
-    let most = ARENAS_MAX as i64 - 1;
-    if wanted > most {
+    option::NARENAS.resolve(wanted.max(least as i64));
+}
+
+/// As many arenas as the option says and indices allow; as in the reference the option still reads as it was.
+fn automatic_arenas() -> u32 {
+    let (wanted, most) = (option::NARENAS.get(), ARENAS_MAX - 1);
+    if wanted > most.into() {
         report::message(format_args!("Reducing narenas to limit ({most})"));
+        return most;
     }
-    option::NARENAS.resolve(wanted.max(least as i64).min(most));
+    wanted as u32
 }
 
 /// Registers with libc, once: thread ends, forks, the exit of the process.

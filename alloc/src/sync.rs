@@ -12,8 +12,25 @@ const FREE: u32 = 0;
 const HELD: u32 = 1;
 const CONTENDED: u32 = 2;
 
-/// Tries before a waiter sleeps: about the length of the longest common critical section, a batch of 64 objects.
-const SPINS: u32 = 100;
+/// Tries before a waiter sleeps; [`FOREVER`] for no end. 100 are about the length of the longest common critical section, a
+/// batch of 64 objects.
+static TRIES: AtomicU32 = AtomicU32::new(100);
+const FOREVER: u32 = u32::MAX;
+
+/// Sets how often a waiter tries before it sleeps, from `opt.mutex_max_spin`: -1 for without end.
+pub fn configure(max_spin: i64, processors: u32) {
+    TRIES.store(tries(max_spin, processors), Relaxed);
+}
+
+/// A sixth of the option, which makes our 100 of its default: the critical sections that it was measured with are longer. On
+/// one processor the holder cannot get on while others spin.
+fn tries(max_spin: i64, processors: u32) -> u32 {
+    match max_spin {
+        _ if processors == 1 => 0,
+        -1 => FOREVER,
+        spins => u32::try_from(spins.unsigned_abs().div_ceil(6)).unwrap_or(FOREVER),
+    }
+}
 
 /// How often, and how long each time, [`Patience::Short`] waits: 10 ms in all, longer than any of our critical sections
 /// and than most waits for a processor.
@@ -93,7 +110,10 @@ impl<T> Mutex<T> {
 
     #[cold]
     fn wait(&self) {
-        for _ in 0..SPINS {
+        let tries = TRIES.load(Relaxed);
+        let mut tried = 0;
+        while tried < tries || tries == FOREVER {
+            tried = tried.saturating_add(1);
             core::hint::spin_loop();
             if self.word.load(Relaxed) == FREE
                 && self.word.compare_exchange(FREE, HELD, Acquire, Relaxed).is_ok()
@@ -151,6 +171,12 @@ impl<T> Drop for Guard<'_, T> {
 mod tests {
     extern crate std;
     use super::*;
+
+    #[test]
+    fn tries_follow_the_option_but_a_single_processor_never_spins() {
+        assert_eq!([600, 0, 1, 7, -1, i64::MAX].map(|n| tries(n, 2)), [100, 0, 1, 2, FOREVER, FOREVER]);
+        assert_eq!([600, -1].map(|n| tries(n, 1)), [0, 0]);
+    }
 
     #[test]
     fn four_threads_count_to_the_right_number() {

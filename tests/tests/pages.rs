@@ -63,3 +63,21 @@ fn hooks_set_on_an_arena_with_objects_rule_it_from_then_on() {
         Run::new(compiled("auto_hooks.c")).preload(&preload()).conf(&conf).outcome().ok();
     }
 }
+
+#[test]
+fn a_large_calloc_gets_its_zeros_from_the_kernel() {
+    let calloc = |conf: &str, zeros: &str| {
+        let conf = format!("oversize_threshold:0,dirty_decay_ms:-1,{conf}");
+        Run::new(compiled("calloc_large.c")).args([zeros]).preload(&preload()).conf(&conf).outcome().ok();
+    };
+    calloc("narenas:1", "kernel");
+    calloc("retain:false", "kernel");
+    calloc("calloc_madvise_threshold:33554432", "written");
+    calloc("thp:always", if asks_for_huge_pages() { "written" } else { "kernel" });
+}
+
+/// Whether the system waits to be asked for huge pages: otherwise `thp:always` changes nothing.
+fn asks_for_huge_pages() -> bool {
+    std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled")
+        .is_ok_and(|text| text.contains("[madvise]"))
+}

@@ -4,6 +4,7 @@ use core::sync::atomic::*;
 
 use super::{Arena, run_of};
 use crate::extent::{Extent, Kind, map};
+use crate::page::settings;
 use crate::relaxed::Relaxed;
 use crate::size_class::{NBINS, NSIZES, cacheable, index_of};
 use crate::units::{PAGE, SzInd, pages_ceil};
@@ -95,6 +96,14 @@ impl Arena {
     pub fn set_sample(&self, extent: &'static Extent, sample: u64) {
         extent.sample.set(sample);
         map::register(extent, 1, self.byte_of_large(extent.npages() * PAGE, sample));
+    }
+
+    /// Gives the pages of a fresh large object back, so that they read as zero, when it has as many as `calloc_madvise_threshold`
+    /// asks for; answers whether it did.
+    pub fn zero_large(&self, extent: &'static Extent) -> bool {
+        let bytes = extent.npages() * PAGE;
+        // SAFETY: the pages belong to this object alone, whose owner has not got it yet.
+        bytes >= settings::calloc_threshold() && unsafe { self.pages.zero(extent.base(), bytes) }
     }
 
     /// Frees a large object.

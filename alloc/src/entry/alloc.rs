@@ -2,8 +2,10 @@
 
 use core::ptr::null_mut;
 
+use crate::arena::bin::extent_of_object;
 use crate::arena::large::LargeRequest;
 use crate::arena::{Arena, table};
+use crate::extent::Kind;
 use crate::page::pressure;
 use crate::relaxed::Relaxed;
 use crate::sampling;
@@ -328,11 +330,21 @@ pub fn calloc(n: usize, size: usize) -> *mut u8 {
 /// Zeroes what is not known to be zero.
 #[inline]
 fn zeroed((object, zero): (*mut u8, bool), bytes: usize) -> *mut u8 {
-    if !object.is_null() && !zero {
+    let done = object.is_null() || zero || bytes > LOOKUP_MAX && by_kernel(object);
+    if !done {
         // SAFETY: the object was just allocated with at least `bytes` bytes, and nobody else knows of it.
         unsafe { object.write_bytes(0, bytes) };
     }
     object
+}
+
+/// Lets the kernel provide zeros for a fresh object of `calloc_madvise_threshold` or more bytes, which costs less than to
+/// write them; answers whether it did.
+#[cold]
+fn by_kernel(object: *mut u8) -> bool {
+    let extent = extent_of_object(object);
+    // A slab's pages have other objects on them.
+    extent.kind() == Kind::Large && table::owner(extent).zero_large(extent)
 }
 
 /// Serves any [`Request`].

@@ -66,6 +66,11 @@ pub unsafe fn mapped(at: *mut u8, bytes: usize) {
     unsafe { pages::advise_huge(at, bytes, huge) }
 }
 
+/// Whether huge pages are asked for all address space.
+pub fn wants_huge() -> bool {
+    HUGE.get() == Thp::Always as u8
+}
+
 /// [`pages::purge_forced`], unless it does not work here.
 ///
 /// # Safety

@@ -12,7 +12,7 @@ use super::pac::{Mode, Pac};
 use super::purge::{self, Step};
 use super::settings::{self, Dss};
 use super::supply::{PageCounts, Run, Supply};
-use super::{caretaker, default_hooks, pressure};
+use super::{advice, caretaker, default_hooks, pressure};
 use crate::base::{Base, Zeroable};
 use crate::os::clock;
 use crate::relaxed::{Link, Relaxed};
@@ -270,6 +270,17 @@ impl PageLayer {
             self.dirty_counts.nmadvise.fetch_add(1, Ordering::Relaxed);
             self.dirty_counts.purged.fetch_add(npages as u64, Ordering::Relaxed);
         }
+    }
+
+    /// Lets pages that are in use read as zero without writing to them; answers whether that was possible, which it is not
+    /// under hooks whose memory may be of any kind, nor where it would split huge pages that were asked for.
+    ///
+    /// # Safety
+    /// The range belongs to the caller, and its contents are no longer wanted.
+    pub unsafe fn zero(&self, at: *mut u8, bytes: usize) -> bool {
+        let ours = self.pac.acquire().is_none_or(Pac::is_default);
+        // SAFETY: by the caller's promise.
+        ours && !advice::wants_huge() && unsafe { advice::purge_forced(at, bytes) }
     }
 
     /// Sees to it that what became unused is purged in time.

@@ -57,6 +57,8 @@ pub struct Settings {
     pub process_madvise_max_batch: usize,
     /// `opt.trust_madvise`.
     pub trust_madvise: bool,
+    /// `calloc_madvise_threshold`: bytes from which the kernel provides zeros.
+    pub calloc_threshold: usize,
 }
 
 impl Settings {
@@ -70,6 +72,7 @@ impl Settings {
         lg_chunk: BLOCK.ilog2(),
         process_madvise_max_batch: 0,
         trust_madvise: false,
+        calloc_threshold: 8 << 20,
     };
 }
 
@@ -78,6 +81,7 @@ static DSS: AtomicU8 = AtomicU8::new(Settings::DEFAULT.dss as u8);
 static OVERSIZE: AtomicUsize = AtomicUsize::new(Settings::DEFAULT.oversize_threshold);
 static LG_FIT: AtomicUsize = AtomicUsize::new(Settings::DEFAULT.lg_extent_max_active_fit);
 static LG_CHUNK: AtomicU32 = AtomicU32::new(Settings::DEFAULT.lg_chunk);
+static CALLOC_THRESHOLD: AtomicUsize = AtomicUsize::new(Settings::DEFAULT.calloc_threshold);
 
 /// Sets everything; called once, before the first page is taken.
 pub fn configure(settings: Settings) {
@@ -86,6 +90,7 @@ pub fn configure(settings: Settings) {
     OVERSIZE.set(settings.oversize_threshold);
     LG_FIT.set(settings.lg_extent_max_active_fit);
     LG_CHUNK.set(settings.lg_chunk);
+    CALLOC_THRESHOLD.set(settings.calloc_threshold);
     advice::configure(settings.trust_madvise, settings.process_madvise_max_batch, settings.thp);
 }
 
@@ -110,6 +115,11 @@ pub fn oversize_threshold() -> usize {
         0 => LARGE_MAX + PAGE,
         bytes => bytes,
     }
+}
+
+/// `calloc_madvise_threshold`.
+pub fn calloc_threshold() -> usize {
+    CALLOC_THRESHOLD.get()
 }
 
 /// `opt.lg_extent_max_active_fit`.

@@ -103,7 +103,7 @@ pub fn write_narenas(_: &[usize], value: Option<Value>) -> Result<(), CtlError> 
     if binding::per_cpu() != 0 {
         return Err(CtlError::NotPermitted);
     }
-    if n < option::NARENAS.get() as u32 {
+    if n < table::automatic() {
         return Err(CtlError::Invalid);
     }
     if !table::grow(n) {

@@ -1,11 +1,13 @@
 //! `experimental.*`: what the reference keeps the right to change, and programs use all the same.
 
 use core::ffi::{c_int, c_void};
+use core::ptr::NonNull;
 
 use super::arena::{is_there, made};
-use super::{Arguments, activity, raw};
+use super::{Arguments, activity, arenas, raw};
 use crate::arena::inspect::{BinUse, Use, bin_use, use_of};
 use crate::entry::{self, Request};
+use crate::page::hooks::ExtentHooks;
 use crate::tables::tree::Node;
 use crate::tables::value::{CtlError, Type};
 
@@ -15,6 +17,14 @@ pub static NODES: &[Node] = &[
     Node::Branch { name: "hooks", children: super::hooks::NODES },
     Node::Branch { name: "utilization", children: UTILIZATION },
     Node::Indexed { name: "arenas", exists: is_there, children: ARENAS },
+    raw(
+        "arenas_create_ext",
+        Type::Unsigned,
+        "rw",
+        create_with,
+        "As arenas.create; the new value, if any, is { extent_hooks_t *, bool } (hooks, whether metadata is theirs, which \
+         has no effect here).",
+    ),
     raw(
         "batch_alloc",
         Type::Size,
@@ -53,6 +63,15 @@ static ARENAS: &[Node] = &[raw(
     "Where the number of an arena's active pages is kept; read without synchronisation.",
 )];
 
+/// `arena_config_t`
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Config {
+    hooks: *mut ExtentHooks,
+    /// A C `bool`, which need not be valid as ours.
+    _metadata_by_hooks: u8,
+}
+
 /// `inspect_extent_util_stats_t`
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -72,7 +91,7 @@ struct Verbose {
     bin_nregs: usize,
 }
 
-const _: () = assert!(size_of::<Brief>() == 24 && size_of::<Verbose>() == 48);
+const _: () = assert!(size_of::<Brief>() == 24 && size_of::<Verbose>() == 48 && size_of::<Config>() == 16);
 
 /// `batch_alloc_packet_t`
 #[repr(C)]
@@ -146,6 +165,19 @@ unsafe fn pactivep(mib: &[usize], args: Arguments) -> Result<(), CtlError> {
     let arena = made(mib[2]).ok_or(CtlError::Failed)?;
     // SAFETY: by the caller's promise.
     unsafe { args.answer(arena.pages.active_address()) }
+}
+
+/// `experimental.arenas_create_ext`
+///
+/// # Safety
+/// As [`super::Raw`].
+unsafe fn create_with(_: &[usize], args: Arguments) -> Result<(), CtlError> {
+    // SAFETY: by the caller's promise; a table of hooks stays valid, which the documented interface asks for.
+    unsafe {
+        args.wants::<u32>()?;
+        let hooks = args.new_of::<Config>()?.and_then(|config| NonNull::new(config.hooks));
+        args.answer(arenas::make(hooks)?)
+    }
 }
 
 /// `experimental.batch_alloc`

@@ -3,7 +3,7 @@
 use core::ffi::{CStr, c_char};
 use core::ptr::NonNull;
 
-use super::{needing, rw};
+use super::{Access, Leaf, needing, rw};
 use crate::arena::{Arena, table};
 use crate::page::settings::{self, Dss};
 use crate::page::{default_hooks, hooks::ExtentHooks};
@@ -12,14 +12,14 @@ use crate::tables::value::{ARENAS_ALL, CtlError, Type, Value};
 use crate::units::ArenaInd;
 
 /// `dss`.
-pub const DSS: Node = rw(
-    "dss",
-    Type::Text,
-    |mib| Ok(Value::from(read_dss(mib[1])?.name().as_ptr())),
-    write_dss,
-    "Whether an arena takes address space from sbrk(2): disabled, primary (before mmap(2)) or secondary; index 4096 \
-     means arenas for which it was never set.",
-);
+pub const DSS: Node = Node::Leaf(Leaf {
+    name: "dss",
+    ty: Type::Text,
+    access: Access::WriteRead(write_dss, |mib| Ok(Value::from(read_dss(mib[1])?.name().as_ptr()))),
+    doc: "Whether an arena takes address space from sbrk(2): disabled, primary (before mmap(2)) or secondary; index 4096 \
+          means arenas for which it was never set.",
+    needs: None,
+});
 
 /// `oversize_threshold`.
 pub const OVERSIZE_THRESHOLD: Node = rw(
