@@ -2,9 +2,10 @@
 //! to a structure stays valid for the life of the process. Whoever recycles structures keeps its own free list.
 
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::Relaxed};
 
-use crate::os::pages;
+use crate::os::pages::{self, Huge};
+use crate::os::thp::{self, Policy};
 use crate::sync::Mutex;
 use crate::units::PAGE;
 
@@ -17,6 +18,48 @@ pub unsafe trait Zeroable {}
 
 /// Address space taken from the kernel at a time; backed only where touched.
 const CHUNK: usize = 256 << 10;
+/// A huge page; what chunks are multiples of where metadata is to have such.
+const HUGE: usize = 2 << 20;
+
+/// `opt.metadata_thp`: huge pages for metadata.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum MetadataThp {
+    /// None.
+    Disabled,
+    /// For the bases that turn out to need much memory.
+    Auto,
+    /// For all.
+    Always,
+}
+
+/// The [`MetadataThp`] in force.
+static THP: AtomicU8 = AtomicU8::new(MetadataThp::Disabled as u8);
+
+/// Whether metadata has huge pages: the base that most of it comes from asks for them.
+static STARTED: AtomicBool = AtomicBool::new(false);
+
+/// Whether huge pages have been asked for the base that most metadata comes from.
+pub fn has_huge_pages() -> bool {
+    STARTED.load(Relaxed)
+}
+
+/// Sets `opt.metadata_thp`; called once, before any base has memory. Huge pages are asked for only where the system waits to be
+/// asked.
+pub fn configure(wanted: MetadataThp) {
+    if wanted != MetadataThp::Disabled && thp::policy() == Policy::Madvise {
+        THP.store(wanted as u8, Relaxed);
+        STARTED.store(wanted == MetadataThp::Always, Relaxed);
+    }
+}
+
+fn mode() -> MetadataThp {
+    match THP.load(Relaxed) {
+        1 => MetadataThp::Auto,
+        2 => MetadataThp::Always,
+        _ => MetadataThp::Disabled,
+    }
+}
 
 /// A source of metadata memory. All-zero is a valid, empty one.
 pub struct Base {
@@ -25,11 +68,33 @@ pub struct Base {
     allocated: AtomicUsize,
     /// Bytes mapped.
     mapped: AtomicUsize,
+    /// Huge pages that were asked for and have been touched.
+    huge: AtomicUsize,
+    /// Whether this is the base that most metadata comes from, for which [`MetadataThp::Auto`] waits longer.
+    main: AtomicBool,
 }
 
 struct Bump {
     at: usize,
     end: usize,
+    /// The latest chunk that may become one of huge pages; 0 for none.
+    latest: usize,
+    /// Number of such chunks.
+    nchunks: usize,
+    /// Whether huge pages have been asked for.
+    advised: bool,
+}
+
+/// What a chunk that may become one of huge pages begins with.
+#[repr(C, align(64))]
+struct Header {
+    /// The chunk before; 0 for none.
+    before: usize,
+    bytes: usize,
+}
+
+impl Bump {
+    const EMPTY: Bump = Bump { at: 0, end: 0, latest: 0, nchunks: 0, advised: false };
 }
 
 impl Default for Base {
@@ -42,10 +107,17 @@ impl Base {
     /// Without memory.
     pub const fn new() -> Base {
         Base {
-            bump: Mutex::new(Bump { at: 0, end: 0 }),
+            bump: Mutex::new(Bump::EMPTY),
             allocated: AtomicUsize::new(0),
             mapped: AtomicUsize::new(0),
+            huge: AtomicUsize::new(0),
+            main: AtomicBool::new(false),
         }
+    }
+
+    /// [`Base::new`] for the base that most metadata comes from.
+    pub const fn new_main() -> Base {
+        Base { main: AtomicBool::new(true), ..Base::new() }
     }
 
     /// Zeroed memory of `bytes` bytes at a multiple of `align` (a power of two up to a page), for ever.
@@ -55,19 +127,85 @@ impl Base {
         let mut bump = self.bump.lock();
         let mut start = bump.at.next_multiple_of(align);
         if bump.at == 0 || start + bytes > bump.end {
-            let chunk = bytes.next_multiple_of(PAGE).max(CHUNK);
-            let at = pages::reserve(chunk)?.as_ptr() as usize;
-            self.mapped.fetch_add(chunk, Relaxed);
-            // What is left of the old chunk is lost unless the new one follows it.
-            if at != bump.end {
-                bump.at = at;
+            match mode() {
+                MetadataThp::Disabled => self.extend(&mut bump, bytes)?,
+                mode => self.extend_huge(&mut bump, bytes, mode)?,
             }
-            bump.end = at + chunk;
             start = bump.at.next_multiple_of(align);
+        }
+        if bump.advised {
+            let touched = (start + bytes).next_multiple_of(HUGE) - bump.at.next_multiple_of(HUGE);
+            self.huge.fetch_add(touched / HUGE, Relaxed);
         }
         self.allocated.fetch_add(start + bytes - bump.at, Relaxed);
         bump.at = start + bytes;
         NonNull::new(start as *mut u8)
+    }
+
+    fn extend(&self, bump: &mut Bump, bytes: usize) -> Option<()> {
+        let chunk = bytes.next_multiple_of(PAGE).max(CHUNK);
+        let at = pages::reserve(chunk)?.as_ptr() as usize;
+        self.mapped.fetch_add(chunk, Relaxed);
+        // What is left of the old chunk is lost unless the new one follows it.
+        if at != bump.end {
+            bump.at = at;
+        }
+        bump.end = at + chunk;
+        Some(())
+    }
+
+    /// Takes a chunk of whole huge pages, and asks for such when it is time to.
+    #[cold]
+    fn extend_huge(&self, bump: &mut Bump, bytes: usize, mode: MetadataThp) -> Option<()> {
+        /// Chunks from which on `auto` asks for huge pages: as in the reference, the main base later.
+        const MANY: usize = 2;
+        const MANY_MAIN: usize = 5;
+        let chunk = (bytes + size_of::<Header>() + PAGE).next_multiple_of(HUGE);
+        let at = pages::reserve_aligned(chunk, HUGE)?.as_ptr();
+        self.mapped.fetch_add(chunk, Relaxed);
+        // SAFETY: the chunk was mapped just above, is aligned, and nobody else knows of it.
+        unsafe { at.cast::<Header>().write(Header { before: bump.latest, bytes: chunk }) };
+        bump.latest = at.expose_provenance();
+        bump.nchunks += 1;
+        let many = if self.main.load(Relaxed) { MANY_MAIN } else { MANY };
+        if bump.advised {
+            // SAFETY: as above.
+            unsafe { pages::advise_huge(at, chunk, Huge::Wanted) };
+        } else if mode == MetadataThp::Always || bump.nchunks >= many {
+            bump.advised = true;
+            if self.main.load(Relaxed) {
+                STARTED.store(true, Relaxed);
+            }
+            self.advise_all(bump.latest);
+            // The chunks before count as a whole: they are full, but for their ends.
+            self.huge.fetch_add((self.mapped() - chunk) / HUGE, Relaxed);
+        }
+        self.allocated.fetch_add(size_of::<Header>(), Relaxed);
+        if bump.advised {
+            self.huge.fetch_add(1, Relaxed);
+        }
+        bump.at = at.addr() + size_of::<Header>();
+        bump.end = at.addr() + chunk;
+        Some(())
+    }
+
+    /// Asks for huge pages for a chunk and all before it.
+    fn advise_all(&self, mut chunk: usize) {
+        while chunk != 0 {
+            let at = core::ptr::with_exposed_provenance_mut::<Header>(chunk);
+            // SAFETY: `extend_huge` wrote a header at the start of each chunk of the list, which lives for ever, and
+            // whose memory is this base's.
+            chunk = unsafe {
+                let header = at.read();
+                pages::advise_huge(at.cast(), header.bytes, Huge::Wanted);
+                header.before
+            };
+        }
+    }
+
+    /// Huge pages that metadata was given and has touched (`stats.metadata_thp`).
+    pub fn huge_pages(&self) -> usize {
+        self.huge.load(Relaxed)
     }
 
     /// A zeroed `T`, for ever.
@@ -134,5 +272,31 @@ mod tests {
             last_end = at as usize + i * 3;
         }
         assert!(base.allocated() <= base.mapped());
+    }
+
+    #[test]
+    fn with_huge_pages_chunks_are_whole_ones_and_counted_as_they_are_touched() {
+        let (few, many) = (Base::default(), Base::new_main());
+        let mut bump = few.bump.lock();
+        few.extend_huge(&mut bump, 100, MetadataThp::Auto).unwrap();
+        assert_eq!((few.huge_pages(), bump.advised), (0, false));
+        few.extend_huge(&mut bump, HUGE, MetadataThp::Auto).unwrap();
+        // The first chunk, and the first page of the second, which has two.
+        assert_eq!((few.huge_pages(), bump.advised, few.mapped()), (2, true, 3 * HUGE));
+        drop(bump);
+        let at = few.alloc(HUGE, 64).unwrap();
+        assert_eq!(few.huge_pages(), 3);
+        // SAFETY: the piece was just handed out with this length.
+        unsafe { at.as_ptr().add(HUGE - 1).write(1) };
+        let mut bump = many.bump.lock();
+        for n in 1..5 {
+            many.extend_huge(&mut bump, 100, MetadataThp::Auto).unwrap();
+            assert!(!bump.advised, "{n}");
+        }
+        many.extend_huge(&mut bump, 100, MetadataThp::Auto).unwrap();
+        assert_eq!(many.huge_pages(), 5);
+        let always = Base::default();
+        always.extend_huge(&mut always.bump.lock(), 100, MetadataThp::Always).unwrap();
+        assert_eq!(always.huge_pages(), 1);
     }
 }

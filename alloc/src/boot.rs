@@ -9,8 +9,10 @@ use crate::arena::binding;
 use crate::arena::choice::PerCpu;
 use crate::arena::settings::{self as starting, Decaying};
 use crate::arena::table::{self, ARENAS_MAX, Plan};
+use crate::base::{self, MetadataThp};
 use crate::os::{cpu, environment};
 use crate::page::advice::Thp;
+use crate::page::default_hooks;
 use crate::page::settings::{self as page_settings, Dss, Settings};
 use crate::report;
 use crate::sampling;
@@ -44,6 +46,7 @@ pub fn ensure() {
     conf::read();
     sync::configure(option::MUTEX_MAX_SPIN.get(), cpu::count());
     cgroup::boot();
+    base::configure(metadata_thp());
     configure_arenas();
     configure_caches();
     #[cfg(feature = "prof")]
@@ -79,6 +82,11 @@ fn configure_caches() {
     }
 }
 
+fn metadata_thp() -> MetadataThp {
+    let modes = [MetadataThp::Disabled, MetadataThp::Auto, MetadataThp::Always];
+    modes[option::METADATA_THP.size().min(modes.len() - 1)]
+}
+
 fn page_options() -> Settings {
     let thp = [Thp::Default, Thp::Always, Thp::Never];
     Settings {
@@ -110,6 +118,11 @@ fn configure_arenas() {
     }
     page_settings::configure(page_options());
     let plan = Plan { automatic: automatic_arenas(), oversize: (oversize >= LARGE_MIN).then_some(oversize) };
+    // Only where the system is to be asked, and is not told anything else.
+    if option::HUGE_ARENA_PAC_THP.on() && plan.oversize.is_some() && option::THP.get() == Thp::Default as i64
+    {
+        default_hooks::want_huge_pages(plan.automatic);
+    }
     table::configure(plan);
     if let Some(arenas) = per_cpu {
         binding::by_processor(arenas.min(plan.automatic));

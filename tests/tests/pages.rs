@@ -36,6 +36,20 @@ fn thp_marks_the_mappings_of_objects() {
 }
 
 #[test]
+fn the_arena_of_oversize_requests_has_huge_pages_when_metadata_has() {
+    if asks_for_huge_pages() {
+        for rest in ["", ",retain:false"] {
+            let options = |metadata: &str| format!("huge_arena_pac_thp:true,metadata_thp:{metadata}{rest}");
+            address_space(&options("always"), &["arena", "yes"]);
+            address_space(&options("disabled"), &["arena", "no"]);
+            // There is too little metadata.
+            address_space(&options("auto"), &["arena", "no"]);
+        }
+        address_space("metadata_thp:always", &["arena", "no"]);
+    }
+}
+
+#[test]
 fn lg_chunk_is_the_step_of_growth() {
     address_space("narenas:1,lg_chunk:24,oversize_threshold:0", &["steps", "16777216"]);
     address_space("narenas:1,lg_chunk:26,oversize_threshold:0", &["steps", "67108864"]);

@@ -23,7 +23,7 @@ static ROLES: [AtomicU8; ARENAS_MAX as usize] = [const { AtomicU8::new(0) }; ARE
 /// Guards the making and ending of arenas, and the binding of threads.
 pub(super) static LOCK: Mutex<Retired> = Mutex::new(Retired(List::new()));
 /// Metadata of no single arena: the arenas themselves, the blocks of threads.
-pub static BASE: Base = Base::new();
+pub static BASE: Base = Base::new_main();
 /// One more than the largest index that was ever given out.
 static TOTAL: AtomicU32 = AtomicU32::new(1);
 static AUTOMATIC: AtomicU32 = AtomicU32::new(1);

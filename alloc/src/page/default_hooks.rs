@@ -6,9 +6,12 @@ use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::*;
 
 use super::advice;
+use super::block::BLOCK;
 use super::hooks::ExtentHooks;
 use super::settings::{self, Dss};
-use crate::os::{dss, pages};
+use crate::base;
+use crate::os::dss;
+use crate::os::pages::{self, Huge};
 use crate::relaxed::Relaxed;
 use crate::units::PAGE;
 
@@ -56,6 +59,15 @@ pub fn forget_dss_of(arena: u32) {
     slot(arena).set(0);
 }
 
+/// The arena for which huge pages are asked as soon as metadata has them; 0 for none, as which arena 0 does not count.
+static HUGE_PAGES: AtomicU32 = AtomicU32::new(0);
+
+/// Asks for huge pages for one arena that is not arena 0, wherever it takes a huge page's worth or more at a time and metadata
+/// has huge pages by then (`opt.huge_arena_pac_thp`).
+pub fn want_huge_pages(arena: u32) {
+    HUGE_PAGES.set(arena);
+}
+
 /// Fresh address space for an arena, from where its `dss` says, with `opt.thp` applied. `wanted` null: anywhere.
 /// `bytes` and `align` are page multiples.
 pub fn map(wanted: *mut u8, bytes: usize, align: usize, arena: u32) -> Option<NonNull<u8>> {
@@ -74,6 +86,10 @@ pub fn map(wanted: *mut u8, bytes: usize, align: usize, arena: u32) -> Option<No
     }?;
     // SAFETY: the range was just mapped.
     unsafe { advice::mapped(at.as_ptr(), bytes) };
+    if arena != 0 && arena == HUGE_PAGES.get() && bytes >= BLOCK && base::has_huge_pages() {
+        // SAFETY: as above.
+        unsafe { pages::advise_huge(at.as_ptr(), bytes, Huge::Wanted) };
+    }
     Some(at)
 }
 

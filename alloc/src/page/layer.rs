@@ -432,11 +432,6 @@ impl PageLayer {
         default_hooks::set_dss_of(self.owner.get(), dss);
     }
 
-    /// Asks for huge pages wherever address space is taken from now on (`opt.huge_arena_pac_thp`), as far as metadata has them.
-    pub fn want_huge_pages(&self) {
-        self.supply.lock().huge = true;
-    }
-
     /// `arena.<i>.extent_hooks`.
     pub fn hooks(&self) -> *mut ExtentHooks {
         self.pac.acquire().map_or(default_hooks::table().as_ptr(), |pac| pac.hooks().table())

@@ -106,8 +106,6 @@ pub struct Supply {
     pub growth: Growth,
     /// Index of the arena, for what the default hooks do by arena.
     pub arena: u32,
-    /// Whether huge pages are asked for, if metadata has them.
-    pub huge: bool,
     pub(super) counts: PageCounts,
     /// Pages ever taken that no memory backed.
     pub(super) grown: usize,

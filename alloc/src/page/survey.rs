@@ -45,7 +45,6 @@ impl Supply {
         *self = Supply {
             growth: self.growth,
             arena: self.arena,
-            huge: self.huge,
             spare_regions: core::mem::take(&mut self.spare_regions),
             ..Supply::default()
         };
@@ -56,7 +55,6 @@ impl Supply {
         self.release_empty();
         *self = Supply {
             arena: self.arena,
-            huge: self.huge,
             spare_regions: core::mem::take(&mut self.spare_regions),
             ..Supply::default()
         };
