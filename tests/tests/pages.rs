@@ -95,3 +95,13 @@ fn asks_for_huge_pages() -> bool {
     std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled")
         .is_ok_and(|text| text.contains("[madvise]"))
 }
+
+#[test]
+fn an_idle_process_gives_memory_back_at_one_call_or_when_it_allocates_again() {
+    for rest in ["", ",oversize_threshold:0", ",retain:false,oversize_threshold:0"] {
+        for what in ["decay", "large", "small"] {
+            let conf = format!("narenas:1,dirty_decay_ms:300{rest}");
+            Run::new(compiled("idle_decay.c")).args([what]).preload(&preload()).conf(&conf).outcome().ok();
+        }
+    }
+}

@@ -89,7 +89,9 @@ pub unsafe fn resize_in_place(object: *mut u8, size: usize, extra: usize, zero: 
     let extent = extent_of_object(object);
     let most = size.checked_add(extra).and_then(usable);
     let least = usable(size);
-    if !most.is_some_and(|most| resize(extent, most, size, zero)) && usable_of(extent) < size {
+    let grown = most.is_some_and(|most| resize(extent, most, size, zero));
+    // What was refused is not asked for twice: extent hooks would be.
+    if !grown && least != most && usable_of(extent) < size {
         let _ = least.is_some_and(|least| resize(extent, least, size, zero));
     }
     usable_of(extent)

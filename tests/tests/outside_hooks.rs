@@ -1,0 +1,67 @@
+//! Extent hooks are called when the reference calls them, with the same arguments in the same order.
+#![cfg(feature = "outside")]
+
+use std::path::Path;
+
+use suite::build::preload;
+use suite::fixture::compiled;
+use suite::reference;
+use suite::run::Run;
+
+/// What the hooks of `hook_calls.c` refuse.
+const REFUSED: [&str; 7] =
+    ["", "dalloc", "merge", "split", "dalloc lazy", "dalloc lazy forced", "dalloc merge"];
+
+fn calls(library: &Path, conf: &str, refused: &str) -> String {
+    let program = Run::new(compiled("hook_calls.c")).args([refused]).preload(library);
+    program.conf(conf).outcome().ok().stdout
+}
+
+/// Compares under one string of options.
+#[track_caller]
+fn compare(conf: &str) {
+    // Large objects start on page boundaries here.
+    let conf = format!("narenas:1,cache_oblivious:false,{conf}");
+    for refused in REFUSED {
+        let (ours, theirs) = (calls(&preload(), &conf, refused), calls(&reference::v531(), &conf, refused));
+        let first = ours.lines().zip(theirs.lines()).position(|(ours, theirs)| ours != theirs);
+        assert!(ours.lines().count() > 100, "{conf}, refusing {refused:?}:\n{ours}");
+        assert!(
+            ours == theirs,
+            "{conf}, refusing {refused:?}: line {first:?} differs\n{ours}\n--- theirs\n{theirs}"
+        );
+    }
+}
+
+#[test]
+fn extents_that_stay_as_they_are() {
+    compare("dirty_decay_ms:-1,muzzy_decay_ms:-1");
+    compare("dirty_decay_ms:100000,muzzy_decay_ms:0");
+}
+
+#[test]
+fn extents_that_are_purged_at_once() {
+    compare("dirty_decay_ms:0,muzzy_decay_ms:0");
+    compare("retain:false,dirty_decay_ms:0,muzzy_decay_ms:0");
+}
+
+#[test]
+fn extents_that_are_not_retained() {
+    compare("retain:false,dirty_decay_ms:-1,muzzy_decay_ms:-1");
+}
+
+#[test]
+fn large_extents_that_are_not_purged_for_their_length() {
+    compare("oversize_threshold:0,dirty_decay_ms:100000,muzzy_decay_ms:100000");
+}
+
+#[test]
+fn extents_that_fit_closely() {
+    compare("lg_extent_max_active_fit:0,dirty_decay_ms:-1,muzzy_decay_ms:-1");
+    compare("lg_extent_max_active_fit:1,dirty_decay_ms:-1,muzzy_decay_ms:-1");
+}
+
+#[test]
+fn extents_of_whole_size_classes() {
+    compare("disable_large_size_classes:false,dirty_decay_ms:-1");
+}
