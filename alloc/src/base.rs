@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::Relaxed};
 
 use crate::os::pages::{self, Huge};
 use crate::os::thp::{self, Policy};
-use crate::sync::Mutex;
+use crate::sync::{Mutex, MutexCounts};
 use crate::units::PAGE;
 
 /// Types for which memory full of zeros is a valid value.
@@ -235,6 +235,16 @@ impl Base {
     /// Bytes that may be backed by memory: whole pages up to the end of what was handed out.
     pub fn resident(&self) -> usize {
         self.allocated().next_multiple_of(PAGE).min(self.mapped())
+    }
+
+    /// How often the lock was taken and waited for.
+    pub fn mutex_counts(&self) -> MutexCounts {
+        self.bump.counts()
+    }
+
+    /// Sets these to zero.
+    pub fn reset_mutex_counts(&self) {
+        self.bump.reset_counts();
     }
 
     /// Locks for a fork.

@@ -35,7 +35,7 @@ fn read_node(node: &Node, mib: &[usize]) -> core::result::Result<Value, CtlError
             _ => Err(CtlError::NotPermitted),
         },
         Node::Metric(_) if cfg!(not(feature = "stats")) => Err(CtlError::NotFound),
-        Node::Metric(metric) => Ok(Value((metric.of)(&crate::stats::snapshot()) as u64)),
+        Node::Metric(metric) => crate::stats::value(metric, mib),
         Node::Option(opt) => read_option(opt),
         Node::Branch { .. } | Node::Indexed { .. } => Err(CtlError::NotFound),
     }
@@ -44,6 +44,17 @@ fn read_node(node: &Node, mib: &[usize]) -> core::result::Result<Value, CtlError
 /// Value of a leaf whose path has no index; `None` when it cannot be read now.
 pub(crate) fn value(node: &Node) -> Option<(Type, Value)> {
     if node.is_leaf() { Some((node.value_type(), read_node(node, &[]).ok()?)) } else { None }
+}
+
+/// Value of a leaf of any name; `None` when there is none, or it cannot be read now.
+pub(crate) fn value_of(name: &[u8]) -> Option<(Type, Value)> {
+    let mut mib = [0; DEPTH_MAX];
+    let len = name_to_mib(name, &mut mib).ok()?;
+    let node = find(&mib[..len]).ok()?;
+    if let Node::Leaf(Leaf { needs: Some(needs), .. }) = node {
+        needs().ok()?;
+    }
+    Some((node.value_type(), read_node(node, &mib[..len]).ok()?))
 }
 
 fn read_option(opt: &Opt) -> core::result::Result<Value, CtlError> {

@@ -2,6 +2,7 @@
 
 use crate::arena::table;
 use crate::stats;
+use crate::sync;
 use crate::tcache::explicit;
 use crate::thread::lifecycle;
 use crate::{background, cgroup};
@@ -52,7 +53,9 @@ extern "C" fn parent() {
 }
 
 extern "C" fn child() {
+    sync::forked(true);
     release();
+    sync::forked(false);
     lifecycle::forget_others();
     #[cfg(feature = "prof")]
     crate::sampling::PROFILER.fork_child();

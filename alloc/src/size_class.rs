@@ -39,6 +39,9 @@ const _: () = assert!(SMALL_MAX == 14336 && LARGE_MIN == 16384 && TCACHE_MAX == 
 const _: () = assert!(TCACHE_LIMIT == 8 << 20);
 const _: () = assert!(LARGE_MAX == 7 << 60);
 
+/// Number of large classes.
+pub const NLEXTENTS: usize = NSIZES - NBINS;
+
 /// Size of class `index`.
 pub const fn class_size(index: usize) -> usize {
     match index {
@@ -207,6 +210,7 @@ impl Slab {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
     use super::*;
 
     #[test]

@@ -11,7 +11,7 @@ use crate::extent::{ByOwner, Extent, Kind, SampleRecord, map};
 use crate::relaxed::{Link, List, Relaxed};
 use crate::report;
 use crate::size_class::{SLAB_REGIONS_MAX, SLABS};
-use crate::sync::{Guard, Mutex, Patience};
+use crate::sync::{Guard, Mutex, MutexCounts, Patience};
 use crate::units::SzInd;
 
 const EMPTY_MAX: u32 = 2;
@@ -34,13 +34,15 @@ pub struct BinCounts {
     pub nreslabs: u64,
     /// Slabs now.
     pub curslabs: u64,
+    /// Of these, slabs with used and free regions that are not current.
+    pub nonfull: u64,
 }
 
 /// One bin.
 #[derive(Default)]
 pub struct Bin {
     state: Mutex<BinState>,
-    /// Requests that thread caches served, told at thread exit and by statistics.
+    /// Requests of threads that have ended or left the arena, and requests past any cache.
     pub nrequests: AtomicU64,
 }
 
@@ -63,14 +65,19 @@ impl Bin {
         self.state.lock()
     }
 
-    /// Counters.
-    pub fn counts(&self) -> BinCounts {
-        self.lock().counts
+    /// Locks, if that is possible in time.
+    pub fn lock_within(&self, patience: Patience) -> Option<Guard<'_, BinState>> {
+        self.state.lock_within(patience)
     }
 
-    /// Counters, if the lock is to be had in time.
-    pub fn counts_within(&self, patience: Patience) -> Option<BinCounts> {
-        Some(self.state.lock_within(patience)?.counts)
+    /// How often the lock was taken and waited for.
+    pub fn mutex_counts(&self) -> MutexCounts {
+        self.state.counts()
+    }
+
+    /// Sets these to zero.
+    pub fn reset_mutex_counts(&self) {
+        self.state.reset_counts();
     }
 
     /// Fills `out` with free regions for a thread cache and answers how many; fewer when memory ran out.
@@ -84,7 +91,6 @@ impl Bin {
     pub fn alloc(&self, arena: &Arena, class: SzInd) -> Option<*mut u8> {
         let mut one = [core::ptr::null_mut()];
         let n = self.lock().take(arena, class, Kind::Slab, &mut one);
-        self.nrequests.fetch_add(n as u64, Ordering::Relaxed);
         (n == 1).then_some(one[0])
     }
 
@@ -151,6 +157,7 @@ impl BinState {
     fn next_slab(&mut self, arena: &Arena, class: SzInd, kind: Kind) -> Option<&'static Extent> {
         if let Some(extent) = self.partial.iter().find_map(List::pop) {
             self.counts.nreslabs += 1;
+            self.counts.nonfull -= 1;
             return Some(extent);
         }
         if let Some(extent) = self.empty.pop() {
@@ -191,6 +198,7 @@ impl BinState {
         if nfree as u32 == slab.nregs {
             if nfree > 1 {
                 self.partial[list(nfree - 1)].remove(extent);
+                self.counts.nonfull -= 1;
             }
             if self.nempty < EMPTY_MAX {
                 self.nempty += 1;
@@ -202,6 +210,7 @@ impl BinState {
         }
         if nfree == 1 {
             self.partial[0].push(extent);
+            self.counts.nonfull += 1;
         } else if list(nfree) != list(nfree - 1) {
             self.partial[list(nfree - 1)].remove(extent);
             self.partial[list(nfree)].push(extent);
@@ -236,11 +245,6 @@ impl BinState {
         if extent.kind() == Kind::SampledSlab {
             self.recycle_records(extent);
         }
-    }
-
-    /// Slabs that have both used and free regions and are not current.
-    pub fn nonfull(&self) -> usize {
-        self.partial.iter().map(|list| list.iter().count()).sum()
     }
 }
 

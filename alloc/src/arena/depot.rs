@@ -4,11 +4,11 @@
 //! most 512 bytes, instead of a visit to every slab. Objects may belong to any automatic arena; where they finally
 //! go is decided by their slab.
 
-use super::release::release;
+use super::release::{From, release};
 use crate::base::Base;
 use crate::relaxed::Relaxed;
 use crate::size_class::class_size;
-use crate::sync::{Mutex, Patience};
+use crate::sync::{Mutex, MutexCounts, Patience};
 use crate::units::SzInd;
 use core::sync::atomic::AtomicPtr;
 
@@ -39,6 +39,17 @@ const fn capacity(class: SzInd) -> usize {
     }
 }
 
+/// What lies in a depot and came by.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DepotCounts {
+    /// Objects here.
+    pub objects: usize,
+    /// Batches that caches took.
+    pub popped: u64,
+    /// Batches that caches left.
+    pub pushed: u64,
+}
+
 /// The depot of one class. All-zero is empty.
 #[derive(Default)]
 pub struct Depot {
@@ -51,6 +62,10 @@ struct State {
     /// all-zero memory sure to be `None`.
     first: Option<&'static AtomicPtr<u8>>,
     nbatches: usize,
+    /// Batches that caches took.
+    popped: u64,
+    /// Batches that caches left.
+    pushed: u64,
     /// Fewest batches since the last trim.
     low: usize,
 }
@@ -70,21 +85,16 @@ impl Depot {
         let Some(slots) = state.slots(class).get(at..at + n) else { return false };
         slots.iter().zip(objects).for_each(|(slot, &object)| slot.set(object));
         state.nbatches += 1;
+        state.pushed += 1;
         true
     }
 
-    /// Takes a batch into `out`, which has room for one.
+    /// Takes a batch for a cache into `out`, which has room for one.
     pub fn pop(&self, class: SzInd, out: &mut [*mut u8]) -> bool {
         let mut state = self.state.lock();
-        if state.nbatches == 0 {
-            return false;
-        }
-        let n = batch(class);
-        state.nbatches -= 1;
-        state.low = state.low.min(state.nbatches);
-        let slots = &state.slots(class)[state.nbatches * n..][..n];
-        out.iter_mut().zip(slots).for_each(|(object, slot)| *object = slot.get());
-        true
+        let popped = state.take(class, out);
+        state.popped += popped as u64;
+        popped
     }
 
     /// Returns batches to their slabs: those that lay unused since the last trim, or all.
@@ -98,16 +108,28 @@ impl Depot {
         let mut batch_of = [core::ptr::null_mut(); BATCH_MAX];
         let n = batch(class);
         for _ in 0..unused {
-            if !self.pop(class, &mut batch_of[..n]) {
+            if !self.state.lock().take(class, &mut batch_of[..n]) {
                 return;
             }
-            release(class, &mut batch_of[..n]);
+            release(class, &mut batch_of[..n], From::Depot);
         }
     }
 
-    /// Objects that lie here, if the lock is to be had in time.
-    pub fn objects(&self, class: SzInd, patience: Patience) -> Option<usize> {
-        Some(self.state.lock_within(patience)?.nbatches * batch(class))
+    /// What lies here and came by, if the lock is to be had in time.
+    pub fn counts(&self, class: SzInd, patience: Patience) -> Option<DepotCounts> {
+        let state = self.state.lock_within(patience)?;
+        let objects = state.nbatches * batch(class);
+        Some(DepotCounts { objects, popped: state.popped, pushed: state.pushed })
+    }
+
+    /// How often the lock was taken and waited for.
+    pub fn mutex_counts(&self) -> MutexCounts {
+        self.state.counts()
+    }
+
+    /// Sets these to zero.
+    pub fn reset_mutex_counts(&self) {
+        self.state.reset_counts();
     }
 
     /// Locks for a fork.
@@ -126,6 +148,18 @@ impl Depot {
 }
 
 impl State {
+    fn take(&mut self, class: SzInd, out: &mut [*mut u8]) -> bool {
+        if self.nbatches == 0 {
+            return false;
+        }
+        let n = batch(class);
+        self.nbatches -= 1;
+        self.low = self.low.min(self.nbatches);
+        let slots = &self.slots(class)[self.nbatches * n..][..n];
+        out.iter_mut().zip(slots).for_each(|(object, slot)| *object = slot.get());
+        true
+    }
+
     /// All slots; none before the first use.
     fn slots(&self, class: SzInd) -> &'static [AtomicPtr<u8>] {
         match self.first {

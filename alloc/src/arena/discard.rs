@@ -100,6 +100,8 @@ impl Arena {
             add(&mine.nmalloc, &theirs.nmalloc);
             add(&mine.ndalloc, &theirs.ndalloc);
             add(&mine.nrequests, &theirs.nrequests);
+            add(&mine.nfills, &theirs.nfills);
+            add(&mine.nflushes, &theirs.nflushes);
         }
         add_purges(&self.pages.dirty_counts, &gone.pages.dirty_counts);
         add_purges(&self.pages.muzzy_counts, &gone.pages.muzzy_counts);
@@ -129,7 +131,7 @@ fn add_purges(to: &PurgeCounts, from: &PurgeCounts) {
 
 impl Bin {
     fn add_counts(&self, gone: &Bin) {
-        let theirs = gone.counts();
+        let theirs = gone.lock().counts;
         let mut mine = self.lock();
         mine.counts.nmalloc += theirs.nmalloc;
         mine.counts.ndalloc += theirs.ndalloc;

@@ -22,13 +22,23 @@ pub struct LargeClass {
     pub nmalloc: AtomicU64,
     /// Objects freed.
     pub ndalloc: AtomicU64,
-    /// Requests that thread caches served.
+    /// Requests of threads that have ended or left the arena, and requests past any cache.
     pub nrequests: AtomicU64,
+    /// Objects made to fill thread caches.
+    pub nfills: AtomicU64,
+    /// Batches that came back from thread caches.
+    pub nflushes: AtomicU64,
 }
 
 impl LargeClass {
     const fn new() -> LargeClass {
-        LargeClass { nmalloc: AtomicU64::new(0), ndalloc: AtomicU64::new(0), nrequests: AtomicU64::new(0) }
+        LargeClass {
+            nmalloc: AtomicU64::new(0),
+            ndalloc: AtomicU64::new(0),
+            nrequests: AtomicU64::new(0),
+            nfills: AtomicU64::new(0),
+            nflushes: AtomicU64::new(0),
+        }
     }
 }
 
@@ -127,6 +137,7 @@ impl Arena {
         extent.resize(new, class);
         extent.sample.set(sample);
         self.large.born(class, usable);
+        self.large.class(class).nrequests.fetch_add(1, Ordering::Relaxed);
         map::register(extent, 1, self.byte_of_large(usable, sample));
         Some(zeroed)
     }

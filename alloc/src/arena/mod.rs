@@ -7,6 +7,7 @@ pub mod depot;
 mod discard;
 pub mod inspect;
 pub mod large;
+pub mod moment;
 mod name;
 pub mod release;
 pub mod sampled;
@@ -27,7 +28,7 @@ use crate::page::layer::PageLayer;
 use crate::page::supply::Run;
 use crate::relaxed::{List, Listed, Node, Relaxed};
 use crate::size_class::{NBINS, NCACHED, SLABS, cached_classes};
-use crate::sync::Mutex;
+use crate::sync::{Mutex, MutexCounts};
 use crate::units::{ArenaInd, Ns, PAGE, SzInd};
 
 /// Time between two rounds that give back what bins and depots did not need.
@@ -75,6 +76,10 @@ pub struct Arena {
     /// Counters of large objects.
     pub large: LargeCounts,
     spare: Mutex<List<Extent, ByOwner>>,
+    /// Descriptors on that list.
+    nspare: AtomicUsize,
+    /// Descriptors ever made.
+    nextents: AtomicUsize,
     trimmed: AtomicU64,
     name: Mutex<Name>,
     node: Node<Arena>,
@@ -160,6 +165,11 @@ impl Arena {
         &self.sampled[class.idx()]
     }
 
+    /// Where requests of a class are counted that no cache served, or that a thread made which is gone.
+    pub fn requests(&self, class: SzInd) -> &AtomicU64 {
+        if class.idx() < NBINS { &self.bin(class).nrequests } else { &self.large.class(class).nrequests }
+    }
+
     /// All bins with their class, ordinary ones first.
     pub fn all_bins(&self) -> impl Iterator<Item = (SzInd, &Bin)> {
         let classes = || (0..NBINS as u8).map(SzInd);
@@ -177,10 +187,41 @@ impl Arena {
     }
 
     fn spare_extent(&self) -> Option<&'static Extent> {
-        if let Some(extent) = self.spare.lock().pop() {
-            return Some(extent);
+        {
+            let spare = self.spare.lock();
+            if let Some(extent) = spare.pop() {
+                self.nspare.change(|n| n - 1);
+                return Some(extent);
+            }
         }
-        self.base.make()
+        let extent = self.base.make()?;
+        self.nextents.fetch_add(1, Ordering::Relaxed);
+        Some(extent)
+    }
+
+    fn keep_extent(&self, extent: &'static Extent) {
+        let spare = self.spare.lock();
+        spare.push(extent);
+        self.nspare.change(|n| n + 1);
+    }
+
+    /// Descriptors that describe nothing now, and all that were ever made.
+    pub fn extents(&self) -> (usize, usize) {
+        (self.nspare.get(), self.nextents.get())
+    }
+
+    /// How often the lock of the unused descriptors was taken and waited for.
+    pub fn spare_mutex_counts(&self) -> MutexCounts {
+        self.spare.counts()
+    }
+
+    /// Sets the counters of all locks of the arena to zero.
+    pub fn reset_mutex_counts(&self) {
+        self.depots.iter().for_each(Depot::reset_mutex_counts);
+        self.all_bins().for_each(|(_, bin)| bin.reset_mutex_counts());
+        self.pages.reset_mutex_counts();
+        self.spare.reset_counts();
+        self.base.reset_mutex_counts();
     }
 
     /// Takes pages and describes them; answers also whether they are zero. The map does not show them yet.
@@ -206,7 +247,7 @@ impl Arena {
     ) -> Result<(&'static Extent, bool), Short> {
         let extent = self.spare_extent().ok_or(Short::FOR_METADATA)?;
         let Some((run, zeroed)) = self.pages.take(npages, align, &self.base) else {
-            self.spare.lock().push(extent);
+            self.keep_extent(extent);
             return Err(Short(npages));
         };
         extent.describe(Layout {
@@ -232,7 +273,7 @@ impl Arena {
 
     fn give_pages(&self, extent: &'static Extent) {
         let run = run_of(extent, 0, extent.npages());
-        self.spare.lock().push(extent);
+        self.keep_extent(extent);
         self.pages.give(run, &self.base);
     }
 

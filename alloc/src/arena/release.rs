@@ -1,5 +1,7 @@
 //! Returns objects to the slabs and extents that they came from.
 
+use core::sync::atomic::Ordering;
+
 use super::bin::{extent_of_object, give_all};
 use super::table;
 use crate::extent::{Extent, Kind};
@@ -8,12 +10,26 @@ use crate::report;
 use crate::size_class::NBINS;
 use crate::units::SzInd;
 
+/// Where objects come back from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// A thread's cache, which counts as a flush.
+    Cache,
+    /// A depot: the flush was counted when they came there.
+    Depot,
+}
+
 /// Returns objects of one class, each to its owner; `objects` is scrambled.
 ///
 /// One lock round per owning arena that occurs: the objects of the first one's arena, then of the first of the
 /// rest, and so on.
-pub fn release(class: SzInd, objects: &mut [*mut u8]) {
+pub fn release(class: SzInd, objects: &mut [*mut u8], from: From) {
+    let flush = u64::from(from == From::Cache);
     if class.idx() >= NBINS {
+        if let Some(&first) = objects.first() {
+            let arena = table::owner(extent_of_object(first));
+            arena.large.class(class).nflushes.fetch_add(flush, Ordering::Relaxed);
+        }
         for &object in objects.iter() {
             release_large(extent_of_object(object), object);
         }
@@ -26,7 +42,7 @@ pub fn release(class: SzInd, objects: &mut [*mut u8]) {
         let mut kept = 0;
         {
             let mut bin = arena.bin(class).lock();
-            bin.counts.nflushes += 1;
+            bin.counts.nflushes += flush;
             for i in 0..rest.len() {
                 let object = rest[i];
                 let extent = extent_of_object(object);

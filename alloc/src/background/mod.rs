@@ -9,7 +9,7 @@ mod worker;
 
 use crate::cgroup;
 use crate::page::caretaker;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, MutexCounts};
 use crate::tables::option;
 use crate::thread::watch;
 
@@ -146,6 +146,16 @@ pub struct Stats {
 pub fn stats() -> Stats {
     let (num_threads, num_runs, slept) = worker::totals();
     Stats { num_threads, num_runs, run_interval: slept.checked_div(num_runs).unwrap_or(0) }
+}
+
+/// How often the lock was taken and waited for.
+pub fn mutex_counts() -> MutexCounts {
+    CONTROL.counts()
+}
+
+/// Sets these to zero.
+pub fn reset_mutex_counts() {
+    CONTROL.reset_counts();
 }
 
 /// Locks for a fork.

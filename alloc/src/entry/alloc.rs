@@ -1,6 +1,7 @@
 //! Allocation.
 
 use core::ptr::null_mut;
+use core::sync::atomic::Ordering;
 
 use crate::arena::bin::extent_of_object;
 use crate::arena::large::LargeRequest;
@@ -249,13 +250,15 @@ fn uncached(
     };
     match (got, thread) {
         (None, _) => sampling::retract(sample, usable),
-        (Some((object, _)), Some(thread)) => {
-            count_allocated(thread, usable);
-            event::visited(thread, arena);
-            note_growth(thread);
-            sampling::born(thread.prof(), sample, object, requested, usable);
+        (Some((object, _)), thread) => {
+            arena.requests(class).fetch_add(1, Ordering::Relaxed);
+            if let Some(thread) = thread {
+                count_allocated(thread, usable);
+                event::visited(thread, arena);
+                note_growth(thread);
+                sampling::born(thread.prof(), sample, object, requested, usable);
+            }
         }
-        _ => {}
     }
     got.unwrap_or((null_mut(), false))
 }

@@ -10,7 +10,7 @@ mod realloc;
 
 pub use alloc::{Cache, Request, alloc, calloc, malloc, malloc_or, resume};
 pub use dalloc::{free, free_through, usable_size};
-pub use realloc::{realloc, resize_in_place};
+pub use realloc::{note_zero_realloc, realloc, resize_in_place, zero_reallocs};
 
 /// Addresses of the code that the section `jealloc_text` collects.
 ///

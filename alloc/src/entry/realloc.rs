@@ -1,6 +1,7 @@
 //! Changing the size of an object.
 
 use core::ptr::null_mut;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::alloc::{Cache, Request, alloc, count_allocated, malloc, note_growth};
 use super::dalloc::{count_deallocated, free_through, take_sample, usable_of};
@@ -11,6 +12,19 @@ use crate::size_class::{LARGE_MIN, QUANTUM, usable, usable_aligned};
 use crate::thread::block::Block;
 use crate::thread::event;
 use crate::thread::start::current_or_start;
+
+/// Calls of `realloc(p, 0)` with an object.
+static ZERO_REALLOCS: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts a call of `realloc(p, 0)` with an object, whatever it is going to do.
+pub fn note_zero_realloc() {
+    ZERO_REALLOCS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// How many of these there were.
+pub fn zero_reallocs() -> usize {
+    ZERO_REALLOCS.load(Ordering::Relaxed)
+}
 
 /// Changes an object to `request.size` bytes, keeping its contents up to the smaller size; may move it.
 ///

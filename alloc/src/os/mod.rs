@@ -6,6 +6,7 @@ pub mod cpu;
 pub mod dss;
 pub mod environment;
 pub mod files;
+pub mod memory;
 pub mod output;
 pub mod pages;
 pub mod thp;

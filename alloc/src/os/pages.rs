@@ -1,6 +1,7 @@
 //! Address space: reserve, release, give pages back, protect pages.
 
 use core::ptr::{NonNull, null_mut};
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap};
 
@@ -58,15 +59,26 @@ pub fn reserve_aligned(bytes: usize, align: usize) -> Option<NonNull<u8>> {
     NonNull::new(at.wrapping_add(head))
 }
 
+/// Bytes of a huge page.
+pub const HUGE_PAGE: usize = 2 << 20;
+
+/// Bytes that the kernel refused to unmap.
+static ABANDONED: AtomicUsize = AtomicUsize::new(0);
+
+/// Bytes of address space that the kernel refused to take back, ever.
+pub fn abandoned() -> usize {
+    ABANDONED.load(Relaxed)
+}
+
 /// Unmaps. Does nothing for `bytes == 0`. A refusal by the kernel (mapping count) leaves the range mapped, which
 /// only costs address space.
 ///
 /// # Safety
 /// The range belongs to the caller, and nothing refers to it any more.
 pub unsafe fn release(at: *mut u8, bytes: usize) {
-    if bytes != 0 {
-        // SAFETY: by the caller's promise.
-        let _ = unsafe { munmap(at.cast(), bytes) };
+    // SAFETY: by the caller's promise.
+    if bytes != 0 && unsafe { munmap(at.cast(), bytes) }.is_err() {
+        ABANDONED.fetch_add(bytes, Relaxed);
     }
 }
 

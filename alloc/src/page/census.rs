@@ -35,14 +35,6 @@ impl Census {
     pub fn of(&self, state: Free, class: usize) -> Tally {
         self.classes[state as usize][class]
     }
-
-    /// Adds those of another arena.
-    pub fn add(&mut self, other: &Census) {
-        for (mine, theirs) in self.classes.iter_mut().flatten().zip(other.classes.iter().flatten()) {
-            mine.nextents += theirs.nextents;
-            mine.bytes += theirs.bytes;
-        }
-    }
 }
 
 #[cfg(test)]
@@ -57,12 +49,10 @@ mod tests {
             census.count(Free::Dirty, npages);
         }
         census.count(Free::Retained, 1);
-        let mut both = census.clone();
-        both.add(&census);
         assert_eq!(census.of(Free::Dirty, 3), Tally { nextents: 2, bytes: 8 * PAGE });
         assert_eq!(census.of(Free::Dirty, 4), Tally { nextents: 1, bytes: 5 * PAGE });
-        assert_eq!(both.of(Free::Dirty, at_most(64)), Tally { nextents: 4, bytes: 2 * 129 * PAGE });
-        assert_eq!(both.of(Free::Retained, 0), Tally { nextents: 2, bytes: 2 * PAGE });
+        assert_eq!(census.of(Free::Dirty, at_most(64)), Tally { nextents: 2, bytes: 129 * PAGE });
+        assert_eq!(census.of(Free::Retained, 0), Tally { nextents: 1, bytes: PAGE });
         assert_eq!(census.of(Free::Muzzy, 0), Tally::default());
     }
 }

@@ -16,7 +16,7 @@ use super::{advice, caretaker, default_hooks, pressure};
 use crate::base::{Base, Zeroable};
 use crate::os::clock;
 use crate::relaxed::{Link, Relaxed};
-use crate::sync::{Guard, Mutex, Patience};
+use crate::sync::{Guard, Mutex, MutexCounts, Patience};
 use crate::units::{ArenaInd, Ns, PAGE};
 
 /// Pages that may become unused between two looks at the clock: 1 MiB.
@@ -120,6 +120,38 @@ impl PageLayer {
             Source::Blocks(supply) => Some(supply.counts()),
             Source::Extents(pac) => pac.counts(patience),
         }
+    }
+
+    /// Pages by state and free extents, of one moment; `None` when a lock was not to be had in time.
+    ///
+    /// Cost: a look at each block, or at each free extent.
+    pub fn survey(&self, patience: Patience, census: &mut Census) -> Option<PageCounts> {
+        match self.source(patience)? {
+            Source::Blocks(supply) => {
+                supply.stretches(|part| {
+                    part.state.into_iter().for_each(|state| census.count(state, part.npages));
+                });
+                Some(supply.counts())
+            }
+            Source::Extents(pac) => pac.survey(patience, |state, npages| census.count(state, npages)),
+        }
+    }
+
+    /// How often the locks of the supply, of dirty decay and of muzzy decay were taken and waited for.
+    pub fn mutex_counts(&self) -> [MutexCounts; 3] {
+        let mut supply = self.supply.counts();
+        if let Some(pac) = self.pac.acquire() {
+            pac.mutex_counts().iter().for_each(|counts| supply.add(counts));
+        }
+        [supply, self.dirty.counts(), self.muzzy.counts()]
+    }
+
+    /// Sets these to zero.
+    pub fn reset_mutex_counts(&self) {
+        self.dirty.reset_counts();
+        self.muzzy.reset_counts();
+        self.supply.reset_counts();
+        self.pac.acquire().into_iter().for_each(Pac::reset_mutex_counts);
     }
 
     /// Where pages come from now.
@@ -479,19 +511,6 @@ impl PageLayer {
     /// or memory for its description ran out.
     pub fn abandoned(&self) -> usize {
         self.abandoned.get() + self.pac.acquire().map_or(0, Pac::abandoned)
-    }
-
-    /// Counts the free extents by page size class and state: runs of pages in one state.
-    pub fn census(&self) -> Census {
-        let mut census = Census::EMPTY;
-        match self.source(Patience::Endless) {
-            Some(Source::Blocks(supply)) => supply.stretches(|part| {
-                part.state.into_iter().for_each(|state| census.count(state, part.npages));
-            }),
-            Some(Source::Extents(pac)) => pac.census(|state, npages| census.count(state, npages)),
-            None => {}
-        }
-        census
     }
 
     /// Gives all address space back, after all objects are gone: the arena is being destroyed. It can be

@@ -5,7 +5,7 @@
 //! behind those of the reference in each branch.
 
 use super::leaf::{self, Leaf};
-use super::metric::{self, Metric};
+use super::metric::{Metric, nodes};
 use super::option::{self, Opt};
 use super::value::{CtlError, Type};
 
@@ -19,7 +19,7 @@ pub enum Node {
     Leaf(Leaf),
     /// `opt.*`
     Option(&'static Opt),
-    /// A metric of the whole process.
+    /// A number of the last snapshot.
     Metric(&'static Metric),
     /// A name with names below it.
     Branch {
@@ -53,7 +53,8 @@ pub static ROOT: &[Node] = &[
     Node::Branch { name: "arenas", children: leaf::arenas::NODES },
     #[cfg(feature = "prof")]
     Node::Branch { name: "prof", children: leaf::prof::NODES },
-    Node::Branch { name: "stats", children: &metric::NODES },
+    Node::Branch { name: "stats", children: &nodes::NODES },
+    Node::Branch { name: "approximate_stats", children: nodes::APPROXIMATE },
     Node::Branch { name: "experimental", children: leaf::experimental::NODES },
     Node::Branch { name: "cgroup", children: leaf::cgroup::NODES },
 ];
@@ -78,7 +79,7 @@ impl Node {
     pub fn value_type(&self) -> Type {
         match self {
             Node::Leaf(leaf) => leaf.ty,
-            Node::Metric(_) => Type::Size,
+            Node::Metric(metric) => metric.ty,
             Node::Option(opt) => opt.value_type(),
             Node::Branch { .. } | Node::Indexed { .. } => Type::Void,
         }

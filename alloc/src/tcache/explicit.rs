@@ -11,7 +11,7 @@ use super::settings;
 use crate::arena::Arena;
 use crate::arena::depot::{BATCH_MAX, batch};
 use crate::arena::large::LargeRequest;
-use crate::arena::release::release;
+use crate::arena::release::{From, release};
 use crate::arena::table;
 use crate::base::{Base, Zeroable};
 use crate::relaxed::{Link, Relaxed};
@@ -126,12 +126,6 @@ impl Cache {
         let bins = self.bins.lock();
         let bin = &bins.0[class.idx()];
         if let Some(object) = bin.pop() {
-            let counter = if class.idx() < NBINS {
-                &arena.bin(class).nrequests
-            } else {
-                &arena.large.class(class).nrequests
-            };
-            counter.fetch_add(1, Ordering::Relaxed);
             return Some(object);
         }
         if class.idx() >= NBINS {
@@ -141,11 +135,10 @@ impl Cache {
         let mut objects = [core::ptr::null_mut(); BATCH_MAX];
         let n = arena.bin(class).fill(arena, class, &mut objects[..first_fill(class)]);
         let (&first, rest) = objects[..n].split_first()?;
-        arena.bin(class).nrequests.fetch_add(1, Ordering::Relaxed);
         if make_room(bin, class, &arena.base, rest.len()) {
             bin.push_all(rest);
         } else {
-            release(class, &mut objects[1..n]);
+            release(class, &mut objects[1..n], From::Cache);
         }
         Some(first)
     }
@@ -193,7 +186,7 @@ fn give_back(bin: &CacheBin, class: SzInd, n: usize) {
         let some = &mut objects[..left.min(BATCH_MAX)];
         left -= some.len();
         bin.take_oldest(some);
-        release(class, some);
+        release(class, some, From::Cache);
     }
 }
 

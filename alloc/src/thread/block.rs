@@ -21,6 +21,8 @@ pub struct Side {
     /// Objects returned to arenas minus objects taken from them and requests that bypassed the bin. With it
     /// frees = depth + requests + moved, without a counter in `free`.
     pub moved: AtomicI64,
+    /// Requests that an arena knows of already, from before the thread moved to another.
+    pub told: AtomicU64,
     /// Requests at the last collection.
     pub gc_requests: AtomicU64,
     /// Depth at the last collection.
@@ -140,6 +142,7 @@ impl Block {
             side.delay.set(settings::gc_delay(class));
             side.fill.set(first_fill(class) as u16);
             side.moved.set(0);
+            side.told.set(0);
             side.misses.set(0);
             side.gc_depth.set(0);
             side.gc_requests.set(0);

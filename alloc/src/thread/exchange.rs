@@ -1,8 +1,11 @@
 //! Objects move between a thread cache and its arena: in when a bin is empty, out when it is full.
 
+use core::sync::atomic::Ordering;
+
 use crate::arena::depot::{BATCH_MAX, batch};
 use crate::arena::large::LargeRequest;
-use crate::arena::{Arena, bin::extent_of_object, release::release, table};
+use crate::arena::release::{From, release};
+use crate::arena::{Arena, bin::extent_of_object, table};
 use crate::relaxed::Relaxed;
 use crate::size_class::{NBINS, NCACHED, class_size};
 use crate::tcache::settings;
@@ -44,6 +47,7 @@ fn refill_from(thread: &Block, arena: &Arena, class: SzInd) -> Option<*mut u8> {
     } else {
         let usable = class_size(class.idx());
         objects[0] = arena.alloc_large(LargeRequest { usable, align: PAGE, sample: 0 })?.0;
+        arena.large.class(class).nfills.fetch_add(1, Ordering::Relaxed);
         1
     };
     let (&first, rest) = objects[..n].split_first()?;
@@ -75,7 +79,7 @@ pub fn make_room(thread: &Block, class: SzInd) {
         let whole = class.idx() < NCACHED && some.len() == batch(class) && !thread.arena().is_manual();
         let owner = table::owner(extent_of_object(some[0]));
         if !whole || !owner.depot(class).push(class, &owner.base, some) {
-            release(class, some);
+            release(class, some, From::Cache);
         }
     }
 }
@@ -100,7 +104,7 @@ pub fn return_oldest(thread: &Block, class: SzInd, n: usize) {
         left -= some.len();
         bin.take_oldest(some);
         side.moved.change(|moved| moved + some.len() as i64);
-        release(class, some);
+        release(class, some, From::Cache);
     }
     if thread.exact.get() {
         thread.close(class);

@@ -10,11 +10,11 @@ use super::block::{Block, ByState, current};
 use super::event;
 use crate::arena::{Arena, binding, table};
 use crate::os::tls::{self, Phase};
-use crate::relaxed::List;
+use crate::relaxed::{List, Relaxed};
 use crate::sampling;
-use crate::size_class::{NBINS, class_size};
 use crate::sync::{Mutex, Patience};
 use crate::thread::exchange::return_oldest;
+use crate::units::{ArenaInd, SzInd};
 
 /// Blocks of threads that have ended.
 static FREE: Mutex<List<Block, ByState>> = Mutex::new(List::new());
@@ -68,11 +68,15 @@ extern "C" fn end(_: *mut c_void) {
     let Some(block) = current() else { return };
     sampling::exit(block.prof());
     flush(block);
-    tell_requests(block);
     tls::set_block(core::ptr::null_mut());
     tls::set_phase(Phase::Exited);
     binding::unbind(block.arena());
-    LIVE.lock().remove(block);
+    {
+        // Under the lock, so that the statistics find each request either with the thread or with the arena.
+        let live = LIVE.lock();
+        tell_requests(block);
+        live.remove(block);
+    }
     FREE.lock().push(block);
 }
 
@@ -93,6 +97,8 @@ pub fn rebind(thread: &Block, arena: &'static Arena) -> bool {
     flush(thread);
     let moved = binding::rebind(old, arena);
     if moved {
+        let _live = LIVE.lock();
+        tell_requests(thread);
         thread.set_arena(arena);
     }
     moved
@@ -105,33 +111,50 @@ pub fn follow_processor(thread: &Block) {
     if binding::per_cpu() != 0
         && let Some(arena) = binding::follow_processor(thread.arena())
     {
+        let _live = LIVE.lock();
+        tell_requests(thread);
         thread.set_arena(arena);
     }
 }
 
-/// Adds the thread's requests to the counters of its arena; called once, when it ends.
+/// Adds the thread's requests to the counters of its arena, when it ends or leaves the arena. Called with the lock of the
+/// live threads held.
 fn tell_requests(thread: &Block) {
-    let arena = thread.arena();
     for class in thread.classes() {
-        let requests = thread.bin(class).requests();
-        let counter = if class.idx() < NBINS {
-            &arena.bin(class).nrequests
-        } else {
-            &arena.large.class(class).nrequests
-        };
-        counter.fetch_add(requests, Ordering::Relaxed);
+        let (requests, told) = (thread.bin(class).requests(), &thread.side(class).told);
+        thread.arena().requests(class).fetch_add(requests.wrapping_sub(told.get()), Ordering::Relaxed);
+        told.set(requests);
     }
 }
 
-/// Usable bytes of the objects that live threads bound to an arena cache, if the lock is to be had in time. A racy
-/// reading.
-pub fn cached_bytes(arena: &Arena, patience: Patience) -> Option<usize> {
-    let live = LIVE.lock_within(patience)?;
-    let blocks = live.iter().filter(|block| core::ptr::eq(block.arena(), arena));
-    let of = |block: &Block| {
-        block.classes().map(|class| block.bin(class).depth() * class_size(class.idx())).sum::<usize>()
-    };
-    Some(blocks.map(of).sum())
+/// What a live thread has of a cached class. A racy reading.
+#[derive(Clone, Copy, Debug)]
+pub struct Cached {
+    /// The arena that the thread allocates from.
+    pub arena: ArenaInd,
+    /// The class.
+    pub class: SzInd,
+    /// Objects in the cache.
+    pub objects: usize,
+    /// Requests that the arena does not know of.
+    pub requests: u64,
+}
+
+/// Shows what each live thread has of each class to `each`, and answers whether the lock was to be had in time.
+///
+/// Cost: a few loads for each thread and class.
+pub fn caches(patience: Patience, mut each: impl FnMut(Cached)) -> bool {
+    let Some(live) = LIVE.lock_within(patience) else { return false };
+    for block in live.iter() {
+        for class in block.classes() {
+            let bin = block.bin(class);
+            // Between the two halves of `CacheBin::arm` fewer requests show than there are.
+            let fresh = bin.requests().wrapping_sub(block.side(class).told.get()) as i64;
+            let requests = fresh.max(0) as u64;
+            each(Cached { arena: block.arena().index(), class, objects: bin.depth(), requests });
+        }
+    }
+    true
 }
 
 /// Locks for a fork.
@@ -159,6 +182,7 @@ pub fn forget_others() {
     let live = LIVE.lock();
     for block in live.iter() {
         if !core::ptr::eq(block, mine) {
+            tell_requests(block);
             live.remove(block);
         }
     }

@@ -3,7 +3,7 @@
 use core::ffi::{CStr, c_char, c_int, c_void};
 
 use jealloc::ctl::{self, Arguments, CtlError};
-use jealloc::stats::{self, Omit};
+use jealloc::stats::{self, Parts};
 
 use crate::WriteCb;
 
@@ -64,21 +64,17 @@ pub unsafe fn mallctlbymib(
     number(unsafe { ctl::access(mib, Arguments { old, old_len, new, new_len }) })
 }
 
-/// `malloc_stats_print`: the report, in pieces of at most 1 KiB, to `write` or, if null, to where messages go. The
-/// letters `g`, `a` and `b` of `options` leave parts out.
+/// `malloc_stats_print`: the report, in pieces of less than 64 KiB, to `write` or, if null, to where messages go. Of the
+/// letters of `options`, `J` makes it JSON, `o` OpenMetrics, and each of `gmdablxeh` leaves a part out.
 ///
 /// # Safety
 /// `write` may be called with `opaque`; `options` is null or a C string.
 pub unsafe fn malloc_stats_print(write: Option<WriteCb>, opaque: *mut c_void, options: *const c_char) {
     // SAFETY: by the caller's promise.
     let letters = (!options.is_null()).then(|| unsafe { CStr::from_ptr(options) }.to_bytes());
-    let omit = Omit::from_letters(letters.unwrap_or_default());
-    stats::report(omit, &mut |piece| {
-        let Some(write) = write else { return stats::write_for(opaque, piece) };
-        let mut text = [0u8; 1025];
-        let n = piece.len().min(text.len() - 1);
-        text[..n].copy_from_slice(&piece[..n]);
-        // SAFETY: by the caller's promise; the text ends with a zero.
-        unsafe { write(opaque, text.as_ptr().cast()) };
+    stats::report(Parts::of(letters.unwrap_or_default()), &mut |piece| match write {
+        // SAFETY: by the caller's promise; a piece is a C string.
+        Some(write) => unsafe { write(opaque, piece.as_ptr()) },
+        None => stats::write_for(opaque, piece.to_bytes()),
     });
 }

@@ -46,6 +46,7 @@ pub unsafe fn realloc(object: *mut c_void, size: usize) -> *mut c_void {
         return malloc(size);
     }
     if size == 0 {
+        entry::note_zero_realloc();
         // SAFETY: by the caller's promises.
         unsafe { entry::free(object.cast()) };
         return core::ptr::null_mut();

@@ -15,7 +15,7 @@ use crate::page::supply::{Free, PageCounts};
 use crate::page::{default_hooks, settings};
 use crate::relaxed::Relaxed;
 use crate::size_class;
-use crate::sync::{Mutex, Patience};
+use crate::sync::{Mutex, MutexCounts, Patience};
 use crate::units::PAGE;
 
 /// Pages of a huge page.
@@ -424,12 +424,25 @@ impl Pac {
         Some(self.put(&hooks, trail, Free::Dirty, mode.oversize))
     }
 
-    /// Counts the free extents of each state by page size class.
-    pub fn census(&self, mut count: impl FnMut(Free, usize)) {
-        let extents = self.extents.lock();
+    /// Shows state and pages of each free extent to `count`, and answers the pages of that moment; `None` when the lock
+    /// was not to be had in time.
+    pub fn survey(&self, patience: Patience, mut count: impl FnMut(Free, usize)) -> Option<PageCounts> {
+        let extents = self.extents.lock_within(patience)?;
         for state in Free::ALL {
             extents.pool(state).iter().for_each(|span| count(state, span.npages.get()));
         }
+        Some(extents.counts())
+    }
+
+    /// How often its locks were taken and waited for: that of the extents, and that of growth.
+    pub fn mutex_counts(&self) -> [MutexCounts; 2] {
+        [self.extents.counts(), self.growth.counts()]
+    }
+
+    /// Sets these to zero.
+    pub fn reset_mutex_counts(&self) {
+        self.extents.reset_counts();
+        self.growth.reset_counts();
     }
 
     /// Locks for a fork.

@@ -1,6 +1,6 @@
 //! Background threads: the leaves at the root, and their statistics.
 
-use super::{bool_of, needing, ro, rw};
+use super::{bool_of, rw};
 use crate::background::{self, Refused};
 use crate::tables::tree::Node;
 use crate::tables::value::{CtlError, Type, Value};
@@ -28,39 +28,4 @@ fn errno(refused: Refused) -> CtlError {
         Refused::OutOfRange => CtlError::Invalid,
         Refused::Failed => CtlError::Failed,
     }
-}
-
-/// `stats.background_thread.*`, in the order of the reference's tree.
-pub static STATS_NODES: &[Node] = &[
-    needing(
-        ro(
-            "num_threads",
-            Type::Size,
-            |_| Ok(Value(background::stats().num_threads)),
-            "Background threads that run.",
-        ),
-        statistics,
-    ),
-    needing(
-        ro(
-            "num_runs",
-            Type::U64,
-            |_| Ok(Value(background::stats().num_runs)),
-            "Times that background threads looked for work.",
-        ),
-        statistics,
-    ),
-    needing(
-        ro(
-            "run_interval",
-            Type::U64,
-            |_| Ok(Value(background::stats().run_interval)),
-            "Nanoseconds that background threads slept between two such times, in the mean.",
-        ),
-        statistics,
-    ),
-];
-
-fn statistics() -> Result<(), CtlError> {
-    if cfg!(feature = "stats") { Ok(()) } else { Err(CtlError::NotFound) }
 }

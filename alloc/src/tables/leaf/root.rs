@@ -18,11 +18,10 @@ pub const EPOCH: Node = Node::Leaf(Leaf {
     name: "epoch",
     ty: Type::U64,
     doc: "Number of the last snapshot of all statistics; any write takes a new one.",
-    access: Access::WriteRead(write_epoch, |_| Ok(Value(stats::epoch()))),
+    access: Access::WriteRead(write_epoch, |_| stats::epoch().map(Value).ok_or(CtlError::Exhausted)),
     needs: None,
 });
 
 fn write_epoch(_: &[usize], _: Option<Value>) -> Result<(), CtlError> {
-    stats::advance();
-    Ok(())
+    stats::advance().map(drop).ok_or(CtlError::Exhausted)
 }

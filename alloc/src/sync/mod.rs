@@ -1,11 +1,16 @@
-//! A mutex of one futex word. Unlike pthread's it needs no initialisation, works before libc does, never
-//! allocates, and can be taken over the fork by [`Mutex::hold`] and [`Mutex::unhold`].
+//! A mutex of one futex word, and its statistics. Unlike pthread's it needs no initialisation, works before libc does,
+//! never allocates, and can be taken over the fork by [`Mutex::hold`] and [`Mutex::unhold`].
+
+mod counters;
 
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
 use core::sync::atomic::{AtomicU32, Ordering::*};
 
 use rustix::thread::futex;
+
+use self::counters::Counters;
+pub use self::counters::{MutexCounts, forked};
 
 /// Words: 0 free, 1 held, 2 held and somebody may sleep. `lock` moves 0 to 1 or to 2, `drop` moves any to 0.
 const FREE: u32 = 0;
@@ -50,6 +55,7 @@ pub enum Patience {
 #[repr(C)]
 pub struct Mutex<T> {
     word: AtomicU32,
+    counters: Counters,
     value: UnsafeCell<T>,
 }
 
@@ -70,7 +76,7 @@ pub struct Guard<'a, T> {
 impl<T> Mutex<T> {
     /// Unlocked.
     pub const fn new(value: T) -> Mutex<T> {
-        Mutex { word: AtomicU32::new(FREE), value: UnsafeCell::new(value) }
+        Mutex { word: AtomicU32::new(FREE), counters: Counters::new(), value: UnsafeCell::new(value) }
     }
 
     /// Waits until the lock is free and takes it. Not re-entrant.
@@ -80,6 +86,13 @@ impl<T> Mutex<T> {
         if self.word.compare_exchange(FREE, HELD, Acquire, Relaxed).is_err() {
             self.wait();
         }
+        self.taken()
+    }
+
+    /// The guard of the lock that the caller has just taken.
+    #[inline]
+    fn taken(&self) -> Guard<'_, T> {
+        self.counters.taken();
         Guard { mutex: self }
     }
 
@@ -92,20 +105,25 @@ impl<T> Mutex<T> {
         if let Some(guard) = self.try_lock() {
             return Some(guard);
         }
-        for _ in 0..NAPS {
+        let wait = self.counters.sleep();
+        for nap in 0..=NAPS {
             // As in `wait`; each wake-up that was meant for another leads to a swap, so that it is passed on.
             if self.word.swap(CONTENDED, Acquire) == FREE {
-                return Some(Guard { mutex: self });
+                self.counters.slept(wait);
+                return Some(self.taken());
             }
-            let _ = futex::wait(&self.word, futex::Flags::PRIVATE, CONTENDED, Some(&NAP));
+            if nap < NAPS {
+                let _ = futex::wait(&self.word, futex::Flags::PRIVATE, CONTENDED, Some(&NAP));
+            }
         }
-        (self.word.swap(CONTENDED, Acquire) == FREE).then_some(Guard { mutex: self })
+        self.counters.gave_up(wait);
+        None
     }
 
     /// Takes the lock if it is free.
     #[inline]
     pub fn try_lock(&self) -> Option<Guard<'_, T>> {
-        self.word.compare_exchange(FREE, HELD, Acquire, Relaxed).ok().map(|_| Guard { mutex: self })
+        self.word.compare_exchange(FREE, HELD, Acquire, Relaxed).ok().map(|_| self.taken())
     }
 
     #[cold]
@@ -118,13 +136,26 @@ impl<T> Mutex<T> {
             if self.word.load(Relaxed) == FREE
                 && self.word.compare_exchange(FREE, HELD, Acquire, Relaxed).is_ok()
             {
-                return;
+                return self.counters.spun();
             }
         }
+        let wait = self.counters.sleep();
         while self.word.swap(CONTENDED, Acquire) != FREE {
             // Any error (a signal, the word changed) leads to another look at the word.
             let _ = futex::wait(&self.word, futex::Flags::PRIVATE, CONTENDED, None);
         }
+        self.counters.slept(wait);
+    }
+
+    /// How often the mutex was taken and waited for. Takes no lock.
+    pub fn counts(&self) -> MutexCounts {
+        self.counters.counts()
+    }
+
+    /// Sets the counters to zero.
+    pub fn reset_counts(&self) {
+        let _guard = self.lock();
+        self.counters.reset();
     }
 
     /// Takes the lock without a guard, for the time of a fork.
@@ -137,6 +168,7 @@ impl<T> Mutex<T> {
     /// # Safety
     /// 1. The caller's `hold` is the last locking of this mutex, and no guard of it is in use.
     pub unsafe fn unhold(&self) {
+        self.counters.settle();
         drop(Guard { mutex: self });
     }
 }
@@ -221,5 +253,49 @@ mod tests {
             }
         });
         assert_eq!(*SUM.lock(), 8000);
+    }
+
+    #[test]
+    fn it_is_counted_who_took_the_lock_and_who_waited_how_long() {
+        let m = Mutex::new(0);
+        for _ in 0..3 {
+            drop(m.lock());
+        }
+        drop(m.try_lock());
+        let alone = m.counts();
+        assert_eq!((alone.num_ops, alone.num_owner_switch), (4, 1));
+        assert_eq!(
+            (alone.num_wait, alone.num_spin_acq, alone.total_wait_time, alone.max_num_thds),
+            (0, 0, 0, 0)
+        );
+
+        let guard = m.lock();
+        std::thread::scope(|s| {
+            (0..2).for_each(|_| drop(s.spawn(|| drop(m.lock()))));
+            // Both are asleep before the lock is free, however slow the machine.
+            while m.counters.waiting() < 2 {
+                std::thread::yield_now();
+            }
+            drop(guard);
+        });
+        let contended = m.counts();
+        assert_eq!((contended.num_ops, contended.num_wait, contended.max_num_thds), (7, 2, 2));
+        assert_eq!(contended.num_owner_switch, 3);
+        assert!(contended.total_wait_time >= contended.max_wait_time && contended.max_wait_time > 0);
+        assert_eq!(m.counters.waiting(), 0);
+
+        m.reset_counts();
+        assert_eq!(m.counts(), MutexCounts::default());
+        drop(m.lock());
+        assert_eq!((m.counts().num_ops, m.counts().num_owner_switch), (1, 1));
+    }
+
+    #[test]
+    fn who_gives_up_waits_no_longer() {
+        let m = Mutex::new(0);
+        let guard = m.lock();
+        assert!(m.lock_within(Patience::Short).is_none());
+        assert_eq!((m.counters.waiting(), m.counts().num_wait), (0, 0));
+        drop(guard);
     }
 }

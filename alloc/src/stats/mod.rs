@@ -1,0 +1,179 @@
+//! Statistics: snapshots of all arenas, sums for others, and reports.
+//!
+//! A snapshot is taken by a write to `epoch`, and by a report for itself. Snapshots lie in base memory; one that somebody
+//! reads is left alone, so that a report is consistent however long it takes and whatever its receiver does.
+//!
+//! **Locks**: the lock of the snapshots is held while one is taken, that is, over all locks of threads and arenas.
+
+mod gather;
+pub mod report;
+mod requested;
+mod totals;
+pub mod values;
+
+use core::ops::Deref;
+
+pub use self::report::{Parts, print, print_leaf, report};
+pub use self::totals::{Totals, gather, totals};
+use self::values::{ArenaValues, Slot};
+use crate::arena::{Arena, table};
+use crate::background;
+use crate::relaxed::{Link, Relaxed};
+pub use crate::report::{write, write_for};
+use crate::sync::Mutex;
+use crate::tables::metric::{Metric, Scope};
+use crate::tables::value::{ARENAS_ALL, CtlError, Value};
+use crate::units::ArenaInd;
+
+/// Index that stands for all destroyed arenas.
+pub const ARENAS_DESTROYED: usize = ARENAS_ALL + 1;
+
+struct State {
+    epoch: u64,
+    current: Link<Slot>,
+    all: Link<Slot>,
+}
+
+static STATE: Mutex<State> = Mutex::new(State { epoch: 0, current: Link::new(), all: Link::new() });
+
+impl State {
+    /// A snapshot that is neither the current one nor read by anybody.
+    fn spare(&mut self) -> Option<&'static Slot> {
+        let current = self.current.get().map_or(core::ptr::null(), core::ptr::from_ref);
+        let mut next = self.all.get();
+        while let Some(slot) = next {
+            if !core::ptr::eq(slot, current) && slot.readers.get() == 0 {
+                return Some(slot);
+            }
+            next = slot.next.get();
+        }
+        let slot = table::BASE.make::<Slot>()?;
+        slot.next.set(self.all.get());
+        self.all.set(Some(slot));
+        Some(slot)
+    }
+
+    fn advance(&mut self) -> Option<u64> {
+        // The first arena is there from the start, whether or not anything was allocated.
+        table::get_or_make(ArenaInd(0))?;
+        let slot = self.spare()?;
+        gather::make_room(slot)?;
+        gather::fill(slot, self.current.get(), STATE.counts());
+        self.current.set(Some(slot));
+        self.epoch += 1;
+        Some(self.epoch)
+    }
+
+    /// The current snapshot, taken now if there is none yet.
+    fn current(&mut self) -> Option<&'static Slot> {
+        if self.current.get().is_none() {
+            self.advance()?;
+        }
+        self.current.get()
+    }
+}
+
+/// Takes a new snapshot and answers its number; `None` when there is no memory for one.
+///
+/// Cost: see [`gather::fill`].
+pub fn advance() -> Option<u64> {
+    STATE.lock().advance()
+}
+
+/// Number of the last snapshot; takes the first one if there is none.
+pub fn epoch() -> Option<u64> {
+    let mut state = STATE.lock();
+    state.current()?;
+    Some(state.epoch)
+}
+
+/// The values of an index in `stats.arenas`, if the snapshot has them.
+fn arena_of(slot: &'static Slot, index: usize) -> Option<&'static ArenaValues> {
+    let values = match index {
+        ARENAS_ALL => &slot.merged,
+        ARENAS_DESTROYED => &slot.destroyed,
+        // What programs wrote before there was `ARENAS_ALL`.
+        _ if index == slot.narenas.get() as usize => &slot.merged,
+        _ => slot.arenas.get(index)?.get()?,
+    };
+    values.there.get().then_some(values)
+}
+
+/// Whether the last snapshot has an arena of this index, or all arenas, or destroyed ones.
+pub fn has_arena(index: usize) -> bool {
+    STATE.lock().current().is_some_and(|slot| arena_of(slot, index).is_some())
+}
+
+/// The value of a metric in the last snapshot. `mib` leads to its leaf.
+///
+/// # Errors
+/// [`CtlError::NotFound`] when the snapshot has no such arena, or there is no memory for the first one.
+pub fn value(metric: &Metric, mib: &[usize]) -> Result<Value, CtlError> {
+    let mut state = STATE.lock();
+    let slot = state.current().ok_or(CtlError::NotFound)?;
+    let value = match metric.scope {
+        Scope::Process => Some(slot.process.get(metric.index)),
+        Scope::Background => Some(slot.background.get(metric.index)),
+        Scope::Mutex => mib.get(2).and_then(|&at| slot.mutexes.get(at)).map(|of| of.get(metric.index)),
+        _ => mib
+            .get(2)
+            .and_then(|&index| arena_of(slot, index))
+            .and_then(|arena| arena.value(metric, &mib[3..])),
+    };
+    value.map(Value).ok_or(CtlError::NotFound)
+}
+
+/// Sets the counters of all locks to zero (`stats.mutexes.reset`).
+pub fn reset_mutexes() {
+    background::reset_mutex_counts();
+    table::BASE.reset_mutex_counts();
+    table::all().for_each(Arena::reset_mutex_counts);
+    STATE.reset_counts();
+}
+
+/// A snapshot that stays as it is for as long as this lives.
+pub struct Reading(&'static Slot);
+
+impl Deref for Reading {
+    type Target = Slot;
+    fn deref(&self) -> &Slot {
+        self.0
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        let _state = STATE.lock();
+        self.0.readers.change(|n| n - 1);
+    }
+}
+
+impl Reading {
+    /// Takes a new snapshot and keeps it; `None` when there is no memory for one.
+    pub fn fresh() -> Option<Reading> {
+        let mut state = STATE.lock();
+        state.advance()?;
+        let slot = state.current.get()?;
+        slot.readers.change(|n| n + 1);
+        Some(Reading(slot))
+    }
+
+    /// The snapshot itself.
+    pub fn slot(&self) -> &'static Slot {
+        self.0
+    }
+}
+
+/// Locks for a fork.
+pub(crate) fn hold() {
+    STATE.hold();
+}
+
+/// Unlocks after a fork.
+///
+/// # Safety
+/// As [`Mutex::unhold`].
+pub(crate) unsafe fn unhold() {
+    // SAFETY: by the caller's promise.
+    unsafe { STATE.unhold() }
+}

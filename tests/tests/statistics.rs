@@ -1,0 +1,234 @@
+//! The statistics and their reports.
+
+use std::collections::BTreeSet;
+
+use suite::build::preload;
+use suite::fixture::compiled;
+use suite::run::{Outcome, Run};
+
+fn reported(letters: &str) -> Outcome {
+    let program = Run::new(compiled("report.c")).arg(letters).preload(&preload());
+    program.conf("narenas:3,prof_prefix:a\"b\\c").outcome().ok()
+}
+
+#[test]
+fn identities_hold_while_four_threads_allocate() {
+    for conf in ["narenas:4", "narenas:4,dirty_decay_ms:1,muzzy_decay_ms:1", "narenas:2,tcache:false"] {
+        Run::new(compiled("identities.c")).preload(&preload()).conf(conf).outcome().ok();
+    }
+}
+
+#[test]
+fn the_text_has_every_section_in_order() {
+    let outcome = reported("");
+    let mut rest = outcome.stdout.as_str();
+    for section in [
+        "___ Begin jemalloc statistics ___\n",
+        "Version: \"",
+        "\nBuild-time option settings\n  config.",
+        "\nSystem configuration\n  system.thp_mode: \"",
+        "\nRun-time option settings\n  Global variable malloc_conf: \"\"\n  Symbolic link malloc.conf: \"",
+        "\n  Environment variable MALLOC_CONF: \"narenas:3,prof_prefix:a\\\"b\\\\c\"\n  opt.",
+        "\n  opt.dirty_decay_ms: 10000",
+        "\nArenas: ",
+        "\nQuantum size: 16\nPage size: 4096\nHugepage size: 2097152\nMaximum thread-cached size class: 32768\n",
+        "Number of bin size classes: 36\nNumber of thread-cache bin size classes: 41\nNumber of large size classes: 196\n",
+        "Allocated: ",
+        ", kernel RSS: ",
+        "\nCount of realloc(non-null-ptr, 0) calls: 1\n",
+        "Background threads: 0, num_runs: 0, run_interval: 0 ns\n",
+        "\nbackground_thread ",
+        "\nprof_stats ",
+        "\nFragmentation of all arenas: ",
+        "\nMerged arenas stats:\nassigned threads: ",
+        "\ndss allocation precedence: \"N/A\"\ndecaying:  time       npages       sweeps     madvises       purged\n   dirty:   N/A",
+        "\nsmall: ",
+        "\nlarge: ",
+        "\ntotal: ",
+        "\nactive: ",
+        "\nextent_avail: ",
+        "\nhpa_sec ",
+        "\nbins:           size ind ",
+        "\nlarge:          size ind ",
+        "\nextents:        size ind ",
+        "\nBytes in small extent cache: 0\n",
+        "\nHPA shard stats:\n",
+        "\narenas[0]:\nname: \"auto_0\"\nassigned threads: ",
+        "\ndss allocation precedence: \"secondary\"\n",
+        "\nFragmentation of arena 0: ",
+        "\narenas[1]:\n",
+        "\n--- End jemalloc statistics ---\n",
+    ] {
+        let at =
+            rest.find(section).unwrap_or_else(|| panic!("`{section}` is missing or out of order: {outcome}"));
+        // The last line break may be the next section's first.
+        rest = &rest[at + section.len() - usize::from(section.ends_with('\n'))..];
+    }
+}
+
+#[test]
+fn pieces_are_shorter_than_64_kib() {
+    for letters in ["", "J", "o"] {
+        let outcome = reported(letters);
+        let longest: usize = outcome.stderr.trim().parse().expect("the program tells the longest piece");
+        assert!(longest < 64 << 10, "{letters}: {longest}");
+    }
+}
+
+#[test]
+fn letters_leave_their_parts_out() {
+    let text = |letters| reported(letters).stdout;
+    for (letter, part) in [
+        ("g", "opt.narenas"),
+        ("m", "Merged arenas stats:"),
+        ("a", "arenas[0]:"),
+        ("b", "bins:  "),
+        ("l", "large:          size"),
+        ("x", "n_lock_ops"),
+        ("e", "extents:  "),
+        ("h", "HPA shard stats:"),
+    ] {
+        assert!(text("").contains(part) && !text(letter).contains(part), "{letter}: {part}");
+    }
+    for (letters, key) in [
+        ("Jg", "\"opt\":"),
+        ("Jm", "\"merged\":"),
+        ("Jb", "\"bins\":"),
+        ("Jx", "\"mutexes\":"),
+        ("Jh", "\"hpa_shard\":"),
+    ] {
+        assert!(text("J").contains(key) && !text(letters).contains(key), "{letters}: {key}");
+    }
+}
+
+/// A strict reader of JSON: no key twice, nothing behind the end.
+struct Reader<'a> {
+    text: &'a [u8],
+    at: usize,
+    keys: BTreeSet<String>,
+}
+
+impl Reader<'_> {
+    fn byte(&mut self) -> u8 {
+        self.at += 1;
+        self.text[self.at - 1]
+    }
+
+    fn expect(&mut self, literal: &str) {
+        let found = &self.text[self.at..self.at + literal.len()];
+        assert_eq!(String::from_utf8_lossy(found), literal, "at {}", self.at);
+        self.at += literal.len();
+    }
+
+    fn string(&mut self) -> String {
+        self.expect("\"");
+        let mut string = Vec::new();
+        loop {
+            match self.byte() {
+                b'"' => return String::from_utf8(string).expect("JSON is UTF-8"),
+                b'\\' => match self.byte() {
+                    b'u' => self.at += 4,
+                    c if b"\"\\/bfnrt".contains(&c) => string.push(c),
+                    c => panic!("escape {c} at {}", self.at),
+                },
+                c => {
+                    assert!(c >= b' ', "control character at {}", self.at);
+                    string.push(c);
+                }
+            }
+        }
+    }
+
+    fn number(&mut self) {
+        let start = self.at;
+        while b"-+.0123456789eE".contains(&self.text[self.at]) {
+            self.at += 1;
+        }
+        let text = std::str::from_utf8(&self.text[start..self.at]).unwrap();
+        assert!(
+            text.parse::<f64>().is_ok()
+                && (text.len() == 1 || !text.starts_with('0') || text.starts_with("0.")),
+            "{text}"
+        );
+    }
+
+    fn value(&mut self, path: &str) {
+        match self.text[self.at] {
+            b'{' => self.list(b'}', &mut |reader, _, own| {
+                let key = reader.string();
+                assert!(own.insert(key.clone()), "{path}.{key} twice");
+                reader.expect(":");
+                let path = format!("{path}.{key}");
+                reader.keys.insert(path.clone());
+                reader.value(&path);
+            }),
+            b'[' => self.list(b']', &mut |reader, _, _| reader.value(&format!("{path}[]"))),
+            b'"' => drop(self.string()),
+            b't' => self.expect("true"),
+            b'f' => self.expect("false"),
+            b'n' => self.expect("null"),
+            _ => self.number(),
+        }
+    }
+
+    fn list(&mut self, close: u8, item: &mut dyn FnMut(&mut Self, usize, &mut BTreeSet<String>)) {
+        let mut own = BTreeSet::new();
+        self.at += 1;
+        for n in 0.. {
+            if self.text[self.at] == close {
+                assert_eq!(n, own.len().max(n));
+                self.at += 1;
+                return;
+            }
+            if n > 0 {
+                self.expect(",");
+            }
+            item(self, n, &mut own);
+        }
+    }
+}
+
+#[test]
+fn json_is_strict_and_escapes_texts() {
+    let text = reported("J").stdout;
+    let mut reader = Reader { text: text.as_bytes(), at: 0, keys: BTreeSet::new() };
+    reader.value("");
+    assert_eq!(&text[reader.at..], "\n");
+    for key in [
+        ".jemalloc.opt.prof_prefix",
+        ".jemalloc.stats.kernel_rss",
+        ".jemalloc.stats.mutexes.ctl.num_wait",
+        ".jemalloc.stats.arenas.merged.bins[].util",
+        ".jemalloc.stats.arenas.0.lextents[].nrequests",
+        ".jemalloc.stats.arenas.1.hpa_shard.nonfull_slabs[].nretained_nonhuge",
+    ] {
+        assert!(reader.keys.contains(key), "{key} is missing");
+    }
+    assert!(text.contains(r#""prof_prefix":"a\"b\\c""#));
+}
+
+#[test]
+fn open_metrics_has_one_head_for_each_family_and_ends() {
+    let text = reported("o").stdout;
+    let mut families = BTreeSet::new();
+    let mut family = "";
+    for line in text.lines() {
+        if let Some(head) = line.strip_prefix("# TYPE ") {
+            family = head.split(' ').next().unwrap();
+            assert!(families.insert(family), "{family} twice");
+        } else if !line.starts_with('#') {
+            assert!(line.starts_with(family), "`{line}` is not of the family {family}");
+            let value = line.rsplit(' ').next().unwrap();
+            assert!(value.parse::<f64>().is_ok(), "{line}");
+        }
+    }
+    assert!(text.ends_with("\n# EOF\n"));
+    for family in [
+        "jemalloc_allocated_bytes",
+        "jemalloc_arena_operations",
+        "jemalloc_mutex_wait_seconds",
+        "jemalloc_purges",
+    ] {
+        assert!(families.contains(family), "{family} is missing");
+    }
+}
