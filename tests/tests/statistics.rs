@@ -95,7 +95,7 @@ fn letters_leave_their_parts_out() {
         ("Jm", "\"merged\":"),
         ("Jb", "\"bins\":"),
         ("Jx", "\"mutexes\":"),
-        ("Jh", "\"hpa_shard\":"),
+        ("Jh", "\"full_slabs\":"),
     ] {
         assert!(text("J").contains(key) && !text(letters).contains(key), "{letters}: {key}");
     }

@@ -127,12 +127,16 @@ impl Arena {
     pub fn resize_large(&self, extent: &'static Extent, usable: usize, sample: u64) -> Option<bool> {
         let (old, new) = (extent.npages(), pages_ceil(usable).0);
         let mut zeroed = true;
+        // Forgotten before its pages go, so that objects never count as more bytes than the pages that hold them.
+        let cut = old.saturating_sub(new) * PAGE;
+        self.large.bytes.fetch_sub(cut, Ordering::Relaxed);
         if new > old {
             zeroed = self.pages.extend(run_of(extent, 0, old), new - old, &self.base)?;
         } else if new < old && !self.pages.shrink(run_of(extent, 0, old), new, &self.base) {
+            self.large.bytes.fetch_add(cut, Ordering::Relaxed);
             return None;
         }
-        self.large.died(extent.class(), old * PAGE);
+        self.large.died(extent.class(), old * PAGE - cut);
         let class = index_of(usable);
         extent.resize(new, class);
         extent.sample.set(sample);

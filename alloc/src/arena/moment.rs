@@ -46,16 +46,17 @@ impl Arena {
         for (guard, (_, bin)) in guards.iter_mut().zip(self.all_bins()) {
             *guard = Some(bin.lock_within(patience)?);
         }
-        let large_bytes = self.large.bytes.load(Ordering::Relaxed);
+        let (mut bins, mut large_bytes) = ([BinCounts::default(); NBINS], 0);
         let mut free = Census::EMPTY;
-        let pages = self.pages.survey(patience, &mut free)?;
-        let mut bins = [BinCounts::default(); NBINS];
-        for ((SzInd(class), _), guard) in self.all_bins().zip(&guards) {
-            if let Some(state) = guard {
-                bins[class as usize].add(&state.counts);
+        let pages = self.pages.survey(patience, &mut free, || {
+            for ((SzInd(class), _), guard) in self.all_bins().zip(&guards) {
+                if let Some(state) = guard {
+                    bins[class as usize].add(&state.counts);
+                }
             }
-        }
-        drop(guards);
+            drop(guards);
+            large_bytes = self.large.bytes.load(Ordering::Relaxed);
+        })?;
         Some(Moment { pages, free, bins, large_bytes })
     }
 }

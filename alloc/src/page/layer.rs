@@ -122,18 +122,20 @@ impl PageLayer {
         }
     }
 
-    /// Pages by state and free extents, of one moment; `None` when a lock was not to be had in time.
+    /// Pages by state and free extents, of the moment in which `with` is called; `None` when a lock was not to be had
+    /// in time, and `with` was not called.
     ///
     /// Cost: a look at each block, or at each free extent.
-    pub fn survey(&self, patience: Patience, census: &mut Census) -> Option<PageCounts> {
+    pub fn survey(&self, patience: Patience, census: &mut Census, with: impl FnOnce()) -> Option<PageCounts> {
         match self.source(patience)? {
             Source::Blocks(supply) => {
+                with();
                 supply.stretches(|part| {
                     part.state.into_iter().for_each(|state| census.count(state, part.npages));
                 });
                 Some(supply.counts())
             }
-            Source::Extents(pac) => pac.survey(patience, |state, npages| census.count(state, npages)),
+            Source::Extents(pac) => pac.survey(patience, with, |state, npages| census.count(state, npages)),
         }
     }
 

@@ -188,6 +188,7 @@ fn fill_pages(arena: &Arena, values: &ArenaValues, moment: &Moment) {
         (arena::BASE, allocated + rtree),
         (arena::METADATA_EDATA, extents * size_of::<Extent>()),
         (arena::METADATA_RTREE, rtree),
+        (arena::METADATA_THP, of(Base::huge_pages)),
         (arena::RESIDENT, resident + rtree + (pages.active + pages.dirty) * PAGE),
         (arena::ABANDONED_VM, arena.pages.abandoned() + if first { pages::abandoned() } else { 0 }),
     ] {

@@ -424,10 +424,16 @@ impl Pac {
         Some(self.put(&hooks, trail, Free::Dirty, mode.oversize))
     }
 
-    /// Shows state and pages of each free extent to `count`, and answers the pages of that moment; `None` when the lock
-    /// was not to be had in time.
-    pub fn survey(&self, patience: Patience, mut count: impl FnMut(Free, usize)) -> Option<PageCounts> {
+    /// Calls `with`, shows state and pages of each free extent to `count`, and answers the pages, all of one moment;
+    /// `None` when the lock was not to be had in time.
+    pub fn survey(
+        &self,
+        patience: Patience,
+        with: impl FnOnce(),
+        mut count: impl FnMut(Free, usize),
+    ) -> Option<PageCounts> {
         let extents = self.extents.lock_within(patience)?;
+        with();
         for state in Free::ALL {
             extents.pool(state).iter().for_each(|span| count(state, span.npages.get()));
         }
