@@ -77,6 +77,9 @@ fn configure_caches() {
     if options.caching && settings::max() > size_class::TCACHE_MAX {
         size_class::round_to_classes(settings::max());
     }
+    if option::CACHE_OBLIVIOUS.on() {
+        size_class::pad_large();
+    }
     if !option::DISABLE_LARGE_SIZE_CLASSES.on() {
         size_class::round_to_classes(size_class::LARGE_MAX);
     }

@@ -85,6 +85,9 @@ pub fn index_small(size: usize) -> SzInd {
     SzInd(LOOKUP[(size + 7) >> 3])
 }
 
+/// Least distance between the offsets at which large objects begin.
+pub const CACHE_LINE: usize = 64;
+
 /// Largest request whose usable size is that of its class although it is large.
 static ROUNDED: AtomicUsize = AtomicUsize::new(0);
 
@@ -103,9 +106,14 @@ pub fn large_pad() -> usize {
 
 /// Gives large objects a page beyond their usable size, within which they begin anywhere (`cache_oblivious`). Called
 /// before the first allocation.
-#[allow(dead_code, reason = "cache_oblivious comes next")]
 pub fn pad_large() {
     LARGE_PAD.set(PAGE);
+}
+
+/// Whether every object of `usable` bytes that was made without regard to alignment has this one, a power of two.
+#[inline]
+pub fn always_aligned(usable: usize, align: usize) -> bool {
+    align <= PAGE && (align <= CACHE_LINE || usable < LARGE_MIN || large_pad() == 0)
 }
 
 /// Whether the usable sizes of large requests are page multiples, not all those of their classes.

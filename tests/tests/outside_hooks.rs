@@ -20,8 +20,7 @@ fn calls(library: &Path, conf: &str, refused: &str) -> String {
 /// Compares under one string of options.
 #[track_caller]
 fn compare(conf: &str) {
-    // Large objects start on page boundaries here.
-    let conf = format!("narenas:1,cache_oblivious:false,{conf}");
+    let conf = format!("narenas:1,{conf}");
     for refused in REFUSED {
         let (ours, theirs) = (calls(&preload(), &conf, refused), calls(&reference::v531(), &conf, refused));
         let first = ours.lines().zip(theirs.lines()).position(|(ours, theirs)| ours != theirs);
@@ -35,33 +34,41 @@ fn compare(conf: &str) {
 
 #[test]
 fn extents_that_stay_as_they_are() {
-    compare("dirty_decay_ms:-1,muzzy_decay_ms:-1");
-    compare("dirty_decay_ms:100000,muzzy_decay_ms:0");
+    compare("cache_oblivious:false,dirty_decay_ms:-1,muzzy_decay_ms:-1");
+    compare("cache_oblivious:false,dirty_decay_ms:100000,muzzy_decay_ms:0");
 }
 
 #[test]
 fn extents_that_are_purged_at_once() {
-    compare("dirty_decay_ms:0,muzzy_decay_ms:0");
-    compare("retain:false,dirty_decay_ms:0,muzzy_decay_ms:0");
+    // With classes nothing is left over when an extent is taken, which would be purged when the clock says so.
+    let classes = "cache_oblivious:false,disable_large_size_classes:false";
+    compare(&format!("{classes},dirty_decay_ms:0,muzzy_decay_ms:0"));
+    compare(&format!("{classes},retain:false,dirty_decay_ms:0,muzzy_decay_ms:0"));
 }
 
 #[test]
 fn extents_that_are_not_retained() {
-    compare("retain:false,dirty_decay_ms:-1,muzzy_decay_ms:-1");
+    compare("cache_oblivious:false,retain:false,dirty_decay_ms:-1,muzzy_decay_ms:-1");
 }
 
 #[test]
 fn large_extents_that_are_not_purged_for_their_length() {
-    compare("oversize_threshold:0,dirty_decay_ms:100000,muzzy_decay_ms:100000");
+    compare("cache_oblivious:false,oversize_threshold:0,dirty_decay_ms:100000,muzzy_decay_ms:100000");
 }
 
 #[test]
 fn extents_that_fit_closely() {
-    compare("lg_extent_max_active_fit:0,dirty_decay_ms:-1,muzzy_decay_ms:-1");
-    compare("lg_extent_max_active_fit:1,dirty_decay_ms:-1,muzzy_decay_ms:-1");
+    compare("cache_oblivious:false,lg_extent_max_active_fit:0,dirty_decay_ms:-1,muzzy_decay_ms:-1");
+    compare("cache_oblivious:false,lg_extent_max_active_fit:1,dirty_decay_ms:-1,muzzy_decay_ms:-1");
 }
 
 #[test]
 fn extents_of_whole_size_classes() {
-    compare("disable_large_size_classes:false,dirty_decay_ms:-1");
+    compare("cache_oblivious:false,disable_large_size_classes:false,dirty_decay_ms:-1");
+}
+
+#[test]
+fn extents_with_a_page_for_offsets() {
+    compare("cache_oblivious:true,dirty_decay_ms:-1,muzzy_decay_ms:-1");
+    compare("cache_oblivious:true,retain:false,dirty_decay_ms:-1,muzzy_decay_ms:-1");
 }

@@ -105,3 +105,12 @@ fn an_idle_process_gives_memory_back_at_one_call_or_when_it_allocates_again() {
         }
     }
 }
+
+#[test]
+fn large_objects_begin_anywhere_in_a_page_when_that_is_asked_for() {
+    for rest in ["", ",tcache:false", ",retain:false", ",tcache_max:8388608", ",prof:true,lg_prof_sample:0"] {
+        let conf = format!("cache_oblivious:true{rest}");
+        Run::new(compiled("offsets.c")).preload(&preload()).conf(&conf).outcome().ok();
+        Run::new(compiled("semantics.c")).preload(&preload()).conf(&conf).outcome().ok();
+    }
+}

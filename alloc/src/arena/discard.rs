@@ -70,7 +70,7 @@ impl Arena {
             Kind::Large => {
                 let sample = extent.sample.get();
                 if sample != 0 {
-                    forget(extent.base(), sample, extent.npages() * PAGE);
+                    forget(extent.object(), sample, extent.usable());
                 }
                 return self.free_large(extent);
             }

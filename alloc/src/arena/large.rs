@@ -6,7 +6,7 @@ use super::{Arena, run_of};
 use crate::extent::{Extent, Kind, map};
 use crate::page::settings;
 use crate::relaxed::Relaxed;
-use crate::size_class::{NBINS, NSIZES, cacheable, index_of};
+use crate::size_class::{CACHE_LINE, NBINS, NSIZES, cacheable, index_of, large_pad};
 use crate::units::{PAGE, SzInd, pages_ceil};
 
 /// Counters of the large objects of an arena, by class, and their bytes.
@@ -93,50 +93,52 @@ impl Arena {
     /// Makes a large object; answers also whether it is all zero.
     pub fn alloc_large(&self, request: LargeRequest) -> Option<(*mut u8, bool)> {
         let class = index_of(request.usable);
-        let npages = pages_ceil(request.usable).0;
+        let npages = pages_ceil(request.usable + large_pad()).0;
         let align = pages_ceil(request.align).0.max(1);
         let (extent, zeroed) = self.take_extent(npages, align, class, Kind::Large)?;
+        extent.set_object_at(offset(request.align));
         extent.sample.set(request.sample);
         self.large.born(class, request.usable);
         map::register(extent, 1, self.byte_of_large(request.usable, request.sample));
-        Some((extent.base(), zeroed))
+        Some((extent.object(), zeroed))
     }
 
     /// Notes that a large object is sampled (`sample` not 0) or not.
     pub fn set_sample(&self, extent: &'static Extent, sample: u64) {
         extent.sample.set(sample);
-        map::register(extent, 1, self.byte_of_large(extent.npages() * PAGE, sample));
+        map::register(extent, 1, self.byte_of_large(extent.usable(), sample));
     }
 
     /// Gives the pages of a fresh large object back, so that they read as zero, when it has as many as `calloc_madvise_threshold`
     /// asks for; answers whether it did.
     pub fn zero_large(&self, extent: &'static Extent) -> bool {
-        let bytes = extent.npages() * PAGE;
+        let enough = extent.usable() >= settings::calloc_threshold();
         // SAFETY: the pages belong to this object alone, whose owner has not got it yet.
-        bytes >= settings::calloc_threshold() && unsafe { self.pages.zero(extent.base(), bytes) }
+        enough && unsafe { self.pages.zero(extent.base(), extent.npages() * PAGE) }
     }
 
     /// Frees a large object.
     pub fn free_large(&self, extent: &'static Extent) {
-        self.large.died(extent.class(), extent.npages() * PAGE);
+        self.large.died(extent.class(), extent.usable());
         self.give_extent(extent);
     }
 
     /// Grows or shrinks a large object in place to `usable` bytes (a page multiple, [`index_of`] of which is
     /// large). `None` when the pages behind it are taken, or the arena's hooks refuse; otherwise whether grown pages are zero.
     pub fn resize_large(&self, extent: &'static Extent, usable: usize, sample: u64) -> Option<bool> {
-        let (old, new) = (extent.npages(), pages_ceil(usable).0);
-        let mut zeroed = true;
+        let (old, new) = (extent.npages(), pages_ceil(usable + large_pad()).0);
+        // The rest of what an object has beyond its usable size is of no known contents.
+        let mut zeroed = large_pad() == 0;
         // Forgotten before its pages go, so that objects never count as more bytes than the pages that hold them.
         let cut = old.saturating_sub(new) * PAGE;
         self.large.bytes.fetch_sub(cut, Ordering::Relaxed);
         if new > old {
-            zeroed = self.pages.extend(run_of(extent, 0, old), new - old, &self.base)?;
+            zeroed &= self.pages.extend(run_of(extent, 0, old), new - old, &self.base)?;
         } else if new < old && !self.pages.shrink(run_of(extent, 0, old), new, &self.base) {
             self.large.bytes.fetch_add(cut, Ordering::Relaxed);
             return None;
         }
-        self.large.died(extent.class(), old * PAGE - cut);
+        self.large.died(extent.class(), extent.usable() - cut);
         let class = index_of(usable);
         extent.resize(new, class);
         extent.sample.set(sample);
@@ -145,4 +147,19 @@ impl Arena {
         map::register(extent, 1, self.byte_of_large(usable, sample));
         Some(zeroed)
     }
+}
+
+/// How far into its first page a large object of an alignment begins (`cache_oblivious`): anywhere, so that the first bytes of
+/// many do not share few lines of a cache. 0 without the option, and for whole pages.
+fn offset(align: usize) -> usize {
+    /// A linear congruential sequence over 64 bits, whose upper bits are good enough here. Threads that meet may get the
+    /// same offset.
+    static STATE: AtomicU64 = AtomicU64::new(0);
+    if large_pad() == 0 || align >= PAGE {
+        return 0;
+    }
+    let next = STATE.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    STATE.set(next);
+    let line = (next >> 32) as usize % (PAGE / CACHE_LINE);
+    (line * CACHE_LINE) & !(align.max(1) - 1)
 }

@@ -77,7 +77,7 @@ pub fn release_one(extent: &'static Extent, object: *mut u8) {
 }
 
 fn release_large(extent: &'static Extent, object: *mut u8) {
-    if extent.base() != object || extent.kind() != Kind::Large {
+    if extent.kind() != Kind::Large || extent.object() != object {
         report::invalid_pointer(object);
     }
     table::owner(extent).free_large(extent);

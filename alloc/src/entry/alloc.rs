@@ -11,8 +11,8 @@ use crate::page::pressure;
 use crate::relaxed::Relaxed;
 use crate::sampling;
 use crate::size_class::{
-    LARGE_MIN, LOOKUP_MAX, NBINS, NCACHED, cacheable, class_size, index_of, index_small, usable,
-    usable_aligned,
+    LARGE_MIN, LOOKUP_MAX, NBINS, NCACHED, always_aligned, cacheable, class_size, index_of, index_small,
+    usable, usable_aligned,
 };
 use crate::tcache::explicit;
 use crate::thread::block::{Block, current};
@@ -160,7 +160,7 @@ fn sampled_object(thread: &Block, class: SzInd, requested: usize) -> Option<(*mu
     let object = if class.idx() < NBINS {
         arena.alloc_sampled(class, sample)
     } else {
-        arena.alloc_large(LargeRequest { usable, align: PAGE, sample }).map(|(object, _)| object)
+        arena.alloc_large(LargeRequest { usable, align: 1, sample }).map(|(object, _)| object)
     };
     match object {
         Some(_) => thread.side(class).moved.change(|moved| moved - 1),
@@ -181,7 +181,7 @@ fn from_arena(arena: &Arena, class: SzInd) -> Option<*mut u8> {
     if class.idx() < NBINS {
         return arena.bin(class).alloc(arena, class);
     }
-    let request = LargeRequest { usable: class_size(class.idx()), align: PAGE, sample: 0 };
+    let request = LargeRequest { usable: class_size(class.idx()), align: 1, sample: 0 };
     Some(arena.alloc_large(request)?.0)
 }
 
@@ -190,7 +190,7 @@ fn from_arena(arena: &Arena, class: SzInd) -> Option<*mut u8> {
 #[inline(never)]
 #[unsafe(link_section = "jealloc_text")]
 fn general<const ERRNO: bool>(size: usize) -> *mut u8 {
-    let object = usable(size).map_or(null_mut(), |usable| any(usable, PAGE, size).0);
+    let object = usable(size).map_or(null_mut(), |usable| any(usable, 1, size).0);
     if object.is_null() { fail::<ERRNO>() } else { object }
 }
 
@@ -209,7 +209,7 @@ fn fail<const ERRNO: bool>() -> *mut u8 {
 #[inline(always)]
 fn any(usable: usize, align: usize, requested: usize) -> (*mut u8, bool) {
     let thread = current_or_start();
-    if align <= PAGE
+    if always_aligned(usable, align)
         && let Some(class) = cacheable(usable)
         && let Some(thread) = thread
         // Bins of classes past the default exist only in threads that cache them.
@@ -239,7 +239,7 @@ fn uncached(
     };
     let small = usable < LARGE_MIN;
     let got = match (cache, cacheable(usable)) {
-        (Some(cache), Some(class)) if sample == 0 && align <= PAGE => {
+        (Some(cache), Some(class)) if sample == 0 && always_aligned(usable, align) => {
             cache.alloc(class, arena).map(|object| (object, false))
         }
         _ => match (small, sample) {
@@ -287,7 +287,7 @@ fn named(
     align: usize,
     requested: usize,
 ) -> (*mut u8, bool) {
-    if align <= PAGE
+    if always_aligned(usable, align)
         && let Some(class) = cacheable(usable)
         && let Some(thread) = thread.filter(|thread| thread.caches(class))
         && (thread.bin(class).depth() != 0 || core::ptr::eq(arena, thread.arena()) || !arena.is_manual())
@@ -327,7 +327,7 @@ pub fn calloc(n: usize, size: usize) -> *mut u8 {
         return zeroed((malloc::<false>(bytes), false), bytes);
     }
     let Some(usable) = usable(bytes) else { return null_mut() };
-    zeroed(any(usable, PAGE, bytes), bytes)
+    zeroed(any(usable, 1, bytes), bytes)
 }
 
 /// Zeroes what is not known to be zero.

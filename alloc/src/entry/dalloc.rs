@@ -12,7 +12,7 @@ use crate::thread::block::{Block, current};
 use crate::thread::event;
 use crate::thread::exchange::make_room;
 use crate::thread::start::current_or_start;
-use crate::units::{ArenaInd, PAGE, SzInd};
+use crate::units::{ArenaInd, SzInd};
 
 /// Frees an object. Null is ignored; a pointer that no allocating function returned ends the process, as far as it
 /// is noticed.
@@ -66,7 +66,7 @@ fn manual_class(object: *mut u8, arena: Option<ArenaInd>) -> Option<SzInd> {
     };
     match extent.kind() {
         Kind::Slab if wanted => Some(extent.class()),
-        Kind::Large if wanted && extent.sample.get() == 0 => cacheable(extent.npages() * PAGE),
+        Kind::Large if wanted && extent.sample.get() == 0 => cacheable(extent.usable()),
         _ => None,
     }
 }
@@ -184,7 +184,7 @@ fn free_explicit(object: *mut u8, id: u32) {
 #[inline]
 pub(super) fn usable_of(extent: &Extent) -> usize {
     match extent.kind() {
-        Kind::Large => extent.npages() * PAGE,
+        Kind::Large => extent.usable(),
         _ => class_size(extent.class().idx()),
     }
 }

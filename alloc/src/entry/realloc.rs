@@ -67,17 +67,17 @@ fn resize(extent: &'static Extent, wanted: usize, requested: usize, zero: bool) 
         return false;
     }
     let thread = current_or_start();
-    let sample = take_sample(extent, extent.base());
+    let sample = take_sample(extent, extent.object());
     let arena = table::owner(extent);
     let Some(zeroed) = arena.resize_large(extent, wanted, 0) else {
         arena.set_sample(extent, sample);
         return false;
     };
     // To the profiler the old object died and a new one was born.
-    sampling::unsample(thread.map(Block::prof), sample, extent.base(), old);
-    if zero && !zeroed {
-        // SAFETY: the extent is `wanted` bytes long now, and `zeroed` can be false only when it grew from `old`.
-        unsafe { extent.base().add(old).write_bytes(0, wanted - old) };
+    sampling::unsample(thread.map(Block::prof), sample, extent.object(), old);
+    if zero && !zeroed && wanted > old {
+        // SAFETY: the object is `wanted` bytes long now, and nobody knows yet of those from `old` on.
+        unsafe { extent.object().add(old).write_bytes(0, wanted - old) };
     }
     if let Some(thread) = thread {
         count_deallocated(thread, old);
@@ -85,7 +85,7 @@ fn resize(extent: &'static Extent, wanted: usize, requested: usize, zero: bool) 
         if event::uncached(thread, wanted) {
             let sample = sampling::sample(thread.prof(), requested, wanted);
             arena.set_sample(extent, sample);
-            sampling::born(thread.prof(), sample, extent.base(), requested, wanted);
+            sampling::born(thread.prof(), sample, extent.object(), requested, wanted);
         }
         note_growth(thread);
     }

@@ -7,7 +7,8 @@ use core::sync::atomic::*;
 use crate::base::Zeroable;
 use crate::page::block::Block;
 use crate::relaxed::{Link, Listed, Node, Relaxed};
-use crate::units::{ArenaInd, SzInd};
+use crate::size_class::large_pad;
+use crate::units::{ArenaInd, PAGE, SzInd};
 
 /// What an extent holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +36,8 @@ unsafe impl Zeroable for SampleRecord {}
 /// Descriptor of an extent.
 ///
 /// **Synchronization**: from the time that the map shows it until its pages are freed, `base`, `npages`, `arena`,
-/// `class`, `kind`, `block`, `records` do not change; `npages` and `class` of a large one change only in a
-/// realloc by the object's owner. `nfree`, `free` and the node of a slab are guarded by its bin's lock. Descriptors
+/// `class`, `kind`, `block`, `records` do not change, nor does `nfree` of a large one; `npages` and `class` of a large
+/// one change only in a realloc by the object's owner. `nfree`, `free` and the node of a slab are guarded by its bin's lock. Descriptors
 /// live in base memory and are recycled by their arena, so a reference is always valid, though it may describe
 /// something else later.
 #[repr(C, align(64))]
@@ -46,7 +47,7 @@ pub struct Extent {
     arena: AtomicU32,
     class: AtomicU8,
     kind: AtomicU8,
-    /// Free regions of a slab.
+    /// Free regions of a slab; of a large extent the bytes before its object.
     pub nfree: AtomicU16,
     block: Link<Block>,
     records: AtomicPtr<SampleRecord>,
@@ -103,6 +104,23 @@ impl Extent {
     #[inline]
     pub fn base(&self) -> *mut u8 {
         self.base.get()
+    }
+
+    /// The object of a large extent, in its first page.
+    #[inline]
+    pub fn object(&self) -> *mut u8 {
+        self.base().wrapping_add(self.nfree.get() as usize)
+    }
+
+    /// Usable bytes of the object of a large extent.
+    #[inline]
+    pub fn usable(&self) -> usize {
+        self.npages() * PAGE - large_pad()
+    }
+
+    /// Lets the object of a large extent begin so many bytes into it, less than a page.
+    pub fn set_object_at(&self, offset: usize) {
+        self.nfree.set(offset as u16);
     }
 
     /// Length in pages.

@@ -18,7 +18,7 @@ use crate::relaxed::{Link, Relaxed};
 use crate::size_class::{NBINS, NCACHED_MAX, class_size};
 use crate::sync::{Mutex, Patience};
 use crate::tcache::geometry::first_fill;
-use crate::units::{ArenaInd, PAGE, SzInd};
+use crate::units::{ArenaInd, SzInd};
 
 /// Most caches: the ids that the flags of `mallocx` have room for.
 pub const CACHES_MAX: usize = 4093;
@@ -129,7 +129,7 @@ impl Cache {
             return Some(object);
         }
         if class.idx() >= NBINS {
-            let request = LargeRequest { usable: class_size(class.idx()), align: PAGE, sample: 0 };
+            let request = LargeRequest { usable: class_size(class.idx()), align: 1, sample: 0 };
             return Some(arena.alloc_large(request)?.0);
         }
         let mut objects = [core::ptr::null_mut(); BATCH_MAX];

@@ -11,7 +11,7 @@ use crate::size_class::{NBINS, NCACHED, class_size};
 use crate::tcache::settings;
 use crate::thread::block::Block;
 use crate::thread::lifecycle::follow_processor;
-use crate::units::{PAGE, SzInd};
+use crate::units::SzInd;
 
 /// Fills the bin of `class` and answers one object; `None` when memory has run out.
 ///
@@ -46,7 +46,7 @@ fn refill_from(thread: &Block, arena: &Arena, class: SzInd) -> Option<*mut u8> {
         arena.bin(class).fill(arena, class, &mut objects[..want])
     } else {
         let usable = class_size(class.idx());
-        objects[0] = arena.alloc_large(LargeRequest { usable, align: PAGE, sample: 0 })?.0;
+        objects[0] = arena.alloc_large(LargeRequest { usable, align: 1, sample: 0 })?.0;
         arena.large.class(class).nfills.fetch_add(1, Ordering::Relaxed);
         1
     };

@@ -14,7 +14,7 @@ const NO: super::Read = |_| Ok(Value(0));
 
 /// In the order of the reference's tree.
 pub static NODES: &[Node] = &[
-    switch("cache_oblivious", NO, "Large objects start at random offsets unless the option says otherwise."),
+    switch("cache_oblivious", YES, "Large objects can start at random offsets."),
     switch("debug", |_| Ok(cfg!(debug_assertions).into()), "Internal assertions are on."),
     switch("fill", YES, "Memory can be filled with junk or zeros."),
     switch("lazy_lock", NO, "Locking begins with the second thread."),
