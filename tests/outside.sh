@@ -22,6 +22,7 @@ packages=(
     gcc
     g++
     python3
+    python3-venv
     valgrind
     dwz              # debug files that share a part
     elfutils         # eu-strip, eu-elfcompress
@@ -45,6 +46,13 @@ if ((${#missing[@]})); then
     export DEBIAN_FRONTEND=noninteractive
     "${as_root[@]}" apt-get update --quiet
     "${as_root[@]}" env RUNLEVEL=1 apt-get install --quiet --yes --no-install-recommends "${missing[@]}"
+fi
+
+# The parser of OpenMetrics text, in an environment of its own.
+openmetrics=target/openmetrics
+if ! "$openmetrics/bin/python3" -c 'import prometheus_client.openmetrics.parser' 2>/dev/null; then
+    python3 -m venv "$openmetrics"
+    "$openmetrics/bin/pip" install --quiet prometheus_client==0.21.1
 fi
 
 # The tests themselves gain nothing from being optimized as a whole; what they test is built with settings of its own.

@@ -54,7 +54,19 @@ pub(crate) fn value_of(name: &[u8]) -> Option<(Type, Value)> {
     if let Node::Leaf(Leaf { needs: Some(needs), .. }) = node {
         needs().ok()?;
     }
-    Some((node.value_type(), read_node(node, &mib[..len]).ok()?))
+    let value = read_switch(node, &mib[..len]).or_else(|| read_node(node, &mib[..len]).ok());
+    Some((node.value_type(), value?))
+}
+
+/// The value of a switch that handles its arguments itself.
+fn read_switch(node: &Node, mib: &[usize]) -> Option<Value> {
+    let Node::Leaf(Leaf { access: How::Raw(_, handle), ty: Type::Bool, .. }) = node else { return None };
+    let (mut on, mut len) = (false, size_of::<bool>());
+    let old = (&raw mut on).cast();
+    let args = Arguments { old, old_len: &raw mut len, new: core::ptr::null(), new_len: 0 };
+    // SAFETY: `old` has room for the value of a switch, as `old_len` says; nothing is written.
+    unsafe { handle(mib, args) }.ok()?;
+    Some(on.into())
 }
 
 fn read_option(opt: &Opt) -> core::result::Result<Value, CtlError> {

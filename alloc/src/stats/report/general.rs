@@ -115,8 +115,7 @@ pub fn profiling(mut each: impl FnMut(&'static str, Shown)) {
         ("lg_sample", "prof.lg_sample"),
     ];
     for (name, path) in NAMES {
-        let as_at_start = || leaf_of_option(CHANGEABLE.iter().find(|(_, other)| *other == path)?.0);
-        if let Some(shown) = leaf(path).or_else(as_at_start) {
+        if let Some(shown) = leaf(path) {
             each(name, shown);
         }
     }
