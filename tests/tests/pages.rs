@@ -46,6 +46,8 @@ fn the_arena_of_oversize_requests_has_huge_pages_when_metadata_has() {
             address_space(&options("auto"), &["arena", "no"]);
         }
         address_space("metadata_thp:always", &["arena", "no"]);
+        address_space("metadata_thp:always", &["metadata", "yes"]);
+        address_space("metadata_thp:auto", &["metadata", "no"]);
     }
 }
 
