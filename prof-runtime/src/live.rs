@@ -72,12 +72,19 @@ pub struct Live {
     table: Array<Record, 1024>,
     /// Spare records: `changes << 32 | first`. The changes tell a head that came back from one that never left.
     spare: AtomicU64,
+    /// Objects added and not removed.
+    count: AtomicU64,
 }
 
 impl Live {
     /// None; maps nothing.
     pub const fn new() -> Live {
-        Live { table: Array::new(), spare: AtomicU64::new(0) }
+        Live { table: Array::new(), spare: AtomicU64::new(0), count: AtomicU64::new(0) }
+    }
+
+    /// Objects that are remembered.
+    pub fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
     }
 
     fn record(&self, number: u32) -> Option<&Record> {
@@ -104,6 +111,7 @@ impl Live {
         record.nanos.store(birth.nanos, Ordering::Relaxed);
         // Who is handed the object was handed the reference: no order is needed here.
         let uses = record.uses.load(Ordering::Relaxed);
+        self.count.fetch_add(1, Ordering::Relaxed);
         SampleRef::from_bits((uses as u64) << 32 | number as u64)
     }
 
@@ -158,6 +166,7 @@ impl Live {
     pub fn remove(&self, sample: SampleRef) {
         let Some(record) = self.held(sample) else { return };
         record.ticket.store(0, Ordering::Relaxed);
+        self.count.fetch_sub(1, Ordering::Relaxed);
         // Release: who sees the object dead sees everything before; pairs with `held`.
         record.uses.store(sample.uses().wrapping_add(1), Ordering::Release);
         let mut head = self.spare.load(Ordering::Relaxed);

@@ -179,6 +179,16 @@ impl Profiler {
         lg.and_then(|lg| 1u64.checked_shl(lg as u32)).unwrap_or(0)
     }
 
+    /// Sampled objects that are alive. Cost: a load.
+    pub fn live_samples(&self) -> u64 {
+        self.live.count()
+    }
+
+    /// Dumps written since the start, by all triggers. Cost: a load.
+    pub fn dumps_written(&self) -> u64 {
+        self.dumps.written()
+    }
+
     /// Whether growth causes dumps (`prof.gdump`).
     pub fn gdump(&self) -> bool {
         self.gdump.load(Ordering::Relaxed)

@@ -127,6 +127,23 @@ fn limit_and_use_can_be_read() {
 }
 
 #[test]
+fn openmetrics_has_limit_and_use_as_far_as_there_are_such() {
+    let lines = |root: &Root| {
+        let conf = format!("cgroup_root:{}", root.path().display());
+        let run = Run::new(compiled("report.c")).arg("o").preload(&preload()).conf(conf);
+        let text = run.outcome().ok().stdout;
+        text.lines().filter(|line| line.starts_with("jemalloc_cgroup_")).collect::<Vec<_>>().join("; ")
+    };
+    assert_eq!(
+        lines(&v2("openmetrics")),
+        format!("jemalloc_cgroup_limit_bytes {LIMIT}; jemalloc_cgroup_usage_bytes 0")
+    );
+    let no_limit = [("memory.max", "max\n"), ("memory.high", "max\n"), ("memory.current", "5\n")];
+    assert_eq!(lines(&Root::new("openmetrics_max", &no_limit)), "jemalloc_cgroup_usage_bytes 5");
+    assert_eq!(lines(&Root::new("openmetrics_none", &[("nothing", "")])), "");
+}
+
+#[test]
 fn the_number_of_arenas_follows_the_quota_of_processors() {
     // By the affinity mask, too: these are for a machine with at least two processors.
     let cpus = std::thread::available_parallelism().map_or(1, |n| n.get());

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use suite::build::preload;
 use suite::fixture::compiled;
 use suite::run::{Outcome, Run};
+use suite::scratch::Scratch;
 
 fn reported(letters: &str) -> Outcome {
     let program = Run::new(compiled("report.c")).arg(letters).preload(&preload());
@@ -231,4 +232,25 @@ fn open_metrics_has_one_head_for_each_family_and_ends() {
     ] {
         assert!(families.contains(family), "{family} is missing");
     }
+}
+
+/// The value of a family without labels.
+fn value_in(text: &str, name: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+}
+
+#[test]
+fn openmetrics_tells_of_samples_and_dumps_when_there_is_a_profiler() {
+    let scratch = Scratch::new("openmetrics_prof");
+    let prefix = scratch.file("p");
+    let conf = format!("prof:true,lg_prof_sample:0,lg_prof_interval:10,prof_prefix:{}", prefix.display());
+    let program = Run::new(compiled("report.c")).arg("o").preload(&preload());
+    let text = program.conf(conf).outcome().ok().stdout;
+    // Two objects of the program's own are kept, and libc has some.
+    let live = value_in(&text, "jemalloc_prof_samples_live").unwrap();
+    assert!((1..1000).contains(&live), "{live}");
+    let dumps = value_in(&text, "jemalloc_prof_dumps_total").unwrap();
+    let files = scratch.files("p.").len() as u64;
+    assert!(dumps > 0 && dumps <= files, "{dumps} told, {files} files");
+    assert_eq!(value_in(&reported("o").stdout, "jemalloc_prof_samples_live"), None, "without a profiler");
 }

@@ -58,6 +58,8 @@ pub struct Dumps {
     interval: AtomicU64,
     manual: AtomicU64,
     growth: AtomicU64,
+    /// Files written, whoever named them.
+    written: AtomicU64,
     /// Bytes since the start, by which interval dumps come due.
     interval_bytes: AtomicU64,
     interval_due: AtomicBool,
@@ -137,6 +139,7 @@ impl Dumps {
             interval: AtomicU64::new(0),
             manual: AtomicU64::new(0),
             growth: AtomicU64::new(0),
+            written: AtomicU64::new(0),
             interval_bytes: AtomicU64::new(0),
             interval_due: AtomicBool::new(false),
         }
@@ -180,7 +183,7 @@ impl Dumps {
             unsafe { libc::abort() }
         }
         drop(guard);
-        written.map(|()| job.tell(name))
+        self.done(job, written, name)
     }
 
     /// Writes a file that the program names. No counter moves.
@@ -192,7 +195,20 @@ impl Dumps {
         let (format, gzip) = names::format_of_path(path);
         let written = written(job, name, scratch, format, gzip);
         drop(guard);
-        written.map(|()| job.tell(name))
+        self.done(job, written, name)
+    }
+
+    /// Counts a file that was written, and tells of it.
+    fn done(&self, job: &Job, written: Result<(), DumpError>, name: &Text) -> Result<(), DumpError> {
+        written?;
+        self.written.fetch_add(1, Ordering::Relaxed);
+        job.tell(name);
+        Ok(())
+    }
+
+    /// Files written, whoever named them.
+    pub fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
     }
 
     /// Advances the interval by what one sample stands for and writes a dump when it is due.

@@ -10,6 +10,7 @@ use super::Parts;
 use super::general;
 use super::out::{ArenaName, Escaped, Out, put};
 use crate::arena::table;
+use crate::cgroup;
 use crate::os::pages::HUGE_PAGE;
 use crate::size_class::SLABS;
 use crate::stats::Reading;
@@ -195,6 +196,15 @@ fn write_counts(out: &mut Out, snapshot: &Reading) {
         let help = "Bytes of the process that are in memory, by the kernel.";
         gauge(out, "jemalloc_kernel_rss_bytes", "bytes", help, bytes);
     }
+    // A group without a limit has no series of it.
+    if let Some(bytes) = cgroup::limit().filter(|&bytes| bytes != usize::MAX) {
+        let help = "Bytes that the control group may use.";
+        gauge(out, "jemalloc_cgroup_limit_bytes", "bytes", help, bytes);
+    }
+    if let Some(bytes) = cgroup::current() {
+        let help = "Bytes that the control group uses.";
+        gauge(out, "jemalloc_cgroup_usage_bytes", "bytes", help, bytes);
+    }
 }
 
 /// The classes of all arenas together, those that nothing has used left out.
@@ -245,6 +255,10 @@ fn write_profiler(out: &mut Out) {
             help,
             1u64 << PROFILER.lg_sample().min(63),
         );
+        let help = "Sampled objects that are alive.";
+        gauge(out, "jemalloc_prof_samples_live", "", help, PROFILER.live_samples());
+        head(out, "jemalloc_prof_dumps", "counter", "", "Dumps written.");
+        put!(out, "jemalloc_prof_dumps_total {}\n", PROFILER.dumps_written());
     }
 }
 
