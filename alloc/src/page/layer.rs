@@ -186,14 +186,25 @@ impl PageLayer {
         }
     }
 
-    /// Pages of the regions that [`PageLayer::release_empty`] would give back; 0 where extents supply pages.
+    /// Pages whose address space [`PageLayer::release_empty`] would give back.
     pub fn empty(&self) -> usize {
-        self.supply.lock().empty()
+        match self.source(Patience::Endless) {
+            Some(Source::Blocks(supply)) => supply.empty(),
+            Some(Source::Extents(pac)) if unmaps(pac) => {
+                pac.counts(Patience::Endless).map_or(0, |counts| counts.dirty + counts.muzzy)
+            }
+            _ => 0,
+        }
     }
 
-    /// Gives the address space of the regions in which no page is in use back to the kernel. Their descriptors serve again.
+    /// Gives address space that nothing needs back to the kernel: the regions in which no page is in use, whose descriptors
+    /// serve again, or all unused extents where they are not retained.
     pub fn release_empty(&self) {
-        self.supply.lock().release_empty();
+        match self.source(Patience::Endless) {
+            Some(Source::Blocks(mut supply)) => supply.release_empty(),
+            Some(Source::Extents(pac)) if unmaps(pac) => self.purge_all(),
+            _ => {}
+        }
     }
 
     /// Sets one or both decay times in milliseconds, which restarts the curve; 0 purges at once.
@@ -554,4 +565,9 @@ impl PageLayer {
             self.dirty.unhold();
         }
     }
+}
+
+/// Whether purged extents are unmapped: nothing is retained, and no program's hooks decide.
+fn unmaps(pac: &Pac) -> bool {
+    pac.is_default() && !settings::retain()
 }
