@@ -10,6 +10,7 @@ use crate::arena::choice::PerCpu;
 use crate::arena::settings::{self as starting, Decaying};
 use crate::arena::table::{self, ARENAS_MAX, Plan};
 use crate::base::{self, MetadataThp};
+use crate::entry::safety::{self, Fill, ZeroRealloc};
 use crate::os::{cpu, environment};
 use crate::page::advice::Thp;
 use crate::page::default_hooks;
@@ -49,6 +50,7 @@ pub fn ensure() {
     base::configure(metadata_thp());
     configure_arenas();
     configure_caches();
+    safety::configure(safety_options());
     #[cfg(feature = "prof")]
     crate::prof::boot();
     DONE.store(true, Release);
@@ -82,6 +84,27 @@ fn configure_caches() {
     }
     if !option::DISABLE_LARGE_SIZE_CLASSES.on() {
         size_class::round_to_classes(size_class::LARGE_MAX);
+    }
+}
+
+fn safety_options() -> safety::Options {
+    let junk = option::JUNK.as_cstr().to_bytes();
+    let new = match junk {
+        b"true" | b"alloc" => Fill::Junk,
+        _ if option::ZERO.on() => Fill::Zeros,
+        _ => Fill::None,
+    };
+    safety::Options {
+        new,
+        junk_freed: matches!(junk, b"true" | b"free"),
+        xmalloc: option::XMALLOC.on(),
+        zero_realloc: match option::ZERO_REALLOC.as_cstr().to_bytes() {
+            b"alloc" => ZeroRealloc::Alloc,
+            b"abort" => ZeroRealloc::Abort,
+            _ => ZeroRealloc::Free,
+        },
+        scan: option::DOUBLE_FREE_SCAN.get() as u32,
+        sizes: option::SIZE_CHECKS.on(),
     }
 }
 

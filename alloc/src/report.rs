@@ -111,6 +111,20 @@ pub fn invalid_pointer(p: *const u8) -> ! {
     fatal(format_args!("invalid pointer {p:p} passed to a deallocating function"))
 }
 
+/// A pointer into an object, given to `free` instead of the object's start.
+#[cold]
+pub fn inside_object(p: *const u8, usable: usize) -> ! {
+    fatal(format_args!(
+        "invalid pointer {p:p} passed to a deallocating function: not the start of an object of {usable} bytes"
+    ))
+}
+
+/// A free that tells another size than the object has.
+#[cold]
+pub fn size_mismatch(p: *const u8, given: usize, usable: usize) -> ! {
+    fatal(format_args!("size mismatch: {p:p} was freed with size {given}, but its usable size is {usable}"))
+}
+
 /// A pointer that was freed twice.
 #[cold]
 pub fn double_free(p: *const u8) -> ! {

@@ -3,6 +3,7 @@
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering;
 
+use super::safety;
 use crate::arena::bin::extent_of_object;
 use crate::arena::large::LargeRequest;
 use crate::arena::{Arena, table};
@@ -137,6 +138,10 @@ fn cached_slow<const ERRNO: bool>(thread: &'static Block, class: SzInd, requeste
     if exact {
         thread.close(class);
         thread.allocated.change(|n| n + object.map_or(0, |_| usable as u64));
+        if let Some(object) = object {
+            // SAFETY: it has `usable` bytes, and is not handed out yet (1).
+            unsafe { safety::fill_new(object, usable, false) };
+        }
     }
     note_growth(thread);
     if let Some((object, sample)) = sampled {
@@ -197,6 +202,7 @@ fn general<const ERRNO: bool>(size: usize) -> *mut u8 {
 /// The answer when memory has run out.
 #[cold]
 fn fail<const ERRNO: bool>() -> *mut u8 {
+    safety::out_of_memory("malloc");
     if ERRNO {
         // SAFETY: the address of the calling thread's errno is always valid.
         unsafe { *libc::__errno_location() = libc::ENOMEM };
@@ -260,7 +266,11 @@ fn uncached(
             }
         }
     }
-    got.unwrap_or((null_mut(), false))
+    match got {
+        // SAFETY: it has `usable` bytes, and is not handed out yet (1).
+        Some((object, zero)) => (object, unsafe { safety::fill_new(object, usable, zero) }),
+        None => (null_mut(), false),
+    }
 }
 
 /// The arena of an object of `usable` bytes that no arena was named for. A thread that a program bound to an arena of its

@@ -1,6 +1,7 @@
 //! Deallocation, and what an object knows of itself.
 
 use super::alloc::Cache;
+use super::safety;
 use crate::arena::{bin::extent_of_object, release::release_one, sampled::record_of, table};
 use crate::extent::{Extent, Kind, map};
 use crate::relaxed::Relaxed;
@@ -31,6 +32,53 @@ pub unsafe fn free(object: *mut u8) {
         return;
     }
     free_slow(object);
+}
+
+/// Frees an object of which the caller tells how it was asked for. The size is only looked at on the slow path, which all
+/// frees take while sizes are to be checked.
+///
+/// # Safety
+/// As [`free`].
+#[inline(always)]
+pub unsafe fn free_sized(object: *mut u8, size: usize, align: usize) {
+    let class = map::class_byte(object).wrapping_sub(1);
+    if class < NCACHED_MAX as u8
+        && let Some(thread) = current()
+        && thread.bin(SzInd(class)).push(object)
+    {
+        return;
+    }
+    free_sized_slow(object, size, align);
+}
+
+#[cold]
+#[inline(never)]
+#[unsafe(link_section = "jealloc_text")]
+fn free_sized_slow(object: *mut u8, size: usize, align: usize) {
+    check_size(object, size, align);
+    free_slow(object);
+}
+
+/// [`safety::check_size`] for objects of ours.
+fn check_size(object: *mut u8, size: usize, align: usize) {
+    if map::class_byte(object) != map::NONE {
+        safety::check_size(object, size, align);
+    }
+}
+
+/// Frees an object of which the caller tells how it was asked for; `cache` takes part.
+///
+/// # Safety
+/// As [`free`].
+#[inline]
+pub unsafe fn free_sized_through(object: *mut u8, size: usize, align: usize, cache: Cache) {
+    if cache == Cache::Own {
+        // SAFETY: by the caller's promises.
+        return unsafe { free_sized(object, size, align) };
+    }
+    check_size(object, size, align);
+    // SAFETY: by the caller's promises.
+    unsafe { free_through(object, cache) }
 }
 
 #[cold]
@@ -78,6 +126,9 @@ fn free_cached(thread: &'static Block, class: SzInd, object: *mut u8) {
         thread.deallocated.change(|n| n + class_size(class.idx()) as u64);
     }
     let bin = thread.bin(class);
+    if exact {
+        safety::freed(extent_of_object(object), object, Some(bin));
+    }
     if !bin.push(object) {
         // A thread that only frees has no other occasion.
         let freed = bin.depth() as u64 / 2;
@@ -96,6 +147,7 @@ fn free_cached(thread: &'static Block, class: SzInd, object: *mut u8) {
 fn free_direct(thread: Option<&'static Block>, object: *mut u8) {
     let extent = extent_of_object(object);
     let usable = usable_of(extent);
+    safety::freed(extent, object, None);
     sampling::unsample(thread.map(Block::prof), take_sample(extent, object), object, usable);
     let owner = table::owner(extent);
     release_one(extent, object);
@@ -165,6 +217,7 @@ fn free_explicit(object: *mut u8, id: u32) {
     if byte == map::NONE {
         report::invalid_pointer(object);
     }
+    safety::freed(extent_of_object(object), object, None);
     let class = if byte == map::SPECIAL { manual_class(object, None) } else { Some(SzInd(byte - 1)) };
     let taken = class.filter(|&class| {
         explicit::get(id).is_some_and(|cache| {

@@ -7,9 +7,10 @@
 mod alloc;
 mod dalloc;
 mod realloc;
+pub mod safety;
 
 pub use alloc::{Cache, Request, alloc, calloc, malloc, malloc_or, resume};
-pub use dalloc::{free, free_through, usable_size};
+pub use dalloc::{free, free_sized, free_sized_through, free_through, usable_size};
 pub use realloc::{note_zero_realloc, realloc, resize_in_place, zero_reallocs};
 
 /// Addresses of the code that the section `jealloc_text` collects.

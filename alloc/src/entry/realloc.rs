@@ -5,6 +5,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::alloc::{Cache, Request, alloc, count_allocated, malloc, note_growth};
 use super::dalloc::{count_deallocated, free_through, take_sample, usable_of};
+use super::safety;
 use crate::arena::{bin::extent_of_object, table};
 use crate::extent::{Extent, Kind};
 use crate::sampling;
@@ -75,9 +76,14 @@ fn resize(extent: &'static Extent, wanted: usize, requested: usize, zero: bool) 
     };
     // To the profiler the old object died and a new one was born.
     sampling::unsample(thread.map(Block::prof), sample, extent.object(), old);
-    if zero && !zeroed && wanted > old {
-        // SAFETY: the object is `wanted` bytes long now, and nobody knows yet of those from `old` on.
-        unsafe { extent.object().add(old).write_bytes(0, wanted - old) };
+    if wanted > old {
+        // SAFETY: the object is `wanted` bytes long now, and nobody knows yet of those from `old` on (1).
+        unsafe {
+            let tail = extent.object().add(old);
+            if !safety::fill_new(tail, wanted - old, zeroed) && zero {
+                tail.write_bytes(0, wanted - old);
+            }
+        }
     }
     if let Some(thread) = thread {
         count_deallocated(thread, old);

@@ -119,6 +119,14 @@ impl CacheBin {
         (self.empty.get().wrapping_sub(self.head.get().addr() as u16) / SLOT) as usize
     }
 
+    /// Whether the object is among the `n` newest.
+    pub fn holds(&self, object: *mut u8, n: usize) -> bool {
+        let head = self.head.get().cast_const();
+        // SAFETY: the stack holds `depth` objects from `head` up, and only this thread touches it. (Without an array
+        // the depth is 0, and nothing is read.)
+        (0..n.min(self.depth())).any(|i| unsafe { *head.wrapping_add(i) } == object)
+    }
+
     /// Limits the stack to `capacity` objects, at least as many as are here and at most what the array holds.
     pub fn set_capacity(&self, capacity: usize) {
         self.full.set(self.empty.get().wrapping_sub(capacity as u16 * SLOT));

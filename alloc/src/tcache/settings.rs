@@ -72,6 +72,7 @@ static LIMITS: [AtomicU16; NCACHED_MAX] = {
     }
     limits
 };
+static EACH_CALL: AtomicBool = AtomicBool::new(false);
 static ADAPTIVE: AtomicBool = AtomicBool::new(true);
 static FLUSH: [AtomicU8; 2] = [AtomicU8::new(1), AtomicU8::new(1)];
 static DELAY: AtomicUsize = AtomicUsize::new(0);
@@ -123,6 +124,16 @@ fn limit_of(class: SzInd, options: &Options) -> u16 {
         lg => regions << lg.min(16),
     };
     by_slab.next_multiple_of(2).clamp(even_min, even_max) as u16
+}
+
+/// Whether threads that start take the slow path at each call.
+pub fn each_call() -> bool {
+    EACH_CALL.get()
+}
+
+/// Sets that.
+pub fn watch_each_call(on: bool) {
+    EACH_CALL.set(on);
 }
 
 /// Whether threads that start cache.

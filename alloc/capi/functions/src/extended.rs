@@ -4,10 +4,19 @@ use core::ffi::{c_int, c_void};
 
 use jealloc::entry::{self, Request};
 
+/// Ends the process when memory ran out in the function of that name and `xmalloc` says so.
+#[inline(always)]
+fn or_told(object: *mut u8, function: &'static str) -> *mut c_void {
+    if object.is_null() {
+        entry::safety::out_of_memory(function);
+    }
+    object.cast()
+}
+
 /// `mallocx`
 #[inline(always)]
 pub fn mallocx(size: usize, flags: c_int) -> *mut c_void {
-    entry::alloc(Request::from_flags(size, flags)).cast()
+    or_told(entry::alloc(Request::from_flags(size, flags)), "mallocx")
 }
 
 /// `rallocx`
@@ -17,7 +26,7 @@ pub fn mallocx(size: usize, flags: c_int) -> *mut c_void {
 #[inline(always)]
 pub unsafe fn rallocx(object: *mut c_void, size: usize, flags: c_int) -> *mut c_void {
     // SAFETY: by the caller's promise.
-    unsafe { entry::realloc(object.cast(), Request::from_flags(size, flags)) }.cast()
+    or_told(unsafe { entry::realloc(object.cast(), Request::from_flags(size, flags)) }, "rallocx")
 }
 
 /// `xallocx`
@@ -55,9 +64,10 @@ pub unsafe fn dallocx(object: *mut c_void, flags: c_int) {
 /// # Safety
 /// `object` is allocated and not freed, with this size and these flags.
 #[inline(always)]
-pub unsafe fn sdallocx(object: *mut c_void, _size: usize, flags: c_int) {
+pub unsafe fn sdallocx(object: *mut c_void, size: usize, flags: c_int) {
+    let request = Request::from_flags(size, flags);
     // SAFETY: by the caller's promise.
-    unsafe { dallocx(object, flags) }
+    unsafe { entry::free_sized_through(object.cast(), size, request.align, request.cache) }
 }
 
 /// `nallocx`: the usable size that `mallocx` would give, 0 when it would fail.

@@ -2,21 +2,23 @@
 
 use core::ffi::{c_int, c_void};
 
+use jealloc::entry::safety::{self, ZeroRealloc};
 use jealloc::entry::{self, Request};
 
 use crate::set_errno;
 
-/// Sets `errno` when memory ran out.
+/// Sets `errno` when memory ran out in the function of that name, or ends the process (`xmalloc`).
 #[inline(always)]
-fn or_enomem(object: *mut u8) -> *mut c_void {
+fn or_told(object: *mut u8, function: &'static str) -> *mut c_void {
     if object.is_null() {
-        no_memory();
+        no_memory(function);
     }
     object.cast()
 }
 
 #[cold]
-fn no_memory() {
+fn no_memory(function: &str) {
+    safety::out_of_memory(function);
     set_errno(libc::ENOMEM);
 }
 
@@ -33,10 +35,10 @@ pub fn malloc(size: usize) -> *mut c_void {
 /// `calloc(3)`
 #[inline(always)]
 pub fn calloc(n: usize, size: usize) -> *mut c_void {
-    or_enomem(entry::calloc(n, size))
+    or_told(entry::calloc(n, size), "calloc")
 }
 
-/// `realloc(3)`. Size 0 frees, as `zero_realloc:free` on Linux.
+/// `realloc(3)`. Size 0 does what `zero_realloc` says: it frees by default.
 ///
 /// # Safety
 /// As realloc(3).
@@ -47,13 +49,17 @@ pub unsafe fn realloc(object: *mut c_void, size: usize) -> *mut c_void {
     }
     if size == 0 {
         entry::note_zero_realloc();
+        if safety::zero_realloc(object.cast()) == ZeroRealloc::Alloc {
+            // SAFETY: by the caller's promises.
+            return unsafe { realloc(object, 1) };
+        }
         // SAFETY: by the caller's promises.
         unsafe { entry::free(object.cast()) };
         return core::ptr::null_mut();
     }
     let request = Request { size, ..Request::PLAIN };
     // SAFETY: by the caller's promises.
-    or_enomem(unsafe { entry::realloc(object.cast(), request) })
+    or_told(unsafe { entry::realloc(object.cast(), request) }, "realloc")
 }
 
 /// `free(3)`
@@ -71,9 +77,9 @@ pub unsafe fn free(object: *mut c_void) {
 /// # Safety
 /// As free(3); `size` is what was asked for.
 #[inline(always)]
-pub unsafe fn free_sized(object: *mut c_void, _size: usize) {
-    // SAFETY: by the caller's promises. The class byte is read anyway: it tells sampled objects.
-    unsafe { entry::free(object.cast()) }
+pub unsafe fn free_sized(object: *mut c_void, size: usize) {
+    // SAFETY: by the caller's promises.
+    unsafe { entry::free_sized(object.cast(), size, 1) }
 }
 
 /// `free_aligned_sized` of C23.
@@ -81,9 +87,9 @@ pub unsafe fn free_sized(object: *mut c_void, _size: usize) {
 /// # Safety
 /// As free(3); alignment and size are what was asked for.
 #[inline(always)]
-pub unsafe fn free_aligned_sized(object: *mut c_void, _align: usize, _size: usize) {
+pub unsafe fn free_aligned_sized(object: *mut c_void, align: usize, size: usize) {
     // SAFETY: by the caller's promises.
-    unsafe { entry::free(object.cast()) }
+    unsafe { entry::free_sized(object.cast(), size, align) }
 }
 
 /// `posix_memalign(3)`: 0, `EINVAL` or `ENOMEM`; leaves `errno` alone.
@@ -97,6 +103,7 @@ pub unsafe fn posix_memalign(to: *mut *mut c_void, align: usize, size: usize) ->
     }
     let object = aligned(align, size);
     if object.is_null() {
+        safety::out_of_memory("posix_memalign");
         return libc::ENOMEM;
     }
     // SAFETY: by the caller's promise.
@@ -111,7 +118,7 @@ pub fn aligned_alloc(align: usize, size: usize) -> *mut c_void {
         set_errno(libc::EINVAL);
         return core::ptr::null_mut();
     }
-    or_enomem(aligned(align, size))
+    or_told(aligned(align, size), "aligned_alloc")
 }
 
 /// `memalign(3)`
@@ -123,15 +130,15 @@ pub fn memalign(align: usize, size: usize) -> *mut c_void {
 /// `valloc(3)`
 #[inline(always)]
 pub fn valloc(size: usize) -> *mut c_void {
-    or_enomem(aligned(PAGE, size))
+    or_told(aligned(PAGE, size), "valloc")
 }
 
 /// `pvalloc(3)`
 #[inline(always)]
 pub fn pvalloc(size: usize) -> *mut c_void {
     match size.max(1).checked_next_multiple_of(PAGE) {
-        Some(size) => or_enomem(aligned(PAGE, size)),
-        None => or_enomem(core::ptr::null_mut()),
+        Some(size) => or_told(aligned(PAGE, size), "pvalloc"),
+        None => or_told(core::ptr::null_mut(), "pvalloc"),
     }
 }
 

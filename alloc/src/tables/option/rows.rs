@@ -247,5 +247,5 @@ options! {
     CGROUP_AWARE = switch("cgroup_aware", true, "Follow the control group: arenas by its processors, purging as its memory runs short."), Extension;
     CGROUP_PURGE_RATIO = fixed("cgroup_purge_ratio", ONE / 100 * 95, 0, ONE as i128, "Share of the control group's limit at which everything unused is purged."), Extension;
     CGROUP_ROOT = text("cgroup_root", &CGROUP, "Folder with the control group's files, instead of the process's own; for tests and odd mounts."), Extension;
-    SIZE_CHECKS = switch("size_checks", false, "Frees that tell a size are checked; a wrong one ends the process."), Extension;
+    SIZE_CHECKS = switch("size_checks", false, "Frees that tell a size are checked, and that pointers are starts of objects; a wrong one ends the process."), Extension;
 }

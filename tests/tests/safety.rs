@@ -1,0 +1,103 @@
+//! Options that find mistakes of programs: each mistake ends in a message of its own, and correct programs run clean.
+
+use std::os::unix::process::ExitStatusExt;
+
+use suite::build::preload;
+use suite::fixture::compiled_with;
+use suite::run::{Outcome, Run};
+
+const ABORTED: i32 = 6;
+
+fn misused(what: &str, conf: &str) -> Outcome {
+    let library = preload();
+    let program = compiled_with("misuse.c", &["-O0", "-fno-builtin", "-w", library.to_str().unwrap()]);
+    Run::new(program).arg(what).preload(&library).conf(conf).outcome()
+}
+
+/// Asserts that a misuse ends by abort, and that the one message has all `words`.
+#[track_caller]
+fn stops(what: &str, conf: &str, words: &[&str]) {
+    let outcome = misused(what, conf);
+    assert_eq!(outcome.status.signal(), Some(ABORTED), "{outcome}");
+    let told = outcome.warnings();
+    assert!(told.len() == 1 && words.iter().all(|&word| told[0].contains(word)), "{words:?}\n{outcome}");
+}
+
+#[test]
+fn a_foreign_pointer_is_refused_without_any_option() {
+    stops("stack", "", &["invalid pointer 0x", "passed to a deallocating function"]);
+    stops("foreign", "", &["invalid pointer 0x12345670 "]);
+}
+
+#[test]
+fn a_pointer_into_an_object_is_refused_when_frees_are_checked() {
+    for conf in
+        ["size_checks:true", "junk:free", "debug_double_free_max_scan:1", "size_checks:true,tcache:false"]
+    {
+        stops("inside", conf, &["invalid pointer 0x", "not the start of an object of 112 bytes"]);
+        stops("inside-large", conf, &["not the start of an object of 20480 bytes"]);
+    }
+}
+
+#[test]
+fn a_double_free_is_found_among_the_newest_objects() {
+    stops("double", "debug_double_free_max_scan:1", &["double free of 0x"]);
+    stops("double-deep", "debug_double_free_max_scan:32", &["double free of 0x"]);
+    assert_eq!(misused("double-deep", "debug_double_free_max_scan:2").stdout, "alive\n");
+    stops("double", "tcache:false", &["double free of 0x"]);
+    stops("double-large", "", &["invalid pointer 0x"]);
+}
+
+#[test]
+fn a_free_with_a_wrong_size_names_both() {
+    let checks = "size_checks:true";
+    stops("free_sized", checks, &["size mismatch: 0x", "size 200", "usable size is 112"]);
+    stops("sdallocx", checks, &["size mismatch: 0x", "size 100,", "usable size is 102400"]);
+    stops("sdallocx-uncached", checks, &["size mismatch: 0x", "size 10,", "usable size is 112"]);
+    assert_eq!(misused("free_sized", "").stdout, "alive\n");
+}
+
+#[test]
+fn out_of_memory_ends_the_process_with_the_name_of_the_function() {
+    for function in ["malloc", "calloc", "realloc", "aligned_alloc", "posix_memalign", "mallocx", "rallocx"] {
+        stops(function, "xmalloc:true", &[&format!("Error in {function}(): out of memory")]);
+        assert_eq!(misused(function, "").stdout, "alive\n", "{function}");
+    }
+}
+
+#[test]
+fn realloc_with_size_0_does_what_the_option_says() {
+    assert_eq!(misused("realloc-zero", "").stdout, "null alive\n");
+    assert_eq!(misused("realloc-zero", "zero_realloc:free").stdout, "null alive\n");
+    assert_eq!(misused("realloc-zero", "zero_realloc:alloc").stdout, "object alive\n");
+    stops("realloc-zero", "zero_realloc:abort", &["Called realloc(0x", "zero_realloc:abort"]);
+}
+
+#[test]
+fn memory_is_filled_as_asked_and_a_correct_program_runs_clean_under_every_option() {
+    let library = preload();
+    let program = compiled_with("filling.c", &["-fno-builtin", "-w", library.to_str().unwrap(), "-pthread"]);
+    let checks = "size_checks:true,debug_double_free_max_scan:64,xmalloc:true";
+    for (conf, words) in [
+        ("", &[][..]),
+        (checks, &[]),
+        ("junk:true", &["junk", "freed"]),
+        ("junk:alloc", &["junk"]),
+        ("junk:free", &["freed"]),
+        ("zero:true", &["zero"]),
+        ("zero:true,junk:free,tcache_max:4194304", &["zero", "freed"]),
+        ("junk:true,prof:true,lg_prof_sample:10,prof_final:false", &["junk", "freed"]),
+        ("junk:alloc,cache_oblivious:true", &["junk"]),
+        ("zero:true,tcache:false", &["zero"]),
+    ] {
+        for conf in [conf, &format!("{conf},{checks}")] {
+            let outcome = Run::new(&program)
+                .args(words)
+                .preload(&library)
+                .conf(conf.trim_start_matches(','))
+                .outcome()
+                .ok();
+            assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("good\n", ""), "{conf}");
+        }
+    }
+}
