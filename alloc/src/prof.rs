@@ -4,6 +4,8 @@ use core::ffi::{CStr, c_char};
 
 use prof_runtime::{DumpError, Settings};
 
+use crate::VERSION;
+use crate::boot;
 use crate::entry;
 use crate::report;
 use crate::sampling::{CLASSES, PROFILER};
@@ -36,6 +38,9 @@ pub fn boot() {
         sys_thread_name: option::PROF_SYS_THREAD_NAME.on(),
         exact_time: option::PROF_TIME_RESOLUTION.get() == 1,
         unbias: option::PROF_UNBIAS.on(),
+        recent_max: option::PROF_RECENT_ALLOC_MAX.get(),
+        log: option::PROF_LOG.on(),
+        version: VERSION,
         pid_namespace: option::PROF_PID_NAMESPACE.on(),
         abort: option::ABORT.on(),
         own_text: entry::text(),
@@ -77,8 +82,22 @@ pub fn dump(thread: Option<&Block>, name: *const c_char) -> Result<(), CtlError>
     require()?;
     // SAFETY: by the documented interface of `prof.dump` the value is null or a C string.
     let path = (!name.is_null()).then(|| unsafe { CStr::from_ptr(name) }.to_bytes());
-    PROFILER.dump(thread.map(|thread| thread.prof()), path).map_err(|error| match error {
+    PROFILER.dump(thread.map(Block::prof), path).map_err(failure)
+}
+
+/// `prof.log_start`. A null name stands for a generated one.
+pub fn log_start(name: *const c_char) -> Result<(), CtlError> {
+    // SAFETY: by the documented interface of `prof.log_start` the value is null or a C string.
+    let path = (!name.is_null()).then(|| unsafe { CStr::from_ptr(name) }.to_bytes());
+    PROFILER.log_start(path).map_err(failure)?;
+    boot::watch_exit();
+    Ok(())
+}
+
+/// What `mallctl` answers when a file was not written.
+pub fn failure(error: DumpError) -> CtlError {
+    match error {
         DumpError::Disabled => CtlError::NotFound,
         _ => CtlError::Failed,
-    })
+    }
 }

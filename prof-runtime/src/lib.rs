@@ -6,8 +6,9 @@
 //!
 //! Rooms, each using only those above it: `arch`, `errno`, `memory`, `sync`, `procmaps`, `elf` (machine, kernel, file
 //! facts) - `index` - `sampler` (pure) - `unwind` - `stack_table` - `thread` - `context` (live and accumulated) - `live`
-//! (one record per sampled object) - `hooks` (the program's functions) - `dump` (naming, triggers, writing) - `leak`
-//! (exit report) - `profiler` (owns all).
+//! (one record per sampled object) - `hooks` (the program's functions) - `deque`, `numbering`, `pieces` (tools) -
+//! `recent` (the newest samples one by one) - `dump` (naming, triggers, writing) - `log` (freed samples one by one) -
+//! `leak` (exit report) - `profiler` (owns all).
 #![no_std]
 #![warn(missing_docs)]
 
@@ -17,6 +18,7 @@ extern crate std;
 mod arch;
 mod clock;
 mod context;
+mod deque;
 mod dump;
 mod elf;
 mod errno;
@@ -24,9 +26,13 @@ pub mod hooks;
 mod index;
 mod leak;
 mod live;
+mod log;
 mod memory;
+mod numbering;
+mod pieces;
 mod procmaps;
 mod profiler;
+mod recent;
 mod sampler;
 mod settings;
 mod stack_table;

@@ -143,13 +143,11 @@ impl Live {
     }
 
     /// Where the object is among the recent samples.
-    #[cfg_attr(not(test), expect(dead_code, reason = "comes with the recent samples"))]
     pub fn ticket(&self, sample: SampleRef) -> Option<u64> {
         self.held(sample)?.ticket.load(Ordering::Relaxed).checked_sub(1)
     }
 
     /// Notes that place. Only before the object is known to anybody else.
-    #[cfg_attr(not(test), expect(dead_code, reason = "comes with the recent samples"))]
     pub fn set_ticket(&self, sample: SampleRef, ticket: u64) {
         if let Some(record) = self.held(sample) {
             record.ticket.store(ticket.wrapping_add(1), Ordering::Relaxed);
@@ -157,7 +155,6 @@ impl Live {
     }
 
     /// Whether the object is still alive.
-    #[cfg_attr(not(test), expect(dead_code, reason = "comes with the recent samples"))]
     pub fn is_alive(&self, sample: SampleRef) -> bool {
         self.held(sample).is_some()
     }

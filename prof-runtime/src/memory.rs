@@ -65,6 +65,21 @@ impl Map {
         unsafe { core::slice::from_raw_parts(self.base.as_ptr().cast::<T>(), self.bytes / size_of::<T>()) }
     }
 
+    /// Gives up ownership until [`Map::adopt`].
+    pub fn part(self) -> *mut u8 {
+        let base = self.base.as_ptr();
+        core::mem::forget(self);
+        base
+    }
+
+    /// Owns again what [`Map::part`] let go.
+    ///
+    /// # Safety
+    /// 1. `base` is from [`Map::part`] of a map that was asked for with the same `bytes`, above 0, and nobody else owns it.
+    pub unsafe fn adopt(base: NonNull<u8>, bytes: usize) -> Map {
+        Map { base, bytes: bytes.next_multiple_of(4096) }
+    }
+
     /// Gives up ownership: the mapping stays for the rest of the process. The address of its first byte.
     pub fn leak<T: Zeroed>(self) -> *mut T {
         const { assert!(align_of::<T>() <= 4096) };
@@ -73,6 +88,9 @@ impl Map {
         base
     }
 }
+
+// SAFETY: it owns its mapping, which belongs to no thread.
+unsafe impl Send for Map {}
 
 /// Types for which zeroed memory is a value, for one user at a time.
 ///

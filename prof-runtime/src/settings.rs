@@ -43,6 +43,12 @@ pub struct Settings<'a> {
     pub exact_time: bool,
     /// Whether dumps correct what viewers get wrong when a stack mixes sizes (`prof_unbias`).
     pub unbias: bool,
+    /// How many of the newest samples are kept one by one (`prof_recent_alloc_max`); -1 for all.
+    pub recent_max: i64,
+    /// Whether a log of samples is kept from the start (`prof_log`).
+    pub log: bool,
+    /// The host's version, for the log.
+    pub version: &'static str,
     /// Whether names of files tell the namespace of process ids (`prof_pid_namespace`).
     pub pid_namespace: bool,
     /// Whether a dump that fails ends the process, unless the program asked for it (`abort`).
@@ -78,6 +84,9 @@ impl Default for Settings<'_> {
             sys_thread_name: false,
             exact_time: false,
             unbias: true,
+            recent_max: 0,
+            log: false,
+            version: "",
             pid_namespace: false,
             abort: false,
             own_text: 0..0,
@@ -96,6 +105,7 @@ pub struct Kept {
     pub sys_thread_name: bool,
     pub clock: Clock,
     pub unbias: bool,
+    pub version: &'static str,
     pub pid_namespace: bool,
     pub abort: bool,
     pub lg_interval: Option<u8>,
@@ -116,6 +126,7 @@ impl Kept {
             sys_thread_name: false,
             clock: Clock::Coarse,
             unbias: true,
+            version: "",
             pid_namespace: false,
             abort: false,
             lg_interval: None,
@@ -135,6 +146,7 @@ impl Kept {
         self.sys_thread_name = settings.sys_thread_name;
         self.clock = if settings.exact_time { Clock::Wall } else { Clock::Coarse };
         self.unbias = settings.unbias;
+        self.version = settings.version;
         self.pid_namespace = settings.pid_namespace;
         self.abort = settings.abort;
         self.lg_interval = settings.lg_interval;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use serde_json::Value;
 use suite::build::preload;
 use suite::fixture::compiled;
 use suite::run::{Outcome, Run};
@@ -110,4 +111,133 @@ fn a_dump_of_the_profiler_s_own_that_fails_aborts_the_program_when_that_is_asked
     assert!(outcome.stderr.contains("failed to open"), "{outcome}");
     let outcome = run(",abort:true");
     assert_eq!(outcome.status.signal(), Some(6), "{outcome}");
+}
+
+/// The members of an object, in order of their names.
+fn keys(object: &Value) -> Vec<&str> {
+    let mut keys: Vec<_> = object.as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort();
+    keys
+}
+
+fn json(path: &Path) -> Value {
+    let text = std::fs::read_to_string(path).unwrap();
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}\n{text}", path.display()))
+}
+
+const BIRTH: [&str; 7] =
+    ["alloc_thread_name", "alloc_thread_uid", "alloc_time", "alloc_trace", "released", "size", "usize"];
+
+const DEATH: [&str; 4] = ["dalloc_thread_name", "dalloc_thread_uid", "dalloc_time", "dalloc_trace"];
+
+#[test]
+fn recent_samples_are_told_one_by_one_with_their_births_and_deaths() {
+    let folder = Scratch::new("prof-recent");
+    scene("recent", &folder, "lg_prof_sample:0,prof_time_resolution:high").ok();
+    let told = json(&folder.file("p"));
+    assert_eq!(keys(&told), ["recent_alloc", "recent_alloc_max", "sample_interval"]);
+    assert_eq!((&told["sample_interval"], &told["recent_alloc_max"]), (&1.into(), &100.into()));
+    let records = told["recent_alloc"].as_array().unwrap();
+    let of_size = |size: u64| {
+        let mut found = records.iter().filter(move |record| record["size"] == size);
+        let record = found.next().unwrap();
+        assert!(found.next().is_none(), "two of {size} bytes: {told}");
+        record
+    };
+    let (by_other, large, alive) = (of_size(100), of_size(20_000), of_size(300));
+    assert_eq!(keys(alive), BIRTH);
+    let mut all = [&BIRTH[..], &DEATH].concat();
+    all.sort();
+    assert_eq!(keys(by_other), all);
+    assert_eq!(
+        (&by_other["usize"], &large["usize"], &alive["usize"]),
+        (&112.into(), &20_480.into(), &320.into())
+    );
+    assert_eq!((&by_other["released"], &alive["released"]), (&true.into(), &false.into()));
+    assert_eq!(by_other["alloc_thread_name"], "main \\ one");
+    assert_eq!(by_other["dalloc_thread_name"], "freeing \"one\"");
+    assert_ne!(by_other["alloc_thread_uid"], by_other["dalloc_thread_uid"]);
+    assert_eq!(large["alloc_thread_uid"], large["dalloc_thread_uid"]);
+    for record in [by_other, large] {
+        let time = |key: &str| record[key].as_u64().unwrap();
+        assert!(time("alloc_time") <= time("dalloc_time"), "{record}");
+        for key in ["alloc_trace", "dalloc_trace"] {
+            let trace = record[key].as_array().unwrap();
+            assert!(
+                trace.len() > 1 && trace.iter().all(|a| a.as_str().unwrap().starts_with("0x")),
+                "{record}"
+            );
+        }
+    }
+}
+
+#[test]
+fn recent_samples_go_to_files_of_the_profiler_s_naming_and_the_oldest_are_dropped() {
+    let folder = Scratch::new("prof-recent-files");
+    scene("recent-files", &folder, "lg_prof_sample:0,prof_recent_alloc_max:5").ok();
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| file.extension().is_some_and(|end| end == "json"));
+    files.sort();
+    let [all, two] = &files[..] else { panic!("{files:?}") };
+    let ends = |path: &Path, end: &str| path.to_str().unwrap().ends_with(end);
+    assert!(ends(all, ".0.r0.json") && ends(two, ".2.r1.json"), "{files:?}");
+    let (all, two) = (json(all), json(two));
+    assert_eq!(all["recent_alloc_max"], -1);
+    assert!(all["recent_alloc"].as_array().unwrap().len() >= 3000);
+    assert_eq!((&two["recent_alloc_max"], two["recent_alloc"].as_array().unwrap().len()), (&2.into(), 2));
+    let received = json(&folder.file("p.received"));
+    assert_eq!(received["recent_alloc_max"], 2);
+}
+
+#[test]
+fn a_log_lists_what_was_sampled_and_freed_while_it_was_on() {
+    let folder = Scratch::new("prof-log");
+    let outcome = scene("logs", &folder, "lg_prof_sample:0,prof_time_resolution:high").ok();
+    assert!(outcome.stderr.contains("failed to open \"/nonexistent-folder/log\""), "{outcome}");
+    let log = json(&folder.file("p"));
+    assert_eq!(keys(&log), ["allocations", "info", "stack_traces", "threads"]);
+    assert_eq!(keys(&log["info"]), ["duration", "lg_sample_rate", "pid", "prof_time_resolution", "version"]);
+    assert_eq!(
+        (&log["info"]["lg_sample_rate"], &log["info"]["prof_time_resolution"]),
+        (&0.into(), &"high".into())
+    );
+    let rows = log["allocations"].as_array().unwrap();
+    let mut found = rows.iter().filter(|row| row["usize"] == 5120);
+    let row = found.next().unwrap_or_else(|| panic!("{log}"));
+    assert!(found.next().is_none(), "{log}");
+    let row_keys = ["alloc_thread", "alloc_timestamp", "alloc_trace", "free_thread", "free_timestamp"];
+    assert_eq!(keys(row), [&row_keys[..], &["free_trace", "usize"]].concat());
+    let thread = |key: &str| &log["threads"][row[key].as_u64().unwrap() as usize];
+    assert_eq!(keys(thread("alloc_thread")), ["thr_name", "thr_uid"]);
+    assert_eq!(thread("alloc_thread")["thr_name"], "logged\ttab");
+    assert_eq!(thread("free_thread")["thr_name"], "freeing \"one\"");
+    for key in ["alloc_trace", "free_trace"] {
+        let trace = log["stack_traces"][row[key].as_u64().unwrap() as usize].as_array().unwrap();
+        assert!(trace.len() > 1, "{log}");
+    }
+    assert!(row["alloc_timestamp"].as_u64() <= row["free_timestamp"].as_u64(), "{row}");
+}
+
+#[test]
+fn a_log_that_the_options_begin_is_written_when_the_program_ends() {
+    let folder = Scratch::new("prof-log-exit");
+    scene("log-at-exit", &folder, "lg_prof_sample:0,prof_log:true").ok();
+    let file = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+    let log = json(&file);
+    assert_eq!(log["info"]["prof_time_resolution"], "default");
+    assert!(log["allocations"].as_array().unwrap().iter().any(|row| row["usize"] == 96), "{log}");
+    scene("log-at-exit", &Scratch::new("prof-no-log"), "lg_prof_sample:0").ok();
+}
+
+#[test]
+fn threads_sample_and_free_while_the_ring_is_resized_and_logs_begin_and_end() {
+    let folder = Scratch::new("prof-contended");
+    scene("contended", &folder, "lg_prof_sample:6,prof_recent_alloc_max:7").ok();
+    let mut told = 0;
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        json(&entry.unwrap().path());
+        told += 1;
+    }
+    assert_eq!(told, 6);
 }

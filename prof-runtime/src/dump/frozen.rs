@@ -13,6 +13,7 @@ use super::image::ProcessImage;
 use crate::{
     context::{Context, Contexts},
     memory::{Plain, Rows},
+    numbering::Numbering,
     stack_table::{StackId, StackTable},
     thread::{Name, Threads},
     unwind::cache::RuleCache,
@@ -32,6 +33,14 @@ pub struct Tables<'a> {
     pub generation: u32,
     /// Whether accumulated counts are asked for.
     pub accum: bool,
+}
+
+impl Tables<'_> {
+    /// Return addresses of a stack, leaf first; how many there are.
+    pub fn trace(&self, stack: StackId, trace: &mut [u64]) -> usize {
+        let address = |id| self.addresses.site(id).map_or(0, |site| site.as_return_address());
+        trace.iter_mut().zip(self.stacks.frames(stack)).map(|(slot, id)| *slot = address(id)).count()
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -70,20 +79,6 @@ pub struct Frozen<'a> {
     threads: Rows<FrozenThread>,
 }
 
-/// Numbers for ids in order of first use: 0 is none yet, else the number plus one.
-struct Numbering(Rows<u32>);
-
-impl Numbering {
-    fn of(&mut self, id: u32, next: usize) -> Option<(u32, bool)> {
-        let slot = self.0.get_mut(id as usize)?;
-        let new = *slot == 0;
-        if new {
-            *slot = next as u32 + 1;
-        }
-        Some((*slot - 1, new))
-    }
-}
-
 impl<'a> Frozen<'a> {
     /// Copies the tables; `None` when there is no memory for the copy.
     pub fn take(tables: &Tables, facts: Facts<'a>, image: &'a ProcessImage) -> Option<Frozen<'a>> {
@@ -104,8 +99,8 @@ impl<'a> Frozen<'a> {
             tables,
             frozen,
             contexts,
-            threads: Numbering(Rows::zeroed(threads as usize)?),
-            addresses: Numbering(Rows::zeroed(addresses)?),
+            threads: Numbering::new(threads as usize)?,
+            addresses: Numbering::new(addresses)?,
         };
         for uid in (0..threads).filter(|uid| !tables.threads.exited(*uid)) {
             copy.thread(uid)?;

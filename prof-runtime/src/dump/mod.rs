@@ -60,6 +60,7 @@ pub struct Dumps {
     growth: AtomicU64,
     /// Files written, whoever named them.
     written: AtomicU64,
+    recent: AtomicU64,
     /// Bytes since the start, by which interval dumps come due.
     interval_bytes: AtomicU64,
     interval_due: AtomicBool,
@@ -140,6 +141,7 @@ impl Dumps {
             manual: AtomicU64::new(0),
             growth: AtomicU64::new(0),
             written: AtomicU64::new(0),
+            recent: AtomicU64::new(0),
             interval_bytes: AtomicU64::new(0),
             interval_due: AtomicBool::new(false),
         }
@@ -161,21 +163,31 @@ impl Dumps {
         self.named(guard, job, trigger)
     }
 
-    fn named(&self, guard: Guard, job: &Job, trigger: Trigger) -> Result<(), DumpError> {
-        let mut texts = texts()?;
-        let (name, scratch) = both(&mut texts)?;
+    /// Makes the next name; false when the prefix is empty.
+    fn name(&self, job: &Job, trigger: Trigger, name: &mut Text) -> Result<bool, DumpError> {
         if !self.prefix.begin(name).map_err(|_| DumpError::Reentered)? {
-            return if trigger == Trigger::Manual { Err(DumpError::BadName) } else { Ok(()) };
+            return Ok(false);
         }
         let nth = match trigger {
             Trigger::Interval => self.interval.fetch_add(1, Ordering::Relaxed),
             Trigger::Manual => self.manual.fetch_add(1, Ordering::Relaxed),
             Trigger::Growth => self.growth.fetch_add(1, Ordering::Relaxed),
-            Trigger::Final | Trigger::Recent => 0,
+            Trigger::Recent => self.recent.fetch_add(1, Ordering::Relaxed),
+            Trigger::Final => 0,
         };
         let seq = self.seq.fetch_add(1, Ordering::Relaxed);
         let format = job.kept.format;
         names::dump(name, Self::owner(job.kept), seq, trigger, nth, format);
+        Ok(true)
+    }
+
+    fn named(&self, guard: Guard, job: &Job, trigger: Trigger) -> Result<(), DumpError> {
+        let mut texts = texts()?;
+        let (name, scratch) = both(&mut texts)?;
+        if !self.name(job, trigger, name)? {
+            return if trigger == Trigger::Manual { Err(DumpError::BadName) } else { Ok(()) };
+        }
+        let format = job.kept.format;
         let gzip = format == Format::Pprof;
         let written = written(job, name, scratch, format, gzip);
         if written.is_err() && trigger != Trigger::Manual && job.kept.abort {
@@ -209,6 +221,40 @@ impl Dumps {
     /// Files written, whoever named them.
     pub fn written(&self) -> u64 {
         self.written.load(Ordering::Relaxed)
+    }
+
+    /// Writes the file of recent samples that `content` makes.
+    pub fn recent(&self, job: &Job, content: file::Writer) -> Result<(), DumpError> {
+        let mut texts = texts()?;
+        let (name, scratch) = both(&mut texts)?;
+        if !self.name(job, Trigger::Recent, name)? {
+            return Err(DumpError::BadName);
+        }
+        let path = name.as_path().ok_or(DumpError::BadName)?;
+        told(job, file::write(path, pid(), scratch, content), name, scratch)
+    }
+
+    /// Writes the file of a log that `content` makes: of this name, or one that begins so and has the number `nth`.
+    pub fn log(
+        &self,
+        job: &Job,
+        start: &Text,
+        nth: Option<u64>,
+        content: file::Writer,
+    ) -> Result<(), DumpError> {
+        let mut texts = texts()?;
+        let (name, scratch) = both(&mut texts)?;
+        name.push(start.as_bytes());
+        if let Some(nth) = nth {
+            names::log(name, Self::owner(job.kept), nth);
+        }
+        let path = name.as_path().ok_or(DumpError::BadName)?;
+        let written = told(job, file::write(path, pid(), scratch, content), name, scratch);
+        if written.is_err() && job.kept.abort {
+            // SAFETY: abort has no conditions.
+            unsafe { libc::abort() }
+        }
+        written
     }
 
     /// Advances the interval by what one sample stands for and writes a dump when it is due.
@@ -258,7 +304,12 @@ fn written(job: &Job, name: &Text, scratch: &mut Text, format: Format, gzip: boo
         let content = Content { snapshot: frozen, format, gzip };
         file::write(path, pid(), scratch, &mut |sink| content.write_to(sink))
     });
-    let (line, error) = match written.unwrap_or(Err(Failure::OutOfMemory)) {
+    told(job, written.unwrap_or(Err(Failure::OutOfMemory)), name, scratch)
+}
+
+/// Tells the user of a failure.
+fn told(job: &Job, written: Result<(), Failure>, name: &Text, scratch: &mut Text) -> Result<(), DumpError> {
+    let (line, error) = match written {
         Ok(()) => return Ok(()),
         Err(Failure::OutOfMemory) => return Err(DumpError::OutOfMemory),
         Err(Failure::Open) => {

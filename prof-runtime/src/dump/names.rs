@@ -27,7 +27,6 @@ pub enum Trigger {
     /// The program ends.
     Final,
     /// The recent samples were asked for without a receiver.
-    #[cfg_attr(not(test), expect(dead_code, reason = "comes with them"))]
     Recent,
 }
 
@@ -195,7 +194,6 @@ pub fn dump(text: &mut Text, owner: Owner, seq: u64, trigger: Trigger, nth: u64,
 }
 
 /// Appends to the prefix what follows it in the name of a log.
-#[cfg_attr(not(test), expect(dead_code, reason = "comes with the log"))]
 pub fn log(text: &mut Text, owner: Owner, nth: u64) {
     owner.write(text);
     text.number(nth).push(b".json");

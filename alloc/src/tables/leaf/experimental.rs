@@ -25,6 +25,8 @@ pub static NODES: &[Node] = &[
         "As arenas.create; the new value, if any, is { extent_hooks_t *, bool } (hooks, whether metadata is theirs, which \
          has no effect here).",
     ),
+    #[cfg(feature = "prof")]
+    Node::Branch { name: "prof_recent", children: super::recent::NODES },
     raw(
         "batch_alloc",
         Type::Size,

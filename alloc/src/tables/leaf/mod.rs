@@ -13,6 +13,8 @@ pub mod hooks;
 pub mod pages;
 #[cfg(feature = "prof")]
 pub mod prof;
+#[cfg(feature = "prof")]
+pub mod recent;
 pub mod root;
 pub mod tcache;
 pub mod thread;

@@ -3,12 +3,13 @@
 use core::ffi::{CStr, c_char};
 
 use super::{Arguments, me, needing, raw, ro, wo};
-use crate::prof::{dump as write_dump, require};
+use crate::prof::{dump as write_dump, failure, log_start as start_log, require};
 use crate::relaxed::Relaxed;
 use crate::sampling::{CLASSES, ClassSum, PROFILER};
 use crate::size_class::{NBINS, NSIZES};
 use crate::tables::tree::Node;
 use crate::tables::value::{CtlError, Type, Value};
+use crate::thread::block::Block;
 use crate::thread::event;
 use crate::units::SzInd;
 
@@ -52,7 +53,19 @@ pub static NODES: &[Node] = &[
     ),
     ro("interval", Type::U64, interval, "Bytes between two interval dumps, 0 for none."),
     ro("lg_sample", Type::Size, lg_sample, "Log2 of the mean number of bytes between samples."),
+    needing(
+        wo(
+            "log_start",
+            Type::Text,
+            log_start,
+            "Begins a log of samples that are freed, in the named file or a generated one.",
+        ),
+        require,
+    ),
+    needing(raw("log_stop", Type::Void, "--", log_stop, "Ends that log and writes it."), require),
     Node::Branch { name: "stats", children: STATS },
+    super::recent::ALIAS_MAX,
+    super::recent::ALIAS_DUMP,
 ];
 
 /// `prof.stats.*`: they are there with `prof_stats:true` only.
@@ -181,6 +194,15 @@ unsafe fn active(_: &[usize], args: Arguments) -> Result<(), CtlError> {
 
 fn dump(_: &[usize], value: Option<Value>) -> Result<(), CtlError> {
     write_dump(me().ok(), value.map_or(core::ptr::null(), Value::text))
+}
+
+fn log_start(_: &[usize], value: Option<Value>) -> Result<(), CtlError> {
+    start_log(value.map_or(core::ptr::null(), Value::text))
+}
+
+/// Whatever the arguments are, as in the reference.
+unsafe fn log_stop(_: &[usize], _: Arguments) -> Result<(), CtlError> {
+    PROFILER.log_stop(me().ok().map(Block::prof)).map_err(failure)
 }
 
 fn prefix(_: &[usize], value: Option<Value>) -> Result<(), CtlError> {

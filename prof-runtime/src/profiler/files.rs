@@ -1,0 +1,280 @@
+//! What is written: dumps, recent samples, logs; the end of the program; forks.
+
+use core::{ffi::CStr, sync::atomic::Ordering};
+
+use prof_format::{recent, sample_log, snapshot::Sink};
+
+use super::Profiler;
+use crate::{
+    clock::{Clock, nanos},
+    dump::{
+        DumpError, Job,
+        file::{Failure, FileSink},
+        frozen::Tables,
+        names::Trigger,
+    },
+    log::{Listed, Taken, Target},
+    memory::Rows,
+    pieces::Pieces,
+    recent::{BATCH, Entry},
+    sampler,
+    settings::Kept,
+    sync::Mutex,
+    thread::ThreadProf,
+    unwind::STACK_FRAMES_MAX,
+};
+
+impl Profiler {
+    /// Takes the sum of active bytes after it grew; true when a growth dump is due: not while
+    /// sampling is off.
+    pub fn active_bytes(&self, bytes: u64) -> bool {
+        // Most calls do not reach the maximum: those only read.
+        bytes > self.high_water.load(Ordering::Relaxed)
+            && bytes > self.high_water.fetch_max(bytes, Ordering::Relaxed)
+            && self.gdump()
+            && self.is_active()
+            && self.enabled()
+    }
+
+    /// Writes the growth dump that [`Profiler::active_bytes`] asked for. The caller holds no lock.
+    pub fn dump_growth(&self, thread: &ThreadProf) {
+        if let (true, Some(_inside)) = (self.enabled(), thread.enter()) {
+            // The user was told of a failure; there is nobody else to tell.
+            let _ = self.dumps.automatic(&self.job(Some(thread)), Trigger::Growth);
+        }
+    }
+
+    /// Writes a dump (`prof.dump`): without `path` a file named by the profiler in its format; with one, jemalloc's
+    /// format, or profile.proto when the name ends in `.pb` or `.pb.gz`.
+    ///
+    /// # Errors
+    /// See [`DumpError`].
+    pub fn dump(&self, thread: Option<&ThreadProf>, path: Option<&[u8]>) -> Result<(), DumpError> {
+        if !self.enabled() {
+            return Err(DumpError::Disabled);
+        }
+        let inside = thread.map(ThreadProf::enter);
+        if matches!(inside, Some(None)) {
+            return Err(DumpError::Reentered);
+        }
+        match path {
+            Some(path) => self.dumps.given(&self.job(thread), path),
+            None => self.dumps.automatic(&self.job(thread), Trigger::Manual),
+        }
+    }
+
+    /// Sets how names of the profiler's own files start (`prof.prefix`), cut at 4095 bytes.
+    ///
+    /// # Errors
+    /// [`DumpError::Disabled`], or [`DumpError::Reentered`] inside of another such call.
+    pub fn set_prefix(&self, prefix: &[u8]) -> Result<(), DumpError> {
+        self.kept().ok_or(DumpError::Disabled)?;
+        self.dumps.prefix().set(prefix).map_err(|_| DumpError::Reentered)
+    }
+
+    /// Sets how many of the newest samples are kept one by one, -1 for all, and drops the oldest of too many
+    /// (`experimental.prof_recent.alloc_max`). Answers what it was.
+    pub fn set_recent_max(&self, max: i64) -> i64 {
+        self.recent.set_max(max)
+    }
+
+    /// How many of the newest samples are kept; -1 for all.
+    pub fn recent_max(&self) -> i64 {
+        self.recent.max()
+    }
+
+    /// Hands the recent samples as JSON to `receive`, in pieces; no lock is held meanwhile. Samples that come during the
+    /// call are left out.
+    ///
+    /// # Errors
+    /// [`DumpError::Disabled`] or [`DumpError::OutOfMemory`].
+    pub fn recent(&self, receive: &mut dyn FnMut(&CStr)) -> Result<(), DumpError> {
+        self.kept().ok_or(DumpError::Disabled)?;
+        let mut pieces = Pieces::new(receive).ok_or(DumpError::OutOfMemory)?;
+        let Ok(()) = self.write_recent(&mut pieces);
+        pieces.flush();
+        Ok(())
+    }
+
+    /// Writes the same to a file named by the profiler.
+    ///
+    /// # Errors
+    /// See [`DumpError`].
+    pub fn recent_file(&self, thread: Option<&ThreadProf>) -> Result<(), DumpError> {
+        self.kept().ok_or(DumpError::Disabled)?;
+        let mut content = |sink: &mut FileSink<'_>| self.write_recent(sink).map_err(|_| Failure::Write);
+        self.dumps.recent(&self.job(thread), &mut content)
+    }
+
+    fn write_recent<S: Sink>(&self, sink: &mut S) -> Result<(), S::Error> {
+        let (mut from, to) = self.recent.range();
+        recent::begin(sampler::period(self.lg_sample()), self.recent.max(), sink)?;
+        let (mut first, mut batch) = (true, [None; BATCH]);
+        while from < to {
+            let (count, next) = self.recent.copy(from, to, &mut batch);
+            from = next;
+            for entry in batch.iter().take(count).flatten() {
+                first &= !self.write_entry(entry, first, sink)?;
+            }
+        }
+        recent::end(sink)
+    }
+
+    /// Whether there was anything to write.
+    fn write_entry<S: Sink>(&self, entry: &Entry, first: bool, sink: &mut S) -> Result<bool, S::Error> {
+        let tables = self.tables();
+        let Some((uid, stack)) =
+            self.contexts.get(entry.context).map(|context| (context.thread(), context.stack()))
+        else {
+            return Ok(false);
+        };
+        let mut traces = [[0; STACK_FRAMES_MAX]; 2];
+        let [born, died] = &mut traces;
+        let frames = stack.map_or(0, |stack| tables.trace(stack, born));
+        let name = self.threads.name(uid);
+        let alloc = recent::Event {
+            thread: uid.into(),
+            name: name.as_bytes(),
+            nanos: entry.nanos,
+            trace: &born[..frames],
+        };
+        let by = entry.death.map(|death| self.threads.name(death.thread));
+        let dalloc = entry.death.zip(by.as_ref()).map(|(death, by)| {
+            let frames = tables.trace(death.stack, died);
+            recent::Event {
+                thread: death.thread.into(),
+                name: by.as_bytes(),
+                nanos: death.nanos,
+                trace: &died[..frames],
+            }
+        });
+        // A death that was seen since the entry was copied is told without its circumstances.
+        let released = dalloc.is_some() || !self.live.is_alive(entry.sample);
+        let record = recent::Record { size: entry.requested, usize_: entry.usize_, released, alloc, dalloc };
+        recent::record(&record, first, sink).map(|()| true)
+    }
+
+    /// Begins the log of samples that are freed (`prof.log_start`), which goes to `path` or to a file named by the
+    /// profiler.
+    ///
+    /// # Errors
+    /// [`DumpError::Reentered`] when there is one already; [`DumpError::BadName`] for a name longer than the kernel takes;
+    /// the others as for dumps.
+    pub fn log_start(&self, path: Option<&[u8]>) -> Result<(), DumpError> {
+        let kept = self.kept().ok_or(DumpError::Disabled)?;
+        self.start_log(kept, path)
+    }
+
+    /// As [`Profiler::log_start`], also while booting.
+    pub(super) fn start_log(&self, kept: &Kept, path: Option<&[u8]>) -> Result<(), DumpError> {
+        let mut target =
+            Target { name: Rows::zeroed(1).ok_or(DumpError::OutOfMemory)?, made: path.is_none() };
+        let name = target.name.first_mut().ok_or(DumpError::OutOfMemory)?;
+        match path {
+            Some(path) => {
+                name.push(path).as_path().ok_or(DumpError::BadName)?;
+            }
+            // An empty prefix makes a name here, as in the reference.
+            None => {
+                self.dumps.prefix().begin(name).map_err(|_| DumpError::Reentered)?;
+            }
+        }
+        if self.log.start(nanos(kept.clock), target) { Ok(()) } else { Err(DumpError::Reentered) }
+    }
+
+    /// Ends the log and writes it (`prof.log_stop`). One that could not be written goes on.
+    ///
+    /// # Errors
+    /// [`DumpError::Reentered`] when there is none; the others as for dumps.
+    pub fn log_stop(&self, thread: Option<&ThreadProf>) -> Result<(), DumpError> {
+        let kept = self.kept().ok_or(DumpError::Disabled)?;
+        let taken = self.log.stop().ok_or(DumpError::Reentered)?;
+        let written = self.write_log(kept, thread, &taken);
+        self.log.stopped(taken, written.is_ok());
+        written
+    }
+
+    fn write_log(&self, kept: &Kept, thread: Option<&ThreadProf>, taken: &Taken) -> Result<(), DumpError> {
+        let target = taken.target.as_ref().ok_or(DumpError::BadName)?;
+        let start = target.name.first().ok_or(DumpError::BadName)?;
+        let tables = self.tables();
+        let listed = Listed::of(taken, &tables).ok_or(DumpError::OutOfMemory)?;
+        let info = sample_log::Info {
+            duration_nanos: nanos(kept.clock).wrapping_sub(taken.since_nanos),
+            version: kept.version,
+            lg_sample: self.lg_sample(),
+            exact_time: kept.clock == Clock::Wall,
+            pid: rustix::process::getpid().as_raw_nonzero().get() as u32,
+        };
+        let mut content =
+            |sink: &mut FileSink<'_>| sample_log::write(&info, &listed, sink).map_err(|_| Failure::Write);
+        self.dumps.log(&self.job(thread), start, target.made.then_some(taken.nth), &mut content)
+    }
+
+    /// The program ends: the log, the final dump, then the leak summary, as the settings say. The first call only.
+    ///
+    /// True when it is to end with an error because memory leaked (`prof_leak_error`).
+    pub fn at_exit(&self, thread: Option<&ThreadProf>) -> bool {
+        let Some(kept) = self.kept() else { return false };
+        if self.exited.swap(true, Ordering::Relaxed) {
+            return false;
+        }
+        let _inside = thread.and_then(ThreadProf::enter);
+        // As in the reference: without a log there is nothing to stop, and of a failure the user was told.
+        let _ = self.log_stop(thread);
+        if kept.final_dump {
+            // The user was told of a failure; the program ends as it would have.
+            let _ = self.dumps.automatic(&self.job(thread), Trigger::Final);
+        }
+        let leaked = kept.leak && self.dumps.leak_summary(&self.job(thread));
+        if leaked && kept.leak_error {
+            (kept.message)(b"<jemalloc>: Exiting with error code because memory leaks were detected\n");
+        }
+        leaked && kept.leak_error
+    }
+
+    fn tables(&self) -> Tables<'_> {
+        Tables {
+            addresses: self.unwinder.addresses(),
+            stacks: &self.stacks,
+            contexts: &self.contexts,
+            threads: &self.threads,
+            generation: self.generation.load(Ordering::Acquire),
+            accum: self.kept_now().accum,
+        }
+    }
+
+    pub(super) fn job<'a>(&'a self, thread: Option<&'a ThreadProf>) -> Job<'a> {
+        Job {
+            tables: self.tables(),
+            period: sampler::period(self.lg_sample()),
+            since_nanos: self.since_nanos.load(Ordering::Relaxed),
+            kept: self.kept_now(),
+            hook: self.hooks.dump.get(),
+            thread,
+        }
+    }
+
+    /// All locks, in the order in which a fork takes them. Everywhere else at most one is held, but that a name is made
+    /// while a dump is written.
+    fn locks(&self) -> [&Mutex; 4] {
+        let [dump, prefix] = self.dumps.locks();
+        [self.log.mutex(), self.recent.mutex(), dump, prefix]
+    }
+
+    /// Before `fork`, in the forking thread.
+    pub fn fork_prepare(&self) {
+        self.locks().into_iter().for_each(Mutex::hold_for_fork);
+    }
+
+    /// After `fork`, in the parent.
+    pub fn fork_parent(&self) {
+        self.locks().into_iter().for_each(Mutex::release_after_fork);
+    }
+
+    /// After `fork`, in the child: it keeps all counts and numbers, and dumps under its own pid. Samples of threads
+    /// that are not in the child stay counted.
+    pub fn fork_child(&self) {
+        self.locks().into_iter().for_each(Mutex::release_after_fork);
+    }
+}

@@ -1,0 +1,303 @@
+//! The profiler: owns every table and is all that a host sees.
+//!
+//! The host counts allocations (or bytes) down from a distance drawn here, calls [`Profiler::sample`] for the
+//! allocation that reaches zero, keeps the [`crate::SampleRef`] with the object, and gives it back to
+//! [`Profiler::unsample`] when the object dies.
+
+mod files;
+mod sampling;
+
+use core::{
+    cell::UnsafeCell,
+    sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering},
+};
+
+use crate::{
+    arch,
+    clock::{Clock, nanos},
+    context::Contexts,
+    dump::Dumps,
+    hooks::Hooks,
+    live::Live,
+    log::Log,
+    recent::Recent,
+    sampler,
+    settings::{Kept, Settings},
+    stack_table::StackTable,
+    thread::{BadName, Name, ThreadProf, Threads},
+    unwind::Unwinder,
+};
+
+/// The kernel gave no memory for a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfMemory;
+
+const OFF: u8 = 0;
+const BOOTING: u8 = 1;
+const ON: u8 = 2;
+
+/// Largest rate that can be set. The largest that counts is a half of it.
+const LG_SAMPLE_LIMIT: u8 = 63;
+
+/// The profiler of a process. Lives in a static; its tables stay mapped for the life of the process.
+///
+/// **Synchronization:** every method may be called by any thread at any time. Sampling and un-sampling take no lock;
+/// dumps take one that they alone use.
+pub struct Profiler {
+    /// `OFF` -> `BOOTING` -> `ON`, or back to `OFF` when memory is out.
+    state: AtomicU8,
+    active: AtomicBool,
+    gdump: AtomicBool,
+    thread_active_init: AtomicBool,
+    lg_sample: AtomicU8,
+    exited: AtomicBool,
+    epoch: AtomicU32,
+    /// Which counts hold; from 1, advanced by `reset`. Never 0.
+    generation: AtomicU32,
+    since_nanos: AtomicU64,
+    /// Most active bytes seen.
+    high_water: AtomicU64,
+    kept: UnsafeCell<Kept>,
+    unwinder: Unwinder,
+    stacks: StackTable,
+    contexts: Contexts,
+    threads: Threads,
+    live: Live,
+    recent: Recent,
+    log: Log,
+    dumps: Dumps,
+    hooks: Hooks,
+}
+
+// SAFETY: all parts are `Sync` by themselves but `kept`. That is written by `boot` alone, while the state is `BOOTING`,
+// which one caller reaches (compare-and-swap); everybody else reads it only after seeing `ON` (acquire), which `boot`
+// stores last (release).
+unsafe impl Sync for Profiler {}
+
+impl Default for Profiler {
+    fn default() -> Self {
+        Profiler::new()
+    }
+}
+
+impl Profiler {
+    /// A profiler that is off; maps nothing.
+    pub const fn new() -> Profiler {
+        Profiler {
+            state: AtomicU8::new(OFF),
+            active: AtomicBool::new(false),
+            gdump: AtomicBool::new(false),
+            thread_active_init: AtomicBool::new(true),
+            lg_sample: AtomicU8::new(19),
+            exited: AtomicBool::new(false),
+            epoch: AtomicU32::new(0),
+            generation: AtomicU32::new(1),
+            since_nanos: AtomicU64::new(0),
+            high_water: AtomicU64::new(0),
+            kept: UnsafeCell::new(Kept::new()),
+            unwinder: Unwinder::new(),
+            stacks: StackTable::new(),
+            contexts: Contexts::new(),
+            threads: Threads::new(),
+            live: Live::new(),
+            recent: Recent::new(),
+            log: Log::new(),
+            dumps: Dumps::new(),
+            hooks: Hooks::new(),
+        }
+    }
+
+    /// Turns the profiler on (`prof:true`). Lists the loaded modules and maps the first tables; later calls do nothing.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when the kernel gives no memory; the profiler stays off.
+    pub fn boot(&self, settings: &Settings) -> Result<(), OutOfMemory> {
+        if self.state.compare_exchange(OFF, BOOTING, Ordering::Acquire, Ordering::Relaxed).is_err() {
+            return Ok(());
+        }
+        // SAFETY: see the `Sync` above: nobody else looks at it while the state is `BOOTING`, and only we are here.
+        unsafe { &mut *self.kept.get() }.set(settings);
+        self.active.store(settings.active, Ordering::Relaxed);
+        self.gdump.store(settings.gdump, Ordering::Relaxed);
+        self.thread_active_init.store(settings.thread_active_init, Ordering::Relaxed);
+        self.lg_sample.store(settings.lg_sample.min(LG_SAMPLE_LIMIT), Ordering::Relaxed);
+        // Nobody else is here yet that could be changing it.
+        let _ = self.dumps.prefix().set(settings.prefix);
+        self.since_nanos.store(nanos(Clock::Monotonic), Ordering::Relaxed);
+        self.unwinder.prime();
+        // A first walk maps the tables and makes the rules of the frames that every sample begins with.
+        let ready = self.stack(arch::capture()).is_some() && self.unwinder.is_mapped();
+        self.recent.set_max(settings.recent_max);
+        if settings.log {
+            // A log that can not be begun for want of memory is none.
+            let _ = self.start_log(self.kept_now(), None);
+        }
+        self.state.store(if ready { ON } else { OFF }, Ordering::Release);
+        self.epoch.fetch_add(1, Ordering::Relaxed);
+        if ready { Ok(()) } else { Err(OutOfMemory) }
+    }
+
+    /// The settings; only while `BOOTING` by the booting thread, or after it.
+    fn kept_now(&self) -> &Kept {
+        // SAFETY: see the `Sync` above: written before, by this thread or before the `ON` that was seen.
+        unsafe { &*self.kept.get() }
+    }
+
+    /// The settings when the profiler is on.
+    fn kept(&self) -> Option<&Kept> {
+        self.enabled().then(|| self.kept_now())
+    }
+
+    /// Whether it was booted.
+    pub fn enabled(&self) -> bool {
+        self.state.load(Ordering::Acquire) == ON
+    }
+
+    /// Whether sampling is on for the process (`prof.active`).
+    pub fn is_active(&self) -> bool {
+        self.active.load(Ordering::Relaxed)
+    }
+
+    /// Switches sampling on or off for the process; returns what it was.
+    pub fn set_active(&self, on: bool) -> bool {
+        let old = self.active.swap(on, Ordering::Relaxed);
+        if old != on {
+            self.advance_epoch();
+        }
+        old
+    }
+
+    /// Changes whenever distances drawn before are stale: the rate was changed, sampling went on or off.
+    pub fn epoch(&self) -> u32 {
+        self.epoch.load(Ordering::Relaxed)
+    }
+
+    fn advance_epoch(&self) {
+        self.epoch.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Log2 of the mean sampling distance in force.
+    pub fn lg_sample(&self) -> u8 {
+        self.lg_sample.load(Ordering::Relaxed)
+    }
+
+    /// Bytes between interval dumps (`prof.interval`); 0: none.
+    pub fn interval_bytes(&self) -> u64 {
+        let lg = self.kept().and_then(|kept| kept.lg_interval);
+        lg.and_then(|lg| 1u64.checked_shl(lg as u32)).unwrap_or(0)
+    }
+
+    /// Sampled objects that are alive. Cost: a load.
+    pub fn live_samples(&self) -> u64 {
+        self.live.count()
+    }
+
+    /// Dumps written since the start, by all triggers. Cost: a load.
+    pub fn dumps_written(&self) -> u64 {
+        self.dumps.written()
+    }
+
+    /// Whether growth causes dumps (`prof.gdump`).
+    pub fn gdump(&self) -> bool {
+        self.gdump.load(Ordering::Relaxed)
+    }
+
+    /// Switches growth dumps; returns what it was.
+    pub fn set_gdump(&self, on: bool) -> bool {
+        self.gdump.swap(on, Ordering::Relaxed)
+    }
+
+    /// Drops all counts (`prof.reset`), with a new rate when one is given. Objects sampled before are forgotten.
+    pub fn reset(&self, lg_sample: Option<u8>) {
+        if let Some(lg_sample) = lg_sample {
+            self.lg_sample.store(lg_sample.min(LG_SAMPLE_LIMIT), Ordering::Relaxed);
+        }
+        let next = |generation: u32| Some(generation.wrapping_add(1).max(1));
+        // Release: who samples in the new generation samples at the new rate; pairs with the acquire in `record`.
+        let _ = self.generation.fetch_update(Ordering::Release, Ordering::Relaxed, next);
+        self.since_nanos.store(nanos(Clock::Monotonic), Ordering::Relaxed);
+        self.advance_epoch();
+    }
+
+    /// Whether an allocation of this thread may be sampled.
+    fn samples(&self, thread: &ThreadProf) -> bool {
+        self.enabled() && self.thread_active(thread) && self.is_active()
+    }
+
+    /// Allocations of `usize_` bytes until, and including, the next sampled one, at least 1; `None` while sampling is
+    /// off for this thread or the process. Each allocation is sampled with probability `1 - exp(-usize_/R)`.
+    pub fn draw_allocs(&self, thread: &ThreadProf, usize_: u64) -> Option<u64> {
+        let lg_sample = self.lg_sample();
+        self.samples(thread).then(|| sampler::allocs_until_sample(thread.exponential(), lg_sample, usize_))
+    }
+
+    /// Bytes until, and including, the next sample point, at least 1; `None` while sampling is off.
+    pub fn draw_bytes(&self, thread: &ThreadProf) -> Option<u64> {
+        let lg_sample = self.lg_sample();
+        self.samples(thread).then(|| sampler::bytes_until_sample(thread.exponential(), lg_sample))
+    }
+
+    /// Functions that the program wants to be called.
+    pub fn hooks(&self) -> &Hooks {
+        &self.hooks
+    }
+
+    /// Whether the thread samples (`thread.prof.active`): what the profiler's initial value was when this was first
+    /// asked, or what was set since.
+    pub fn thread_active(&self, thread: &ThreadProf) -> bool {
+        thread.active().unwrap_or_else(|| {
+            let initial = self.thread_active_init();
+            if self.enabled() {
+                thread.set_active(initial);
+            }
+            initial
+        })
+    }
+
+    /// Whether new threads sample (`prof.thread_active_init`).
+    pub fn thread_active_init(&self) -> bool {
+        self.thread_active_init.load(Ordering::Relaxed)
+    }
+
+    /// Sets whether they do; returns what it was.
+    pub fn set_thread_active_init(&self, on: bool) -> bool {
+        self.thread_active_init.swap(on, Ordering::Relaxed)
+    }
+
+    /// Switches sampling of the thread; returns what it was.
+    pub fn set_thread_active(&self, thread: &ThreadProf, on: bool) -> bool {
+        let old = self.thread_active(thread);
+        thread.set_active(on);
+        if old != on {
+            self.advance_epoch();
+        }
+        old
+    }
+
+    /// Copies the thread's name (`thread.prof.name`); its length, at most 15. The rest of `buf` is zero.
+    pub fn thread_name(&self, thread: &ThreadProf, buf: &mut [u8; 16]) -> usize {
+        let name = thread.name();
+        buf.fill(0);
+        buf[..name.as_bytes().len()].copy_from_slice(name.as_bytes());
+        name.as_bytes().len()
+    }
+
+    /// Whether threads have the operating system's names.
+    pub fn names_are_the_system_s(&self) -> bool {
+        self.kept().is_some_and(|kept| kept.sys_thread_name)
+    }
+
+    /// Names the thread; cut to 15 characters.
+    ///
+    /// # Errors
+    /// [`BadName`] when a character is neither printable ASCII nor a blank.
+    pub fn set_thread_name(&self, thread: &ThreadProf, name: &[u8]) -> Result<(), BadName> {
+        self.threads.set_name(thread, Name::new(name)?);
+        Ok(())
+    }
+
+    /// The thread ends. Its record stays for its samples.
+    pub fn thread_exit(&self, thread: &ThreadProf) {
+        self.threads.exit(thread);
+    }
+}

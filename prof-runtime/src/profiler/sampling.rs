@@ -1,0 +1,238 @@
+//! The life of a sampled object.
+
+use core::{
+    ffi::{c_uint, c_void},
+    ptr::null_mut,
+    sync::atomic::Ordering,
+};
+
+use prof_format::unbias::{self, Weight};
+
+use super::Profiler;
+use crate::{
+    arch::{self, Regs},
+    clock::nanos,
+    context::Context,
+    errno::keeping_errno,
+    hooks::{BacktraceHook, SampleHook},
+    live::{Birth, SampleRef},
+    log::Freed,
+    recent::{Death, Entry},
+    sampler,
+    stack_table::StackId,
+    thread::{Inside, Name, ThreadProf},
+    unwind::{Limits, STACK_FRAMES_MAX, WALK_FRAMES_MAX, cache::Site},
+};
+
+impl Profiler {
+    /// Records one sampled allocation of `usize_` usable bytes, for which `requested` were asked, with the stack of the
+    /// caller. The caller holds no lock: an interval dump may be written here. It then calls [`Profiler::born`] or
+    /// [`Profiler::retract`].
+    ///
+    /// `None` when sampling is off, the thread is inside the profiler already, or memory for tables is out: then the
+    /// object is an ordinary one.
+    ///
+    /// **Cost:** 5 ns per frame and about 80 ns; no lock, no allocation.
+    #[inline(never)]
+    pub fn sample(&self, thread: &ThreadProf, requested: u64, usize_: u64) -> Option<SampleRef> {
+        if !self.samples(thread) {
+            return None;
+        }
+        // Until the end of this function: it also keeps the frame, whose registers are captured next, alive.
+        let inside = thread.enter()?;
+        let stack = self.stack(arch::capture())?;
+        self.record(&inside, thread, stack, requested, usize_)
+    }
+
+    /// The stack above the frame of the registers, which is to be alive.
+    #[inline(always)]
+    pub(super) fn stack(&self, regs: Regs) -> Option<StackId> {
+        let mut ids = [0; WALK_FRAMES_MAX];
+        if let Some(hook) = self.hooks.backtrace.get() {
+            let frames = self.hooked_stack(hook, &mut ids);
+            return self.stacks.intern(ids.get(..frames)?, false);
+        }
+        let walk = self.unwinder.walk(regs, &self.kept_now().limits, &mut ids);
+        self.stacks.intern(ids.get(walk.start..walk.end)?, walk.truncated)
+    }
+
+    /// The stack that the program's own unwinder tells; a null address ends it.
+    #[cold]
+    #[inline(never)]
+    fn hooked_stack(&self, hook: BacktraceHook, ids: &mut [u32; WALK_FRAMES_MAX]) -> usize {
+        let mut addresses = [null_mut::<c_void>(); STACK_FRAMES_MAX];
+        let (mut count, most) = (0, self.kept_now().limits.frames);
+        // SAFETY: a program that sets the hook promises that it can be called by any thread with room for as many
+        // addresses as it is told.
+        keeping_errno(|| unsafe { hook(addresses.as_mut_ptr(), &raw mut count, most as c_uint) });
+        let found = addresses.iter().take(most.min(count as usize)).map(|address| address.addr());
+        let known = found.take_while(|address| *address != 0).map_while(|address| {
+            self.unwinder.addresses().entry(Site::returning(address)).map(|entry| entry.id)
+        });
+        ids.iter_mut().zip(known).map(|(slot, id)| *slot = id).count()
+    }
+
+    /// Fills `addresses` with the stack of the caller, leaf first, without the host's own frames; how many there are.
+    ///
+    /// This is what is stored for samples while there is no hook in its place.
+    #[inline(never)]
+    pub fn backtrace(&self, addresses: &mut [*mut c_void]) -> usize {
+        let Some(kept) = self.kept() else { return 0 };
+        let mut ids = [0; WALK_FRAMES_MAX];
+        let limits = Limits { frames: addresses.len().min(STACK_FRAMES_MAX), ..kept.limits.clone() };
+        let walk = self.unwinder.walk(arch::capture(), &limits, &mut ids);
+        let frames = ids.get(walk.start..walk.end).unwrap_or(&[]);
+        addresses.iter_mut().zip(frames).map(|(slot, id)| *slot = self.address(*id)).count()
+    }
+
+    fn address(&self, id: u32) -> *mut c_void {
+        let site = self.unwinder.addresses().site(id);
+        core::ptr::without_provenance_mut(site.map_or(0, |site| site.as_return_address() as usize))
+    }
+
+    #[inline]
+    fn record(
+        &self,
+        _: &Inside,
+        thread: &ThreadProf,
+        stack: StackId,
+        requested: u64,
+        usize_: u64,
+    ) -> Option<SampleRef> {
+        // The generation before the rate: see `reset`.
+        let generation = self.generation.load(Ordering::Acquire);
+        let weight = self.weight(usize_);
+        let kept = self.kept_now();
+        if kept.sys_thread_name {
+            self.threads.set_name(thread, Name::of_system());
+        }
+        let uid = self.threads.uid(thread)?;
+        let context = self.contexts.find_or_make(stack, uid, &self.stacks)?;
+        let sample = self.live.add(Birth { context, generation, requested, nanos: nanos(kept.clock) })?;
+        self.contexts.get(context)?.add(generation, usize_, weight);
+        if let Some(lg_interval) = kept.lg_interval {
+            self.dumps.advance_interval(|| self.job(Some(thread)), lg_interval, weight.bytes);
+        }
+        Some(sample)
+    }
+
+    fn weight(&self, usize_: u64) -> Weight {
+        unbias::weight(usize_, sampler::period(self.lg_sample()))
+    }
+
+    /// The object that this thread has just sampled is at `object`: lists it among the recent ones and calls the program's
+    /// hook.
+    pub fn born(&self, thread: &ThreadProf, sample: SampleRef, object: *const u8, usize_: u64) {
+        if self.recent.max() != 0 {
+            self.list(sample, usize_);
+        }
+        if let Some(hook) = self.hooks.sample.get() {
+            self.tell_born(thread, sample, object, usize_, hook);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn list(&self, sample: SampleRef, usize_: u64) {
+        let Some(Birth { context, requested, nanos, .. }) = self.live.get(sample) else { return };
+        let entry = Entry { sample, context, requested, usize_, nanos, death: None };
+        if let Some(ticket) = self.recent.push(&entry) {
+            self.live.set_ticket(sample, ticket);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell_born(
+        &self,
+        thread: &ThreadProf,
+        sample: SampleRef,
+        object: *const u8,
+        usize_: u64,
+        hook: SampleHook,
+    ) {
+        let Some(birth) = self.live.get(sample) else { return };
+        let stack = self.contexts.get(birth.context).and_then(Context::stack);
+        let mut addresses = [null_mut(); STACK_FRAMES_MAX];
+        let frames = stack.into_iter().flat_map(|stack| self.stacks.frames(stack));
+        let count = addresses.iter_mut().zip(frames).map(|(slot, id)| *slot = self.address(id)).count();
+        // SAFETY: a program that sets the hook promises that it can be called by any thread with such arguments.
+        ThreadProf::call_out(Some(thread), || unsafe {
+            let (object, requested) = (object.cast(), birth.requested as usize);
+            hook(object, requested, addresses.as_mut_ptr(), count as c_uint, usize_ as usize);
+        });
+    }
+
+    /// A sampled object of `usize_` usable bytes is about to be freed by this thread, whose state is `None` when it has
+    /// none (any more); calls the program's hook. The bytes that were asked for, `None` when the reference is a
+    /// dead one.
+    ///
+    /// Takes no lock, unless the object is among the recent ones or a log is kept: then the stack is walked, too.
+    #[inline(never)]
+    pub fn unsample(
+        &self,
+        thread: Option<&ThreadProf>,
+        sample: SampleRef,
+        object: *const u8,
+        usize_: u64,
+    ) -> Option<u64> {
+        let birth = self.live.get(sample)?;
+        if let Some(hook) = self.hooks.sample_free.get() {
+            // SAFETY: as for the hook of births.
+            ThreadProf::call_out(thread, || unsafe { hook(object.cast(), usize_ as usize) });
+        }
+        if let Some(context) = self.counted(&birth) {
+            context.remove(birth.generation, usize_, self.weight(usize_));
+        }
+        let ticket = self.live.ticket(sample).filter(|ticket| self.recent.holds(*ticket));
+        if ticket.is_some() || self.log.is_on() {
+            let death = thread.and_then(|thread| self.death(thread, arch::capture()));
+            death.into_iter().for_each(|death| self.remember(&birth, ticket, death, usize_));
+        }
+        self.live.remove(sample);
+        Some(birth.requested)
+    }
+
+    /// How an object ends that this thread frees; `None` inside of the profiler, and when memory is out.
+    #[inline(always)]
+    fn death(&self, thread: &ThreadProf, regs: Regs) -> Option<Death> {
+        let _inside = thread.enter()?;
+        let kept = self.kept_now();
+        let stack = self.stack(regs)?;
+        if kept.sys_thread_name {
+            self.threads.set_name(thread, Name::of_system());
+        }
+        Some(Death { thread: self.threads.uid(thread)?, stack, nanos: nanos(kept.clock) })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn remember(&self, birth: &Birth, ticket: Option<u64>, death: Death, usize_: u64) {
+        if let Some(ticket) = ticket {
+            self.recent.died(ticket, death);
+        }
+        if self.log.is_on()
+            && let Some(context) = self.contexts.get(birth.context)
+            && let Some(stack) = context.stack()
+        {
+            self.log.push(&Freed { usize_, nanos: birth.nanos, death, stack, thread: context.thread() });
+        }
+    }
+
+    /// There was no memory for the object that this thread has just sampled: it counts neither as live nor as
+    /// accumulated.
+    pub fn retract(&self, sample: SampleRef, usize_: u64) {
+        let Some(birth) = self.live.get(sample) else { return };
+        if let Some(context) = self.counted(&birth) {
+            context.retract(birth.generation, usize_, self.weight(usize_));
+        }
+        self.live.remove(sample);
+    }
+
+    /// Where a sample is counted. `None` after a reset: the rate may be another, and the object is not counted any
+    /// more.
+    fn counted(&self, birth: &Birth) -> Option<&Context> {
+        let current = birth.generation == self.generation.load(Ordering::Acquire);
+        if current { self.contexts.get(birth.context) } else { None }
+    }
+}
