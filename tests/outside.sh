@@ -30,6 +30,8 @@ packages=(
     llvm             # llvm-dwp
     xz-utils
     groff            # checks the manual page
+    zsh              # run their completion scripts
+    fish
     graphviz         # what draws --gif and --ps
     protobuf-compiler # protoc --decode, for profile.proto and OpenTelemetry's files
 )

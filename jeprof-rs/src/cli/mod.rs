@@ -6,7 +6,7 @@ mod man;
 pub mod settings;
 mod spelling;
 
-use clap::builder::Styles;
+use clap::builder::{PossibleValuesParser, Styles};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, ValueHint};
 
@@ -187,6 +187,11 @@ enum Argument {
 }
 
 fn command_line(style: Argument) -> Command {
+    with_commands(with_inputs(root(style)), style)
+}
+
+/// The tool without its commands and files.
+fn root(style: Argument) -> Command {
     let root = Command::new("jeprof-rs")
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
@@ -212,7 +217,10 @@ fn command_line(style: Argument) -> Command {
         .filter(|output| output.flag)
         .map(|output| output.name)
         .chain(MODES.map(|(name, _)| name));
-    let root = with_flags(root.group(ArgGroup::new(KIND_OF_OUTPUT).args(flags).multiple(false)));
+    with_flags(root.group(ArgGroup::new(KIND_OF_OUTPUT).args(flags).multiple(false)), style)
+}
+
+fn with_commands(root: Command, style: Argument) -> Command {
     let root = OUTPUTS.iter().filter(|output| output.command).fold(root, |root, output| {
         let argument = output.argument.map_or(String::new(), |value| format!(" {value}"));
         let command = Command::new(output.name)
@@ -233,12 +241,12 @@ fn command_line(style: Argument) -> Command {
             ),
             None => command,
         };
-        root.subcommand(with_flags(command))
+        root.subcommand(with_inputs(with_flags(command, style)))
     });
     TOOLS.iter().fold(root, |root, tool| root.subcommand((tool.parser)().about(tool.about)))
 }
 
-fn with_flags(mut command: Command) -> Command {
+fn with_flags(mut command: Command, style: Argument) -> Command {
     let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
     for (part, flag) in flags::all() {
         let arg = Arg::new(flag.name).long(flag.name).help(flag.help).help_heading(part.title());
@@ -249,6 +257,9 @@ fn with_flags(mut command: Command) -> Command {
             }
             Takes::Many(value, _) => arg.action(ArgAction::Append).value_name(value).value_hint(hint(value)),
         };
+        // The plan itself tells wrong values in better words than the parser.
+        let offers_words = style == Argument::Word && !flag.words.is_empty();
+        let arg = if offers_words { arg.value_parser(PossibleValuesParser::new(flag.words)) } else { arg };
         command = command.arg(match flag.short {
             Some(short) => arg.short(short),
             None => arg.allow_hyphen_values(flag.takes.a_value()),
@@ -263,6 +274,10 @@ fn with_flags(mut command: Command) -> Command {
     for (word, names) in groups {
         command = command.group(ArgGroup::new(word).args(names).multiple(false));
     }
+    command
+}
+
+fn with_inputs(command: Command) -> Command {
     command.arg(
         Arg::new(INPUTS)
             .value_name("FILE")
@@ -432,6 +447,18 @@ mod tests {
                 .contains("--inuse_space cannot be used with --alloc_space")
         );
         assert_eq!(error("peek"), "peek: wants a REGEX: jeprof-rs peek REGEX DUMP");
+    }
+
+    #[test]
+    fn the_words_that_shells_offer_are_taken_and_no_palette_is_forgotten() {
+        for (_, flag) in flags::all() {
+            for word in flag.words {
+                let (Takes::One(_, set) | Takes::Many(_, set)) = flag.takes else { panic!("{}", flag.name) };
+                assert_eq!(set(&mut Plan::default(), word), Ok(()), "--{}={word}", flag.name);
+            }
+        }
+        let (_, colors) = flags::all().find(|(_, flag)| flag.name == "colors").unwrap();
+        assert_eq!(colors.words, crate::render::flame::PALETTES.map(|(name, _)| name));
     }
 
     #[test]

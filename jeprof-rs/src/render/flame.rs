@@ -11,6 +11,7 @@ use crate::aggregate::paths::{Paths, Root};
 use crate::error::{Error, Result};
 use crate::plan::choice::Metric;
 use crate::plan::{Part, PicturePlan};
+use crate::terminal::names::shortened;
 use crate::units::{bytes_for_people, count_for_people, whole};
 
 /// The row of this output.
@@ -113,14 +114,17 @@ fn caption(request: &Request<'_>, total: f64) -> Caption {
         [one] => one.name.clone(),
         several => format!("{} dumps added up", several.len()),
     };
-    let mut subtitle = format!("{}, {sampled}, {dumps}", metric.name());
-    if let [base, ..] = session.base.as_slice() {
-        subtitle.push_str(&match (is_differential(request), request.plan.picture.negate) {
-            (true, false) => format!(", compared with {} (orange: more, blue: less)", base.name),
-            (true, true) => format!(", compared with {} (blue: more, orange: less)", base.name),
-            (false, _) => format!(", minus {}", base.name),
-        });
-    }
+    let (dumps, base) = match session.base.as_slice() {
+        [] => (told(&dumps, ""), String::new()),
+        [base, ..] => (told(&dumps, &base.name), told(&base.name, &dumps)),
+    };
+    let compared = match (base.as_str(), is_differential(request), request.plan.picture.negate) {
+        ("", ..) => String::new(),
+        (base, true, false) => format!(" compared with {base} (orange: more, blue: less)"),
+        (base, true, true) => format!(" compared with {base} (blue: more, orange: less)"),
+        (base, false, _) => format!(" minus {base}"),
+    };
+    let subtitle = format!("{}, {sampled}, {dumps}{compared}", metric.name());
     let picture = &request.plan.picture;
     let change = if is_differential(request) {
         let change = request.view.total();
@@ -136,6 +140,18 @@ fn caption(request: &Request<'_>, total: f64) -> Caption {
         subtitle: picture.subtitle.clone().unwrap_or(subtitle),
         unit: picture.count_name.clone().unwrap_or(unit.into()),
     }
+}
+
+/// Characters of a dump's name that two of have room in the line.
+const DUMP_NAME_MAX: usize = 44;
+
+/// A dump's name for a line that has no room for folders; they stay where only they tell it from the other.
+fn told(name: &str, other: &str) -> String {
+    let file = |path: &'_ str| path.rsplit('/').next().unwrap_or_default().to_string();
+    let differs = !file(name).is_empty() && file(name) != file(other);
+    // Of a server its name tells more than the path there.
+    let name = if differs && !name.contains("://") { file(name) } else { name.to_string() };
+    shortened(&name, DUMP_NAME_MAX)
 }
 
 /// Widths of the boxes.
@@ -322,6 +338,17 @@ mod tests {
                 && !drawn.contains(">b (")
                 && !drawn.contains(">c (")
         );
+    }
+
+    #[test]
+    fn a_dump_is_named_without_the_folders_unless_they_tell_it_from_the_other() {
+        assert_eq!(told("/a/b/new.heap", "/a/b/old.heap"), "new.heap");
+        assert_eq!(told("a/b.heap", ""), "b.heap");
+        assert_eq!(told("new/b.heap", "old/b.heap"), "new/b.heap");
+        assert_eq!(told("http://host/pprof/heap", ""), "http://host/pprof/heap");
+        assert_eq!(told("-", ""), "-");
+        assert_eq!(told("3 dumps added up", ""), "3 dumps added up");
+        assert_eq!(told(&"x".repeat(100), "").chars().count(), DUMP_NAME_MAX);
     }
 
     #[test]

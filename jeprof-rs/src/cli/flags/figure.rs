@@ -36,6 +36,7 @@ pub const ROWS: &[Flag] = &[
     },
     Flag {
         name: "sample_index",
+        words: &["alloc_objects", "alloc_space", "inuse_objects", "inuse_space"],
         takes: Takes::One("NAME", |plan, value| {
             plan.figure.metric = metric(value)?;
             Ok(())
@@ -52,6 +53,7 @@ pub const ROWS: &[Flag] = &[
     },
     Flag {
         name: "unit",
+        words: &["B", "kB", "MB", "GB", "TB", "PB", "auto"],
         takes: Takes::One("UNIT", |plan, value| {
             let wanted = value.to_lowercase();
             plan.figure.unit = match wanted.as_str() {
@@ -66,7 +68,7 @@ pub const ROWS: &[Flag] = &[
             };
             Ok(())
         }),
-        help: "Unit of byte figures: B, kB, MB, GB, TB, PB or auto [default: MB in jeprof's table, auto in pprof's]",
+        help: "Unit of byte figures: B, kB, MB, GB, TB, PB or auto [default: MB in jeprof's table, or on a terminal what suits a small total; auto in pprof's]",
         ..Flag::BASE
     },
     Flag {

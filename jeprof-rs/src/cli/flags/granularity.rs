@@ -51,6 +51,7 @@ pub const ROWS: &[Flag] = &[
     },
     Flag {
         name: "granularity",
+        words: &["functions", "filefunctions", "lines", "files", "addresses", "modules"],
         takes: Takes::One("WHAT", |plan, value| {
             match ROWS.iter().find(|row| row.one_of.is_some() && row.name == value).map(|row| row.takes) {
                 Some(Takes::Switch(set)) => {

@@ -29,6 +29,7 @@ pub const ROWS: &[Flag] = &[
     },
     Flag {
         name: "layout",
+        words: &["own", "dot", "auto"],
         takes: Takes::One("WHOSE", |plan, value| {
             let known = [("own", Layout::Own), ("dot", Layout::Graphviz), ("auto", Layout::Auto)];
             let found = known.iter().find(|(name, _)| *name == value);

@@ -56,6 +56,7 @@ pub const ROWS: &[Flag] = &[
     },
     Flag {
         name: "symbolize",
+        words: &["local", "remote"],
         takes: Takes::One("WHO", |plan, value| {
             plan.input.named_by = match value {
                 "local" => NamedBy::Binaries,

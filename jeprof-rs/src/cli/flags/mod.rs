@@ -51,6 +51,8 @@ pub struct Flag {
     pub short: Option<char>,
     /// Its value.
     pub takes: Takes,
+    /// What the value may be, when that is one of a few words: shells offer them.
+    pub words: &'static [&'static str],
     /// At most one flag with the same word here may be given.
     pub one_of: Option<&'static str>,
     /// What it does.
@@ -65,6 +67,7 @@ impl Flag {
         bare: None,
         short: None,
         takes: Takes::Switch(|_| {}),
+        words: &[],
         one_of: None,
         help: "",
     };

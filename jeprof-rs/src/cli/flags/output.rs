@@ -17,6 +17,7 @@ pub const ROWS: &[Flag] = &[
     },
     Flag {
         name: "format",
+        words: &["json", "native"],
         takes: Takes::One("FORMAT", |plan, value| {
             plan.format = match value {
                 "json" => Format::Json,
@@ -30,6 +31,7 @@ pub const ROWS: &[Flag] = &[
     },
     Flag {
         name: "compat",
+        words: &["jeprof", "none"],
         takes: Takes::One("WHOSE", |plan, value| {
             plan.compat = match value {
                 "jeprof" => Compat::Jeprof,

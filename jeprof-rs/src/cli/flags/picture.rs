@@ -76,6 +76,10 @@ pub const ROWS: &[Flag] = &[
     },
     Flag {
         name: "colors",
+        words: &[
+            "mem", "hot", "red", "green", "blue", "aqua", "yellow", "purple", "orange", "rust", "java", "js",
+            "perl", "python", "wakeup",
+        ],
         takes: Takes::One("PALETTE", |plan, value| {
             let known = PALETTES.iter().find(|(name, _)| *name == value);
             let names = || PALETTES.map(|(name, _)| name).join(", ");

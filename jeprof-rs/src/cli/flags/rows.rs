@@ -52,6 +52,7 @@ pub const ROWS: &[Flag] = &[
     },
     Flag {
         name: "trim",
+        words: &["true", "false"],
         takes: Takes::One("BOOL", |plan, value| {
             plan.rows.trim = match value {
                 "true" | "1" => true,

@@ -7,6 +7,7 @@ use crate::terminal::Color;
 pub const ROWS: &[Flag] = &[
     Flag {
         name: "color",
+        words: &["auto", "always", "never"],
         takes: Takes::One("WHEN", |plan, value| {
             plan.screen.color = match value {
                 "auto" => Color::Auto,

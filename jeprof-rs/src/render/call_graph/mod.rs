@@ -93,9 +93,12 @@ impl Chart {
         let unit = plan.unit();
         let total = trimmed.graph.total;
         let as_jeprof = plan.compat == Compat::Jeprof;
-        let words = |figure: f64| format!("{} ({})", unit.figure(figure), percent(figure, total));
+        // What shares relate to: with --diff_base, as in the tables, the base.
+        let compared = plan.input.base_is_reference;
+        let whole = if compared { request.view.reference_total() } else { total };
+        let words = |figure: f64| format!("{} ({})", unit.figure(figure), percent(figure, whole));
         let boxes = trimmed.graph.nodes.iter().map(|node| {
-            let share = if total > 0.0 { (node.flat / total).abs() } else { 0.0 };
+            let share = if whole > 0.0 { (node.flat / whole).abs() } else { 0.0 };
             Box {
                 name: if as_jeprof { name_lines_of_jeprof(&node.name) } else { name_lines(&node.name) },
                 whole_name: node.name.clone(),
@@ -113,7 +116,7 @@ impl Chart {
             from: edge.from,
             to: edge.to,
             label: unit.figure(edge.weight),
-            width: if total == 0.0 { 0.0 } else { (3.0 * (edge.weight / total)).abs().min(1.0) * LINE_WIDTH },
+            width: if whole == 0.0 { 0.0 } else { (3.0 * (edge.weight / whole)).abs().min(1.0) * LINE_WIDTH },
             weight: edge.weight.abs().powf(0.7).min(WEIGHT_MAX) as i64,
             // In jeprof being inlined is a part of the name.
             dashed: if as_jeprof {
@@ -127,7 +130,10 @@ impl Chart {
         Ok(Chart {
             legend: [
                 program.clone(),
-                format!("Total {word}: {overall}"),
+                match compared {
+                    true => format!("Change {word}: {overall}, shares of {}", unit.figure(whole)),
+                    false => format!("Total {word}: {overall}"),
+                },
                 format!("Focusing on: {}", unit.figure(total)),
                 format!("Dropped nodes with <= {} abs({word})", unit.figure(trimmed.node_limit)),
                 format!("Dropped edges with <= {} {word}", unit.figure(trimmed.edge_limit)),

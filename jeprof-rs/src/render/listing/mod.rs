@@ -144,13 +144,15 @@ fn pprof_head(out: &mut String, request: &Request<'_>, routine: &Routine, figure
 
 /// The line that a routine's listing or code begins with.
 pub fn routine_line(out: &mut String, request: &Request<'_>, name: &str) {
-    const ROUTINE: &str = "ROUTINE ======================== ";
-    let name = name_behind(request, name, ROUTINE.len());
+    // pprof's; on a terminal the name has more use for the columns.
+    let rule = if request.screen.width.is_some() { 5 } else { 24 };
+    let head = format!("ROUTINE {:=<rule$} ", "");
+    let name = name_behind(request, name, head.len());
     // Writing to a String cannot fail.
     let _ = writeln!(
         out,
         "{}{}",
-        paint(ROUTINE, style::HEAD, request.screen),
+        paint(&head, style::HEAD, request.screen),
         paint(&name, style::NAME, request.screen)
     );
 }

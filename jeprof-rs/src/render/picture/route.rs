@@ -116,14 +116,16 @@ fn through(
 ) -> Vec<Point> {
     let (top, bottom) = (&boxes[chain[0]].rect, &boxes[chain[chain.len() - 1]].rect);
     let mut curve = vec![Point { x: out, y: top.y + top.height }];
+    let (first, last) = (bands[net.rank_of(chain[0])], bands[net.rank_of(chain[chain.len() - 1])]);
+    // Beside a box there may be higher ones in its row.
+    upright(&mut curve, first.bottom);
     for &bend in &chain[1..chain.len() - 1] {
         let band = bands[net.rank_of(bend)];
         bow(&mut curve, Point { x: x[bend], y: band.top });
-        if band.bottom > band.top {
-            straight(&mut curve, Point { x: x[bend], y: band.bottom });
-        }
+        upright(&mut curve, band.bottom);
     }
-    bow(&mut curve, Point { x: into, y: bottom.y });
+    bow(&mut curve, Point { x: into, y: last.top.min(bottom.y) });
+    upright(&mut curve, bottom.y);
     curve
 }
 
@@ -134,11 +136,13 @@ fn bow(curve: &mut Vec<Point>, to: Point) {
     curve.extend([Point { x: from.x, y: from.y + half }, Point { x: to.x, y: to.y - half }, to]);
 }
 
-fn straight(curve: &mut Vec<Point>, to: Point) {
+/// Straight down, if that is down at all.
+fn upright(curve: &mut Vec<Point>, to: f64) {
     let from = curve[curve.len() - 1];
-    let part =
-        |share: f64| Point { x: from.x + (to.x - from.x) * share, y: from.y + (to.y - from.y) * share };
-    curve.extend([part(1.0 / 3.0), part(2.0 / 3.0), to]);
+    let down = to - from.y;
+    if down > 0.0 {
+        curve.extend([1.0, 2.0, 3.0].map(|part| Point { x: from.x, y: from.y + down * part / 3.0 }));
+    }
 }
 
 /// A loop at the right side of a box.

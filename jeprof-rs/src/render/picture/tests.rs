@@ -55,6 +55,25 @@ fn inside(drawing: &Drawing, point: Point) -> bool {
     (0.0..=drawing.width).contains(&point.x) && (0.0..=drawing.height).contains(&point.y)
 }
 
+/// Whether an arrow runs behind a box at one of many points.
+fn runs_behind(arrow: &PlacedArrow, rect: &Rect) -> bool {
+    arrow.curve.windows(4).step_by(3).any(|piece| {
+        (0..=40).any(|step| {
+            let t = f64::from(step) / 40.0;
+            let s = 1.0 - t;
+            let mix = |of: fn(&Point) -> f64| {
+                s * s * s * of(&piece[0])
+                    + 3.0 * s * s * t * of(&piece[1])
+                    + 3.0 * s * t * t * of(&piece[2])
+                    + t * t * t * of(&piece[3])
+            };
+            let (x, y) = (mix(|point| point.x), mix(|point| point.y));
+            let within = |at: f64, from: f64, wide: f64| at > from + 0.5 && at < from + wide - 0.5;
+            within(x, rect.x, rect.width) && within(y, rect.y, rect.height)
+        })
+    })
+}
+
 /// On the border of a rectangle, or nearer to it than half a point.
 fn at_border(rect: &Rect, point: Point) -> bool {
     let dx = (rect.x - point.x).max(point.x - rect.x - rect.width);
@@ -85,6 +104,11 @@ fn check(picture: &Picture) -> Drawing {
         assert!(at_border(&drawing.boxes[edge.to].rect, arrow.head[0]), "an arrow ends in the air");
         assert!(arrow.curve.len() % 3 == 1 && arrow.curve.iter().all(|&point| inside(&drawing, point)));
         assert!(arrow.label.as_ref().is_some_and(|label| inside(&drawing, label.at)));
+        let others =
+            drawing.boxes.iter().enumerate().filter(|(node, _)| ![edge.from, edge.to].contains(node));
+        for (node, other) in others.filter(|_| edge.from != edge.to) {
+            assert!(!runs_behind(arrow, &other.rect), "{} -> {} runs behind {node}", edge.from, edge.to);
+        }
     }
     drawing
 }
