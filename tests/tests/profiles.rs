@@ -345,3 +345,17 @@ fn estimates_from_sampled_dumps_agree_with_the_truth() {
         }
     }
 }
+
+/// jemalloc_pprof makes an empty temporary file, asks for a dump by its name and reads it through the handle it has.
+#[test]
+fn a_dump_into_an_empty_file_is_seen_by_those_who_hold_it_open() {
+    use std::io::Read;
+    let folder = Scratch::new("handle");
+    let path = folder.path().join("empty.heap");
+    let mut handle = std::fs::File::create_new(&path).and_then(|_| std::fs::File::open(&path)).unwrap();
+    dumps(&folder, "lg_prof_sample:0", &["keep=100", &format!("dump={}", path.display())]).ok();
+    let mut text = String::new();
+    handle.read_to_string(&mut text).unwrap();
+    assert!(text.starts_with("heap_v2/1\n"), "{text}");
+    assert_eq!(live(&heap::read(&path), &compiled("dumps.c"), "keep_blocks"), (100, 100 * 1024));
+}

@@ -2,7 +2,8 @@
 //!
 //! The content goes to `<path>.<pid>.tmp` beside the target and is renamed when it is complete. A target that is
 //! there and is no plain file (a pipe, a terminal, a symbolic link) is written in place, and so is one whose
-//! directory takes no new files.
+//! directory takes no new files. An empty file is written in place as well: whoever made it may hold it open and read
+//! the dump through that handle, as `jemalloc_pprof` does, and nothing can be lost in it.
 
 use core::ffi::CStr;
 
@@ -111,12 +112,12 @@ pub type Writer<'a> = &'a mut dyn FnMut(&mut FileSink<'_>) -> Result<(), Failure
 /// See [`Failure`]. No partial file is left under a temporary name.
 pub fn write(path: &CStr, pid: u32, text: &mut Text, content: Writer) -> Result<(), Failure> {
     let _quiet = Quiet::start();
-    let plain = match rustix::fs::lstat(path) {
-        Ok(stat) => FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile,
+    let replaceable = match rustix::fs::lstat(path) {
+        Ok(stat) => FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_size > 0,
         Err(_) => true,
     };
     text.clear().push(path.to_bytes()).push(b".").number(pid as u64).push(b".tmp");
-    let temporary = text.as_path().filter(|_| plain);
+    let temporary = text.as_path().filter(|_| replaceable);
     let Some((temporary, file)) = temporary.and_then(|name| Some((name, create(name).ok()?))) else {
         return fill(&create(path).map_err(|_| Failure::Open)?, content);
     };
