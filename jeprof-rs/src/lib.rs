@@ -26,6 +26,7 @@ mod prompt;
 mod render;
 mod report;
 mod session;
+mod statistics;
 mod symbolize;
 mod terminal;
 mod tool;

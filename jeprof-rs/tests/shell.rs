@@ -69,6 +69,32 @@ fn conf_has_exit_status_0_1_and_2() {
 }
 
 #[test]
+fn stats_reads_a_file_or_stdin_and_tells_what_is_wrong() {
+    let run = |args: &[&str], input: &'static str| {
+        let mut command = Command::new(BINARY);
+        command.arg("stats").args(args);
+        let mut echo = Command::new("printf").args(["%s", input]).stdout(Stdio::piped()).spawn().unwrap();
+        let outcome = command.stdin(echo.stdout.take().unwrap()).output().unwrap();
+        echo.wait().unwrap();
+        (outcome.status.code(), String::from_utf8(outcome.stdout).unwrap(), outcome.stderr)
+    };
+    let json = r#"{"jemalloc":{"version":"5.3.0","stats":{"allocated":1048576,"active":2097152}}}"#;
+    let (status, text, _) = run(&[], json);
+    assert!(status == Some(0) && text.contains("Fragmentation: 50.0 %"), "{text}");
+    let (status, text, _) = run(&["--format=openmetrics", "-"], json);
+    assert!(status == Some(0) && text.contains("\njemalloc_active_bytes 2097152\n"), "{text}");
+    assert!(text.ends_with("\njemalloc_fragmentation_ratio 0.500000\n# EOF\n"), "{text}");
+    for (args, input, what) in [
+        (&[][..], "no", "standard input: JSON: "),
+        (&["/nowhere.json"][..], "", "/nowhere.json: no such file"),
+    ] {
+        let (status, text, message) = run(args, input);
+        let message = String::from_utf8(message).unwrap();
+        assert!(status == Some(2) && text.is_empty() && message.contains(what), "{message}");
+    }
+}
+
+#[test]
 fn conf_reads_the_environment_and_stdin() {
     let run = |args: &[&str], input: &'static str| {
         let mut command = Command::new(BINARY);

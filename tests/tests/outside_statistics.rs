@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use suite::build::{preload, target_folder};
+use suite::build::{Profile, preload, target_folder, viewer};
 use suite::fixture::compiled;
 use suite::reference;
 use suite::run::{Outcome, Run};
@@ -123,6 +123,16 @@ fn a_real_parser_reads_the_openmetrics_text() {
         ] {
             assert!(read.stdout.lines().any(|line| line.starts_with(family)), "{family}: {read}");
         }
+    }
+    // What the viewer makes of the JSON of both, and of one arena alone.
+    for (library, letters) in [(preload(), "J"), (reference::v531(), "J"), (reference::v531(), "Jmbx")] {
+        let json = scratch.file("statistics.json");
+        std::fs::write(&json, report(&library, letters).stdout).unwrap();
+        let stats = Run::new(viewer(Profile::own())).args(["stats", "--format=openmetrics"]).arg(&json);
+        std::fs::write(&text, stats.outcome().ok().stdout).unwrap();
+        let read = Run::new(&python).args(["-c", FAMILIES]).arg(&text).outcome().ok();
+        let families = read.stdout.lines().count();
+        assert!(families >= 20 && read.stdout.contains("jemalloc_arena_operations counter"), "{read}");
     }
     std::fs::write(&text, "# TYPE a gauge\na 1\n").unwrap();
     let broken = Run::new(&python).args(["-c", FAMILIES]).arg(&text).outcome();

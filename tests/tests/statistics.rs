@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use suite::build::preload;
+use suite::build::{Profile, preload, viewer};
 use suite::fixture::compiled;
 use suite::run::{Outcome, Run};
 use suite::scratch::Scratch;
@@ -253,4 +253,33 @@ fn openmetrics_tells_of_samples_and_dumps_when_there_is_a_profiler() {
     let files = scratch.files("p.").len() as u64;
     assert!(dumps > 0 && dumps <= files, "{dumps} told, {files} files");
     assert_eq!(value_in(&reported("o").stdout, "jemalloc_prof_samples_live"), None, "without a profiler");
+}
+
+#[test]
+fn the_viewer_makes_the_allocator_s_own_families_of_its_json() {
+    let scratch = Scratch::new("viewer_statistics");
+    let json = scratch.file("statistics.json");
+    std::fs::write(&json, reported("J").stdout).unwrap();
+    let stats = |format: &str| {
+        let run = Run::new(viewer(Profile::own())).args(["stats", format]).arg(&json);
+        run.outcome().ok().stdout
+    };
+    let (made, own) = (stats("--format=openmetrics"), reported("o").stdout);
+    let heads: BTreeSet<&str> = own.lines().filter(|line| line.starts_with('#')).collect();
+    let unknown: Vec<&str> =
+        made.lines().filter(|line| line.starts_with('#') && !heads.contains(line)).collect();
+    assert_eq!(unknown, Vec::<&str>::new(), "types, units and words are the allocator's");
+    let series = |text: &str| -> BTreeSet<String> {
+        let lines = text.lines().filter(|line| !line.starts_with('#') && !line.starts_with("jemalloc_info"));
+        lines.map(|line| line.rsplit_once(' ').unwrap().0.to_owned()).collect()
+    };
+    let (made_series, own_series) = (series(&made), series(&own));
+    assert!(made_series.len() > 50, "{made}");
+    let more: Vec<&String> = made_series.difference(&own_series).collect();
+    assert!(more.is_empty(), "{more:?}");
+    assert!(value_in(&made, "jemalloc_active_bytes").is_some());
+    let text = stats("--format=text");
+    for part in ["jemalloc 5.", "\nallocated ", "\nmerged ", "\nclass ", "\nFragmentation: "] {
+        assert!(text.contains(part), "{part} is missing in {text}");
+    }
 }

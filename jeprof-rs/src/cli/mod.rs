@@ -14,6 +14,7 @@ use crate::conf;
 use crate::error::{Error, Result};
 use crate::plan::{Part, Plan};
 use crate::render::{OUTPUTS, Output, text};
+use crate::statistics;
 use crate::tool::Tool;
 use flags::Takes;
 pub use flags::pattern;
@@ -58,7 +59,7 @@ const ARGUMENT: &str = "argument of the command";
 const KIND_OF_OUTPUT: &str = "kind of output";
 
 /// Commands that make no report.
-pub const TOOLS: &[Tool] = &[conf::TOOL, completions::TOOL, man::TOOL];
+pub const TOOLS: &[Tool] = &[conf::TOOL, statistics::TOOL, completions::TOOL, man::TOOL];
 
 /// What is to be done.
 pub enum Request {
