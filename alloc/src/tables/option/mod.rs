@@ -44,6 +44,8 @@ pub struct Opt {
     pub computed: bool,
     /// How `opt.<name>` is written at run time, if it can be; sets the value, too.
     pub write: Option<Write>,
+    /// Most that it can be set to from now on, while each value that is given bounds those behind it.
+    bound: Option<AtomicI64>,
     value: AtomicI64,
 }
 
@@ -57,6 +59,7 @@ impl Opt {
             default_word: false,
             computed: false,
             write: None,
+            bound: None,
             value: AtomicI64::new(default),
         }
     }
@@ -122,7 +125,14 @@ impl Opt {
                 self.value.set(self.kind.number(value)?);
                 target.value.set(of(self.value.get()));
             }
-            _ => self.value.set(self.kind.number(value)?),
+            _ => {
+                let mut number = self.kind.number(value)?;
+                if let Some(bound) = &self.bound {
+                    number = number.min(bound.get());
+                    bound.set(number);
+                }
+                self.value.set(number);
+            }
         }
         Ok(())
     }
@@ -174,6 +184,14 @@ mod tests {
                 assert!((min..=max).contains(&value) || opt.computed, "{}", opt.name);
             }
         }
+    }
+
+    #[test]
+    fn a_value_bounds_those_behind_it_where_that_is_so_but_the_default_bounds_none() {
+        let opt = lowered("max", 4, (1, 4096), CType::Size, "");
+        assert_eq!((opt.parse(b"8"), opt.get()), (Ok(()), 8));
+        assert_eq!((opt.parse(b"3"), opt.get()), (Ok(()), 3));
+        assert_eq!((opt.parse(b"8"), opt.get()), (Ok(()), 3));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The rows. Ranges and defaults are those of jemalloc 5.3.1 unless `docs/compat.md` says otherwise.
 
 use core::ffi::CStr;
+use core::sync::atomic::AtomicI64;
 
 use super::{CType, Kind, Letters, Opt, Origin, Text};
 use crate::page::decay;
@@ -64,6 +65,17 @@ const fn clipped(
     doc: &'static str,
 ) -> Opt {
     Opt::new(name, default, number(min, max, true, ctype), doc)
+}
+
+/// As [`clipped`], and each value that is given bounds those behind it.
+pub(super) const fn lowered(
+    name: &'static str,
+    default: i64,
+    range: (i128, i128),
+    ctype: CType,
+    doc: &'static str,
+) -> Opt {
+    Opt { bound: Some(AtomicI64::new(i64::MAX)), ..clipped(name, default, range, ctype, doc) }
 }
 
 /// The default depends on the machine; `default` stands for it.
@@ -161,7 +173,7 @@ options! {
         "Requests of so many bytes have an arena of their own, whose pages are purged at once; 0 for none.");
     MUTEX_MAX_SPIN = strict("mutex_max_spin", 600, (-1, SSIZE_MAX), I64, "Tries before a thread sleeps for a lock; -1 never sleeps.");
     BACKGROUND_THREAD = switch("background_thread", cfg!(feature = "background-threads"), "Threads of the allocator's own purge what has decayed.");
-    MAX_BACKGROUND_THREADS = clipped("max_background_threads", 4, (1, 4096), Size, "Most background threads.");
+    MAX_BACKGROUND_THREADS = lowered("max_background_threads", 4, (1, 4096), Size, "Most background threads.");
     DIRTY_DECAY_MS = strict("dirty_decay_ms", 10_000, DECAY, SSize,
         "Milliseconds until unused dirty pages have been purged, along a smoothstep curve; -1 never, 0 at once.");
     MUZZY_DECAY_MS = strict("muzzy_decay_ms", 0, DECAY, SSize,
