@@ -109,7 +109,11 @@ pub unsafe fn access(mib: &[usize], args: Arguments) -> core::result::Result<(),
     }
     let ty = node.value_type();
     if write.is_none() && (!args.new.is_null() || args.new_len != 0) {
-        return Err(CtlError::NotPermitted);
+        // A name that this build or this run has nothing for is told as such, whatever is asked of it.
+        return Err(read_node(node, mib)
+            .err()
+            .filter(|&error| error == CtlError::NotFound)
+            .unwrap_or(CtlError::NotPermitted));
     }
     let new = new_value(&args, ty)?;
     let wants_old = !args.old.is_null() && !args.old_len.is_null();

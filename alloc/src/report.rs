@@ -5,6 +5,7 @@
 use core::fmt::{self, Write};
 
 use core::ffi::{c_char, c_void};
+use core::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::os::output;
 
@@ -85,17 +86,20 @@ impl Write for Line {
     }
 }
 
-/// One line, `<jemalloc>: ` and the text.
-pub fn message(text: fmt::Arguments) {
+/// One line, `<jemalloc>: ` and the text; what does not fit is cut, with room left for C's end of a string.
+fn line(text: fmt::Arguments) -> Line {
     let mut line = Line::new();
     line.bytes(b"<jemalloc>: ");
     // Writing to a `Line` never fails.
     let _ = line.write_fmt(text);
-    if line.len == line.bytes.len() {
-        line.len -= 1;
-    }
+    line.len = line.len.min(line.bytes.len() - 2);
     line.bytes(b"\n");
-    write(line.as_bytes());
+    line
+}
+
+/// Shows one line, `<jemalloc>: ` and the text.
+pub fn message(text: fmt::Arguments) {
+    write(line(text).as_bytes());
 }
 
 /// Says why and ends the process by abort(3).
@@ -105,16 +109,45 @@ pub fn fatal(text: fmt::Arguments) -> ! {
     unsafe { libc::abort() }
 }
 
+/// What is called in the place of message and abort when the program misuses memory.
+pub type SafetyCheckAbort = unsafe extern "C" fn(*const c_char);
+
+/// `experimental.hooks.safety_check_abort`; null when the program has given none.
+static SAFETY_CHECK_ABORT: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
+
+/// Has a function called at misuse; `None` goes back to the message.
+pub fn set_safety_check_abort(function: Option<SafetyCheckAbort>) {
+    let address = function.map_or(core::ptr::null_mut(), |function| function as *mut c_void);
+    SAFETY_CHECK_ABORT.store(address, Ordering::Release);
+}
+
+/// The end of a program that misuses memory. Its own function is told first, if there is one, and may leave by exit(3)
+/// or longjmp(3); when it returns the process still ends, as memory cannot be trusted.
+fn misuse(text: fmt::Arguments) -> ! {
+    let function = SAFETY_CHECK_ABORT.load(Ordering::Acquire);
+    if function.is_null() {
+        fatal(text);
+    }
+    let mut line = line(text);
+    line.bytes(b"\0");
+    // SAFETY: only `set_safety_check_abort` stores other addresses than null, all of functions of this type.
+    let function = unsafe { core::mem::transmute::<*mut c_void, SafetyCheckAbort>(function) };
+    // SAFETY: by the hook's interface it takes a C string, which is alive until it returns.
+    unsafe { function(line.as_bytes().as_ptr().cast()) };
+    // SAFETY: abort has no conditions.
+    unsafe { libc::abort() }
+}
+
 /// A pointer given to `free` or `realloc` that no allocating function returned.
 #[cold]
 pub fn invalid_pointer(p: *const u8) -> ! {
-    fatal(format_args!("invalid pointer {p:p} passed to a deallocating function"))
+    misuse(format_args!("invalid pointer {p:p} passed to a deallocating function"))
 }
 
 /// A pointer into an object, given to `free` instead of the object's start.
 #[cold]
 pub fn inside_object(p: *const u8, usable: usize) -> ! {
-    fatal(format_args!(
+    misuse(format_args!(
         "invalid pointer {p:p} passed to a deallocating function: not the start of an object of {usable} bytes"
     ))
 }
@@ -122,11 +155,11 @@ pub fn inside_object(p: *const u8, usable: usize) -> ! {
 /// A free that tells another size than the object has.
 #[cold]
 pub fn size_mismatch(p: *const u8, given: usize, usable: usize) -> ! {
-    fatal(format_args!("size mismatch: {p:p} was freed with size {given}, but its usable size is {usable}"))
+    misuse(format_args!("size mismatch: {p:p} was freed with size {given}, but its usable size is {usable}"))
 }
 
 /// A pointer that was freed twice.
 #[cold]
 pub fn double_free(p: *const u8) -> ! {
-    fatal(format_args!("double free of {p:p} detected"))
+    misuse(format_args!("double free of {p:p} detected"))
 }

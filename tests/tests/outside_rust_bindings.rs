@@ -68,7 +68,8 @@ fn cargo(way: Way, folder: &Path, arguments: &[&str]) -> Outcome {
         }
         Way::Patch => {
             let ours = workspace().join("alloc/compat/tikv-jemalloc-sys-0.7");
-            run.arg("--config").arg(format!("patch.{}.tikv-jemalloc-sys.path={ours:?}", ["crates", "io"].join("-")))
+            run.arg("--config")
+                .arg(format!("patch.{}.tikv-jemalloc-sys.path={ours:?}", ["crates", "io"].join("-")))
         }
     }
     .outcome()

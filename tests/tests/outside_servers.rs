@@ -49,6 +49,55 @@ fn redis_shows_the_figures_that_it_shows_on_stock_jemalloc() {
     }
 }
 
+#[test]
+fn redis_answers_every_question_about_memory() {
+    let folder = Scratch::new("redis-answers");
+    let place = in_place_of_jemalloc(&folder, &preload());
+    let server = redis(&folder, &[("LD_LIBRARY_PATH", &place)], "");
+    let maps = std::fs::read_to_string(format!("/proc/{}/maps", server.id())).unwrap();
+    assert!(!maps.contains("/usr/lib/x86_64-linux-gnu/libjemalloc"), "the original is loaded");
+    let ask = |command: &[&str]| redis_says(&folder, command).ok().stdout.trim().to_owned();
+    let control = |key: &str| ask(&["DEBUG", "MALLCTL", key]);
+    assert_eq!(ask(&["DEBUG", "POPULATE", "50000", "key", "200"]), "OK");
+    let doctor = ask(&["MEMORY", "DOCTOR"]);
+    assert!(doctor.starts_with("Sam,") || doctor.starts_with("Hi Sam,"), "{doctor}");
+    let stats = ask(&["MEMORY", "STATS"]);
+    for part in ["allocator.allocated", "allocator-fragmentation.ratio", "keys.count"] {
+        assert!(stats.contains(part), "{part} in\n{stats}");
+    }
+    let text = ask(&["MEMORY", "MALLOC-STATS"]);
+    assert!(text.contains("Begin jemalloc statistics") && text.contains("Allocated: "), "{text}");
+    assert_eq!(ask(&["MEMORY", "PURGE"]), "OK");
+    // Redis asks with eight bytes: other types are refused, on the original too.
+    for (key, value) in
+        [("arenas.page", "4096"), ("arenas.bin.1.size", "16"), ("arenas.nbins", "ERR Invalid argument")]
+    {
+        assert_eq!(control(key), value, "{key}");
+    }
+    for key in ["stats.allocated", "stats.active", "stats.resident", "stats.retained", "epoch"] {
+        let said = control(key);
+        assert!(said.parse::<u64>().is_ok(), "{key}: {said}");
+    }
+    assert_eq!(ask(&["DEBUG", "MALLCTL-STR", "version"]).split('.').next(), Some("5"));
+    for (word, some) in [("yes", true), ("no", false)] {
+        assert_eq!(ask(&["CONFIG", "SET", "jemalloc-bg-thread", word]), "OK");
+        assert_eq!(ask(&["CONFIG", "GET", "jemalloc-bg-thread"]).lines().last(), Some(word));
+        ask(&["DEBUG", "MALLCTL", "epoch", "1"]);
+        let threads = control("stats.background_thread.num_threads");
+        assert_eq!(threads != "0", some, "{threads} threads when told {word}");
+    }
+    let log = std::fs::read_to_string(folder.file("redis.log")).unwrap();
+    assert!(!log.contains("<jemalloc>") && !log.contains("rror"), "{log}");
+    assert!(server.stop("TERM").success());
+}
+
+const ZONE: &str = "$TTL 300
+@ IN SOA ns.example. admin.example. ( 1 3600 600 86400 300 )
+@ IN NS ns.example.
+ns IN A 127.0.0.1
+* IN TXT \"anything else\"
+";
+
 const ZONE: &str = "$TTL 300
 @ IN SOA ns.example. admin.example. ( 1 3600 600 86400 300 )
 @ IN NS ns.example.

@@ -30,6 +30,14 @@ fn a_foreign_pointer_is_refused_without_any_option() {
 }
 
 #[test]
+fn the_program_s_own_function_is_told_in_the_place_of_the_message() {
+    let outcome = misused("told", "");
+    assert_eq!(outcome.status.signal(), Some(ABORTED), "{outcome}");
+    assert!(outcome.stdout.starts_with("told: <jemalloc>: invalid pointer 0x"), "{outcome}");
+    assert!(outcome.stdout.ends_with("function\n") && outcome.warnings().is_empty(), "{outcome}");
+}
+
+#[test]
 fn a_pointer_into_an_object_is_refused_when_frees_are_checked() {
     for conf in
         ["size_checks:true", "junk:free", "debug_double_free_max_scan:1", "size_checks:true,tcache:false"]

@@ -6,12 +6,15 @@ use prof_runtime::hooks::{BacktraceHook, Function, Hook};
 
 use super::{Arguments, raw};
 use crate::prof::require;
+use crate::report::{self, SafetyCheckAbort};
 use crate::sampling::PROFILER;
 use crate::tables::tree::Node;
 use crate::tables::value::{CtlError, Type};
 
 /// In the order of the reference's tree.
 pub static NODES: &[Node] = &[
+    absent("install", "Hooks at each call."),
+    absent("remove", "Takes away what install added."),
     raw(
         "prof_backtrace",
         Type::Pointer,
@@ -44,7 +47,36 @@ pub static NODES: &[Node] = &[
         |_, args| unsafe { exchange(args, &PROFILER.hooks().sample_free) },
         "void (const void *, size_t usable): called before each sampled object is freed, by the thread that frees it.",
     ),
+    raw(
+        "safety_check_abort",
+        Type::Pointer,
+        "-w",
+        safety_check_abort,
+        "void (const char *message): called when the program misuses memory, in the place of the message; the process is \
+         aborted when it returns.",
+    ),
+    absent("thread_event", "A function called when a thread has allocated or freed so much."),
 ];
+
+/// A name that the reference has, and that answers `ENOENT` here: it keeps the MIBs of its neighbours.
+const fn absent(name: &'static str, doc: &'static str) -> Node {
+    raw(name, Type::Void, "--", |_, _| Err(CtlError::NotFound), doc)
+}
+
+/// Takes the program's function; null goes back to the message.
+///
+/// # Safety
+/// As [`super::Raw`]; the new value is null or a function of this type.
+unsafe fn safety_check_abort(_: &[usize], args: Arguments) -> Result<(), CtlError> {
+    if !args.old.is_null() || !args.old_len.is_null() {
+        return Err(CtlError::NotPermitted);
+    }
+    // SAFETY: by the caller's promises.
+    if let Some(function) = unsafe { args.new_of::<Option<SafetyCheckAbort>>() }? {
+        report::set_safety_check_abort(function);
+    }
+    Ok(())
+}
 
 /// The function that writing asks for, checked as the reference does; `None` when nothing is written.
 ///
