@@ -11,6 +11,9 @@ use crate::render::{OUTPUTS, Output};
 /// Long options that the parser brings along, without value.
 const BUILT_IN: [&str; 2] = ["help", "version"];
 
+/// How help is asked for, also in the place of a command's REGEX.
+const HELP: [&str; 2] = ["--help", "-h"];
+
 /// jeprof's word for the prompt.
 pub const INTERACTIVE: &str = "interactive";
 
@@ -45,7 +48,7 @@ pub struct Spelled {
 impl Spelled {
     /// Whether help is wanted, which needs no argument.
     pub fn asks_for_help(&self) -> bool {
-        self.options.iter().any(|option| ["--help", "-h"].contains(&option.as_str()))
+        self.options.iter().any(|option| HELP.contains(&option.as_str()))
     }
 }
 
@@ -92,6 +95,10 @@ pub fn spell(args: impl IntoIterator<Item = String>) -> Result<Spelled> {
             spelled.command = Some(command);
             if command.argument.is_some() {
                 let value = value.map(String::from).or_else(|| args.next());
+                if let Some(help) = value.as_ref().filter(|value| HELP.contains(&value.as_str())) {
+                    spelled.options.push(help.clone());
+                    continue;
+                }
                 let value = value.ok_or_else(|| lacks_value(command.name, command.argument))?;
                 spelled.argument = Some(value);
             }
@@ -240,6 +247,14 @@ mod tests {
 
     fn options(args: &str) -> Vec<String> {
         spell(args.split_whitespace().map(String::from)).unwrap().options
+    }
+
+    #[test]
+    fn help_in_the_place_of_a_pattern_is_help() {
+        for line in ["-peek --help", "--list -h"] {
+            let spelled = spell(line.split(' ').map(String::from)).unwrap();
+            assert!(spelled.asks_for_help() && spelled.argument.is_none(), "{line}");
+        }
     }
 
     #[test]

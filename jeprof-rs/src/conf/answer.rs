@@ -82,11 +82,9 @@ impl Answer<'_> {
         }
         for (element, _, said) in self.elements() {
             let differs = said.iter().any(|(_, finding)| finding.level != said[0].1.level);
-            let word = if differs { "differs" } else { said[0].1.level.name() };
+            let word = if differs { "differ" } else { said[0].1.level.name() };
             let element_shown = paint(&harmless(element, screen), style::NAME, screen);
-            // The longest word has no blank of its own behind it.
-            let gap = if word.len() < INDENT { "" } else { " " };
-            let _ = writeln!(out, "{}{gap}{element_shown}", level(word));
+            let _ = writeln!(out, "{}{element_shown}", level(word));
             for (targets, finding) in &said {
                 let whom = if said.len() == 1 { String::new() } else { format!("{}: ", names(targets)) };
                 let whom = if differs { format!("{whom}{}: ", finding.level.name()) } else { whom };
@@ -226,7 +224,7 @@ mod tests {
             "\
 ok     tcache:false
        threads do not cache: every call takes a lock
-differs bin_shards:1-64:2
+differ bin_shards:1-64:2
        jemalloc: ok: bins per size class in each arena: 1-64:2 (FROM-TO bytes:N bins)
        jeprof-rs: wrong: an option of jemalloc that the allocator of jeprof-rs does not have
        its message is 'Invalid conf pair: bin_shards:1-64:2'
