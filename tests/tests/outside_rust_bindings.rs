@@ -140,7 +140,9 @@ fn main() {
     let bytes: f64 = profile.iter().map(|(stack, _)| stack.weight).sum();
     assert!(bytes >= 1_000_000.0, "{bytes} bytes");
     assert!(control.try_lock().unwrap().dump_pprof().unwrap().starts_with(&[0x1f, 0x8b]));
+    // SAFETY: the start of a vector that is alive, which this allocator made.
     assert_eq!(unsafe { tikv_jemallocator::usable_size(kept[0].as_ptr()) }, 1024);
+    // SAFETY: nothing writes to the variable.
     assert!(unsafe { tikv_jemalloc_sys::malloc_conf }.is_some());
     let same = tikv_jemalloc_sys::malloc as *const () == libc::malloc as *const ();
     println!("{bytes} bytes live, malloc is ours: {same}");

@@ -13,7 +13,6 @@ use crate::tables::value::{CtlError, Type};
 
 /// In the order of the reference's tree.
 pub static NODES: &[Node] = &[
-    #[cfg(feature = "prof")]
     Node::Branch { name: "hooks", children: super::hooks::NODES },
     Node::Branch { name: "utilization", children: UTILIZATION },
     Node::Indexed { name: "arenas", exists: is_there, children: ARENAS },

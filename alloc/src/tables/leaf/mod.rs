@@ -8,7 +8,6 @@ pub mod cgroup;
 pub mod conf;
 pub mod config;
 pub mod experimental;
-#[cfg(feature = "prof")]
 pub mod hooks;
 pub mod pages;
 #[cfg(feature = "prof")]
@@ -16,6 +15,8 @@ pub mod prof;
 #[cfg(feature = "prof")]
 pub mod recent;
 pub mod root;
+#[cfg(feature = "prof")]
+mod sample_hooks;
 pub mod tcache;
 pub mod thread;
 
