@@ -98,13 +98,6 @@ ns IN A 127.0.0.1
 * IN TXT \"anything else\"
 ";
 
-const ZONE: &str = "$TTL 300
-@ IN SOA ns.example. admin.example. ( 1 3600 600 86400 300 )
-@ IN NS ns.example.
-ns IN A 127.0.0.1
-* IN TXT \"anything else\"
-";
-
 #[test]
 fn named_serves_a_zone_and_shuts_down_clean() {
     const QUERIES: usize = 50_000;
