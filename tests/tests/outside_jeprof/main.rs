@@ -1,15 +1,17 @@
 //! perl jeprof 5.3.1 against ours, byte for byte under `--compat=jeprof`.
 //!
 //! The ground is symbolized files, which jeprof reads without any object tool: random ones, and those that our `--raw`
-//! makes of dumps of C, C++ and Rust programs. What jeprof prints in an accidental order is sorted on both sides.
+//! makes of dumps of C, C++ and Rust programs. What jeprof prints in an accidental order is settled on both sides.
 #![cfg(feature = "outside")]
 
+mod accidents;
 mod script;
 mod symbolized;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use accidents::{Sums, settled};
 use suite::build::{self, Profile, preload, viewer};
 use suite::fixture::{compiled, compiled_with};
 use suite::run::{Outcome, Run};
@@ -28,56 +30,6 @@ fn ours(folder: &Path, arguments: &[&str]) -> Run {
     Run::new(VIEWER.get_or_init(|| viewer(Profile::own()))).args(arguments).folder(folder)
 }
 
-/// An output without what is accidental in it: the order of lines, of edges that weigh the same, of calls of one line.
-fn settled(mode: &str, arguments: &[&str], text: &str) -> Vec<String> {
-    match mode {
-        // Of edges of equal weight it is accidental which one a node still has room for.
-        "--dot" if !arguments.contains(&NO_ROOM_LIMIT) => {
-            let nodes = text.lines().filter(|line| !line.contains(" -> "));
-            nodes.map(String::from).collect()
-        }
-        "--collapsed" | "--dot" => {
-            let mut lines: Vec<String> = text.lines().map(String::from).collect();
-            lines.sort();
-            lines
-        }
-        "--callgrind" => {
-            let mut records: Vec<String> = unnumbered(text).split("\n\n").map(String::from).collect();
-            records.sort();
-            records
-        }
-        // jeprof refuses to repeat a local file behind the names.
-        "--raw" => {
-            let names = text.split("--- heap\n").next().unwrap_or_default();
-            let mut lines: Vec<String> = names.lines().map(String::from).collect();
-            lines.sort();
-            lines
-        }
-        _ => text.lines().map(String::from).collect(),
-    }
-}
-
-/// Callgrind's numbers for names written out.
-fn unnumbered(text: &str) -> String {
-    let mut names = std::collections::HashMap::new();
-    let mut out = String::new();
-    for line in text.lines() {
-        let parts = line.split_once("=(").and_then(|(key, rest)| Some((key, rest.split_once(')')?)));
-        match parts {
-            Some((key, (number, name))) => {
-                let kind = if key.ends_with("fl") { "file" } else { "function" };
-                if !name.is_empty() {
-                    names.insert((kind, number.to_string()), name.to_string());
-                }
-                let name = names.get(&(kind, number.to_string()));
-                out.push_str(&format!("{key}={}\n", name.unwrap_or_else(|| panic!("no name yet: `{line}`"))));
-            }
-            None => out.push_str(&format!("{line}\n")),
-        }
-    }
-    out
-}
-
 /// The first line in which two outputs differ, with what stands around it.
 fn difference(theirs: &[String], ours: &[String]) -> Option<String> {
     let at = (0..theirs.len().max(ours.len())).find(|&index| theirs.get(index) != ours.get(index))?;
@@ -89,21 +41,27 @@ fn difference(theirs: &[String], ours: &[String]) -> Option<String> {
 }
 
 /// Runs both and compares; the answer says what differs.
-fn compare(folder: &Path, mode: &str, arguments: &[&str]) -> Option<String> {
+fn compare(folder: &Path, mode: &str, arguments: &[&str], sums: Sums) -> Option<String> {
     let all: Vec<&str> = [mode].iter().chain(arguments).copied().collect();
     let theirs = jeprof(folder, &all).outcome();
     let mine = ours(folder, &[&["--compat=jeprof"], &all[..]].concat()).outcome();
-    compare_outcomes(mode, arguments, &theirs, &mine)
+    compare_outcomes(mode, arguments, &theirs, &mine, sums)
 }
 
-fn compare_outcomes(mode: &str, arguments: &[&str], theirs: &Outcome, mine: &Outcome) -> Option<String> {
+fn compare_outcomes(
+    mode: &str,
+    arguments: &[&str],
+    theirs: &Outcome,
+    mine: &Outcome,
+    sums: Sums,
+) -> Option<String> {
     let all: Vec<&str> = [mode].iter().chain(arguments).copied().collect();
     let what = |why: String| Some(format!("{}: {why}\n{}", all.join(" "), mine.stderr));
     // jeprof ends --raw of a local file with an error.
     if mode != "--raw" && theirs.status.success() != mine.status.success() {
         return what(format!("{} and {}\n{}", theirs.status, mine.status, theirs.stderr));
     }
-    let settled = |outcome: &Outcome| settled(mode, arguments, &outcome.stdout);
+    let settled = |outcome: &Outcome| settled(mode, arguments, &outcome.stdout, sums);
     difference(&settled(theirs), &settled(mine)).and_then(what)
 }
 
@@ -152,18 +110,18 @@ const MORE: &[(&str, &[&str])] = &[
 const MODES: &[&str] = &["--text", "--collapsed", "--callgrind", "--dot", "--raw"];
 
 /// Compares everything that can be asked of these files.
-fn compare_all(folder: &Path, files: &[&str], differences: &mut Vec<String>) {
+fn compare_all(folder: &Path, files: &[&str], sums: Sums, differences: &mut Vec<String>) {
     for mode in MODES {
         let always = if *mode == "--dot" { &[NO_ROOM_LIMIT][..] } else { &[] };
         // Names and a profile for each thread is nothing that could be read again; after a thread without nodes jeprof
         // leaves out the graphs of the others.
         let has_each_thread = *mode != "--raw" && *mode != "--dot";
         for options in OPTIONS.iter().filter(|options| has_each_thread || !options.contains(&"--thread=*")) {
-            differences.extend(compare(folder, mode, &[*options, always, files].concat()));
+            differences.extend(compare(folder, mode, &[*options, always, files].concat(), sums));
         }
     }
     for (mode, options) in MORE {
-        differences.extend(compare(folder, mode, &[*options, files].concat()));
+        differences.extend(compare(folder, mode, &[*options, files].concat(), sums));
     }
 }
 
@@ -188,7 +146,7 @@ fn random_symbolized_files_are_shown_to_the_byte() {
         let name = format!("random{index}.raw");
         std::fs::write(folder.file(&name), symbolized(index as u64, 100 + index as u64, form, Names::Odd))
             .unwrap();
-        compare_all(folder.path(), &[&name], &mut differences);
+        compare_all(folder.path(), &[&name], Sums::Settled, &mut differences);
     }
     none(differences);
 }
@@ -210,7 +168,7 @@ fn several_files_and_a_base_are_added_and_subtracted_alike() {
         &["--base=a.raw", "b.raw", "--drop_negative"],
         &["--base=b.raw", "a.raw", "c.raw", "--drop_negative"],
     ] {
-        compare_all(folder.path(), files, &mut differences);
+        compare_all(folder.path(), files, Sums::Settled, &mut differences);
     }
     none(differences);
 }
@@ -267,7 +225,7 @@ fn without_compat_plain_profiles_are_shown_as_jeprof_shows_them() {
                     let mine: Vec<String> = mine.stdout.lines().map(String::from).collect();
                     differences.extend(difference(&merged(&theirs.stdout), &mine));
                 } else {
-                    differences.extend(compare_outcomes(mode, &arguments, &theirs, &mine));
+                    differences.extend(compare_outcomes(mode, &arguments, &theirs, &mine, Sums::Settled));
                 }
             }
         }
@@ -340,7 +298,7 @@ fn symbolized_files_of_real_dumps_are_shown_to_the_byte() {
         let (program, dump) = (program.to_str().unwrap(), dump.to_str().unwrap());
         let raw = ours(folder.path(), &["--raw", "-o", &name, program, dump]).outcome().ok();
         assert!(raw.stdout.is_empty(), "{raw}");
-        compare_all(folder.path(), &[&name], &mut differences);
+        compare_all(folder.path(), &[&name], Sums::Accidental, &mut differences);
     }
     none(differences);
 }
