@@ -45,4 +45,5 @@ pub use live::SampleRef;
 pub use prof_format::{totals::Totals, vocab::Format};
 pub use profiler::{OutOfMemory, Profiler};
 pub use settings::Settings;
+pub use sync::LockCounts;
 pub use thread::{BadName, ThreadProf};

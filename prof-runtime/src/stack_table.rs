@@ -3,7 +3,10 @@
 //! A record is a run of words: `frames | TRUNCATED`, the newest context of the stack (0: none), then the frames,
 //! leaf first. It is complete before its id is published and only the context word changes afterwards.
 
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::{
+    cell::Cell,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use crate::{
     index::{Index, mix},
@@ -35,12 +38,13 @@ impl StackId {
 pub struct StackTable {
     index: Index,
     words: Array<AtomicU32, 1024>,
+    count: AtomicU32,
 }
 
 impl StackTable {
     /// Empty; maps nothing.
     pub const fn new() -> StackTable {
-        StackTable { index: Index::new(), words: Array::new() }
+        StackTable { index: Index::new(), words: Array::new(), count: AtomicU32::new(0) }
     }
 
     /// The id of a stack, added when it is new; `None` when memory is out.
@@ -56,15 +60,27 @@ impl StackTable {
             first.load(Ordering::Relaxed) == length
                 && stored.iter().zip(frames).all(|(stored, frame)| stored.load(Ordering::Relaxed) == *frame)
         };
+        let made = Cell::new(0);
         let make = || {
             let (start, record) = self.words.alloc(HEADER + frames.len() as u32)?;
             record[0].store(length, Ordering::Relaxed);
             for (word, frame) in record[HEADER as usize..].iter().zip(frames) {
                 word.store(*frame, Ordering::Relaxed);
             }
-            Some(start + 1)
+            made.set(start + 1);
+            Some(made.get())
         };
-        self.index.find_or_insert(mix(hash, length as u64), equals, make).map(StackId)
+        let id = self.index.find_or_insert(mix(hash, length as u64), equals, make)?;
+        // Another id than the one that was made is that of a thread that met the stack at the same time.
+        if id == made.get() {
+            self.count.fetch_add(1, Ordering::Relaxed);
+        }
+        Some(StackId(id))
+    }
+
+    /// How many stacks there are. Cost: a load.
+    pub fn count(&self) -> u32 {
+        self.count.load(Ordering::Relaxed)
     }
 
     /// Header and frames of a stack.
@@ -116,7 +132,7 @@ mod tests {
             assert_eq!(*ids.entry((stack, truncated)).or_insert(id), id);
         }
         let distinct: std::collections::HashSet<_> = ids.values().map(|id| id.to_bits()).collect();
-        assert_eq!(distinct.len(), ids.len());
+        assert_eq!((distinct.len(), table.count() as usize), (ids.len(), ids.len()));
     }
 
     #[test]
@@ -144,6 +160,6 @@ mod tests {
                 assert!(TABLE.frames(id).eq(stack));
             }
         }
-        assert_eq!(all.len(), 2000 + 8 * 1000);
+        assert_eq!((all.len(), TABLE.count()), (2000 + 8 * 1000, 10_000));
     }
 }

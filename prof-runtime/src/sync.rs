@@ -4,6 +4,10 @@
 //! instructions. None is held while a stack is walked or the host's code runs, and a holder waits for nothing but
 //! the file system, so they can not take part in a deadlock with locks of the program. No two are held at once, except
 //! across a fork.
+//!
+//! Each counts how often it was taken and waited for.
+
+mod counters;
 
 use core::{
     cell::UnsafeCell,
@@ -13,6 +17,9 @@ use core::{
 
 use rustix::thread::futex;
 
+pub use self::counters::LockCounts;
+use self::counters::{Counters, Wait};
+
 const WAITERS: u32 = 1 << 31;
 
 /// States: 0 free; the owner's thread id; the same with `WAITERS` when somebody may sleep. Lockers move it from free
@@ -21,6 +28,7 @@ pub struct Mutex {
     word: AtomicU32,
     /// Whether [`Mutex::hold_for_fork`] took it.
     for_fork: AtomicBool,
+    counters: Counters,
 }
 
 /// The calling thread holds the lock already.
@@ -34,7 +42,7 @@ fn self_id() -> u32 {
 impl Mutex {
     /// A free lock.
     pub const fn new() -> Mutex {
-        Mutex { word: AtomicU32::new(0), for_fork: AtomicBool::new(false) }
+        Mutex { word: AtomicU32::new(0), for_fork: AtomicBool::new(false), counters: Counters::new() }
     }
 
     /// Waits until the lock is the caller's.
@@ -44,9 +52,13 @@ impl Mutex {
     pub fn lock(&self) -> Result<Guard<'_>, Own> {
         let me = self_id();
         let mut mine = me;
+        let mut slept: Option<Wait> = None;
         loop {
             let held = match self.word.compare_exchange(0, mine, Ordering::Acquire, Ordering::Relaxed) {
-                Ok(_) => return Ok(Guard(self)),
+                Ok(_) => {
+                    slept.into_iter().for_each(|wait| self.counters.slept(wait));
+                    return Ok(self.taken(me));
+                }
                 Err(held) => held,
             };
             if held & !WAITERS == me {
@@ -56,6 +68,7 @@ impl Mutex {
             if held == marked
                 || self.word.compare_exchange(held, marked, Ordering::Relaxed, Ordering::Relaxed).is_ok()
             {
+                slept.get_or_insert_with(|| self.counters.sleep());
                 // Interrupted, or changed before we slept: the loop looks again.
                 let _ = futex::wait(&self.word, futex::Flags::PRIVATE, marked, None);
                 // Others may sleep still, and their bit went with the owner.
@@ -66,10 +79,26 @@ impl Mutex {
 
     /// Takes the lock if it is free.
     pub fn try_lock(&self) -> Option<Guard<'_>> {
-        self.word
-            .compare_exchange(0, self_id(), Ordering::Acquire, Ordering::Relaxed)
-            .ok()
-            .map(|_| Guard(self))
+        let me = self_id();
+        self.word.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed).ok().map(|_| self.taken(me))
+    }
+
+    /// The guard of the lock that the caller has just taken.
+    fn taken(&self, me: u32) -> Guard<'_> {
+        self.counters.taken(me);
+        Guard(self)
+    }
+
+    /// How often the lock was taken and waited for. Takes no lock.
+    pub fn counts(&self) -> LockCounts {
+        self.counters.counts()
+    }
+
+    /// Sets these numbers to zero, once the lock is to be had. A handler that interrupted its holder leaves them.
+    pub fn reset_counts(&self) {
+        if let Ok(_guard) = self.lock() {
+            self.counters.reset();
+        }
     }
 
     /// Before a fork: waits for the lock, so that the child does not inherit what another thread left half done.
@@ -86,6 +115,11 @@ impl Mutex {
         if self.for_fork.swap(false, Ordering::Relaxed) {
             self.release();
         }
+    }
+
+    /// In the child of a fork: the threads that waited in the parent do not exist.
+    pub fn forget_waiters(&self) {
+        self.counters.forget_waiters();
     }
 
     /// Frees the lock whoever holds it.
@@ -200,6 +234,33 @@ mod tests {
         assert!(lock.try_lock().is_none());
         drop(guard);
         assert!(lock.try_lock().is_some());
+    }
+
+    #[test]
+    fn it_is_counted_who_took_the_lock_and_who_waited() {
+        let lock = Mutex::new();
+        (0..3).for_each(|_| drop(lock.lock().unwrap()));
+        drop(lock.try_lock());
+        let alone = lock.counts();
+        assert_eq!((alone.num_ops, alone.num_owner_switch), (4, 1));
+        assert_eq!((alone.num_wait, alone.total_wait_time, alone.max_num_thds), (0, 0, 0));
+
+        let guard = lock.lock().unwrap();
+        assert!(lock.try_lock().is_none() && lock.lock().is_err(), "refusals do not count");
+        std::thread::scope(|scope| {
+            (0..2).for_each(|_| drop(scope.spawn(|| drop(lock.lock().unwrap()))));
+            while lock.counters.waiting() < 2 {
+                std::thread::yield_now();
+            }
+            drop(guard);
+        });
+        let contended = lock.counts();
+        assert_eq!((contended.num_ops, contended.num_wait, contended.max_num_thds), (7, 2, 2));
+        assert_eq!((contended.num_owner_switch, lock.counters.waiting()), (3, 0));
+        assert!(contended.total_wait_time >= contended.max_wait_time && contended.max_wait_time > 0);
+
+        lock.reset_counts();
+        assert_eq!(lock.counts(), LockCounts::default());
     }
 
     #[test]

@@ -249,10 +249,21 @@ fn openmetrics_tells_of_samples_and_dumps_when_there_is_a_profiler() {
     // Two objects of the program's own are kept, and libc has some.
     let live = value_in(&text, "jemalloc_prof_samples_live").unwrap();
     assert!((1..1000).contains(&live), "{live}");
+    let stacks = value_in(&text, "jemalloc_prof_stacks").unwrap();
+    assert!((2..1000).contains(&stacks), "{stacks}");
     let dumps = value_in(&text, "jemalloc_prof_dumps_total").unwrap();
     let files = scratch.files("p.").len() as u64;
     assert!(dumps > 0 && dumps <= files, "{dumps} told, {files} files");
     assert_eq!(value_in(&reported("o").stdout, "jemalloc_prof_samples_live"), None, "without a profiler");
+}
+
+#[test]
+fn refused_requests_and_locks_of_the_profiler_are_counted() {
+    let scratch = Scratch::new("counters");
+    let conf = "prof:true,prof_recent_alloc_max:10,lg_prof_sample:0,retain:false,narenas:1,prof_prefix:";
+    let program = Run::new(compiled("counters.c")).arg(scratch.path()).preload(&preload()).conf(conf);
+    program.outcome().ok();
+    assert_eq!(value_in(&reported("o").stdout, "jemalloc_oom_total"), Some(0));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Allocation.
 
 use core::ptr::null_mut;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::safety;
 use crate::arena::bin::extent_of_object;
@@ -149,6 +149,7 @@ fn cached_slow<const ERRNO: bool>(thread: &'static Block, class: SzInd, requeste
     }
     object.unwrap_or_else(|| {
         bin.unrequest();
+        refuse();
         fail::<ERRNO>()
     })
 }
@@ -195,8 +196,24 @@ fn from_arena(arena: &Arena, class: SzInd) -> Option<*mut u8> {
 #[inline(never)]
 #[unsafe(link_section = "jealloc_text")]
 fn general<const ERRNO: bool>(size: usize) -> *mut u8 {
-    let object = usable(size).map_or(null_mut(), |usable| any(usable, 1, size).0);
+    let object = usable(size).map_or_else(refuse, |usable| any(usable, 1, size).0);
     if object.is_null() { fail::<ERRNO>() } else { object }
+}
+
+/// Requests that were answered with null.
+static REFUSALS: AtomicUsize = AtomicUsize::new(0);
+
+/// The answer to a request that cannot be served, which is counted: once for each, where it is found out.
+#[cold]
+#[inline(never)]
+pub fn refuse() -> *mut u8 {
+    REFUSALS.fetch_add(1, Ordering::Relaxed);
+    null_mut()
+}
+
+/// How many requests for objects were refused.
+pub fn refusals() -> usize {
+    REFUSALS.load(Ordering::Relaxed)
 }
 
 /// The answer when memory has run out.
@@ -237,7 +254,7 @@ fn uncached(
     align: usize,
     requested: usize,
 ) -> (*mut u8, bool) {
-    let Some(arena) = arena.or_else(|| own(thread, usable)) else { return (null_mut(), false) };
+    let Some(arena) = arena.or_else(|| own(thread, usable)) else { return (refuse(), false) };
     let class = index_of(usable);
     let sample = match thread {
         Some(thread) if event::uncached(thread, usable) => sampling::sample(thread.prof(), requested, usable),
@@ -269,7 +286,7 @@ fn uncached(
     match got {
         // SAFETY: it has `usable` bytes, and is not handed out yet (1).
         Some((object, zero)) => (object, unsafe { safety::fill_new(object, usable, zero) }),
-        None => (null_mut(), false),
+        None => (refuse(), false),
     }
 }
 
@@ -332,11 +349,11 @@ pub(super) fn note_growth(thread: &Block) {
 #[inline]
 #[unsafe(link_section = "jealloc_text")]
 pub fn calloc(n: usize, size: usize) -> *mut u8 {
-    let Some(bytes) = n.checked_mul(size) else { return null_mut() };
+    let Some(bytes) = n.checked_mul(size) else { return refuse() };
     if bytes <= LOOKUP_MAX {
         return zeroed((malloc::<false>(bytes), false), bytes);
     }
-    let Some(usable) = usable(bytes) else { return null_mut() };
+    let Some(usable) = usable(bytes) else { return refuse() };
     zeroed(any(usable, 1, bytes), bytes)
 }
 
@@ -364,7 +381,7 @@ fn by_kernel(object: *mut u8) -> bool {
 #[inline(never)]
 #[unsafe(link_section = "jealloc_text")]
 pub fn alloc(request: Request) -> *mut u8 {
-    let Some(usable) = usable_aligned(request.size, request.align) else { return null_mut() };
+    let Some(usable) = usable_aligned(request.size, request.align) else { return refuse() };
     let got = match (request.cache, request.arena) {
         (Cache::Own, None) => any(usable, request.align, request.size),
         (cache, index) => {
@@ -373,7 +390,7 @@ pub fn alloc(request: Request) -> *mut u8 {
             let arena = match index {
                 Some(index) => match table::get_or_make(index) {
                     Some(arena) => Some(arena),
-                    None => return null_mut(),
+                    None => return refuse(),
                 },
                 None => None,
             };

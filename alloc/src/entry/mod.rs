@@ -9,7 +9,7 @@ mod dalloc;
 mod realloc;
 pub mod safety;
 
-pub use alloc::{Cache, Request, alloc, calloc, malloc, malloc_or, resume};
+pub use alloc::{Cache, Request, alloc, calloc, malloc, malloc_or, refusals, refuse, resume};
 pub use dalloc::{free, free_sized, free_sized_through, free_through, usable_size};
 pub use realloc::{note_zero_realloc, realloc, resize_in_place, zero_reallocs};
 

@@ -1,9 +1,8 @@
 //! Changing the size of an object.
 
-use core::ptr::null_mut;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use super::alloc::{Cache, Request, alloc, count_allocated, malloc, note_growth};
+use super::alloc::{Cache, Request, alloc, count_allocated, malloc, note_growth, refuse};
 use super::dalloc::{count_deallocated, free_through, take_sample, usable_of};
 use super::safety;
 use crate::arena::{bin::extent_of_object, table};
@@ -38,7 +37,7 @@ pub fn zero_reallocs() -> usize {
 #[inline(never)]
 #[unsafe(link_section = "jealloc_text")]
 pub unsafe fn realloc(object: *mut u8, request: Request) -> *mut u8 {
-    let Some(wanted) = usable_aligned(request.size, request.align) else { return null_mut() };
+    let Some(wanted) = usable_aligned(request.size, request.align) else { return refuse() };
     let extent = extent_of_object(object);
     let old = usable_of(extent);
     if object.addr().is_multiple_of(request.align) && resize(extent, wanted, request.size, request.zero) {

@@ -139,13 +139,17 @@ impl PageLayer {
         }
     }
 
-    /// How often the locks of the supply, of dirty decay and of muzzy decay were taken and waited for.
-    pub fn mutex_counts(&self) -> [MutexCounts; 3] {
+    /// How often the locks of the supply, of growth, of dirty decay and of muzzy decay were taken and waited for. Growth
+    /// has none of its own where pages come in blocks.
+    pub fn mutex_counts(&self) -> [MutexCounts; 4] {
         let mut supply = self.supply.counts();
+        let mut growth = MutexCounts::default();
         if let Some(pac) = self.pac.acquire() {
-            pac.mutex_counts().iter().for_each(|counts| supply.add(counts));
+            let [extents, grown] = pac.mutex_counts();
+            supply.add(&extents);
+            growth = grown;
         }
-        [supply, self.dirty.counts(), self.muzzy.counts()]
+        [supply, growth, self.dirty.counts(), self.muzzy.counts()]
     }
 
     /// Sets these to zero.

@@ -1,5 +1,7 @@
 //! The profiler is not built in.
 
+use crate::sync::MutexCounts;
+
 /// Nothing.
 pub struct Thread;
 
@@ -41,6 +43,14 @@ pub fn retract(_: u64, _: usize) {}
 
 /// Nothing was sampled.
 pub fn unsample(_: Option<&Thread>, _: u64, _: *const u8, _: usize) {}
+
+/// There are no locks.
+pub fn mutex_counts() -> [(&'static str, MutexCounts); 0] {
+    []
+}
+
+/// There are none.
+pub fn reset_mutex_counts() {}
 
 /// Nobody asks.
 pub fn wants_growth() -> bool {

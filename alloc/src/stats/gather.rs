@@ -17,7 +17,7 @@ use crate::tables::metric::rows::*;
 use crate::tcache::explicit;
 use crate::thread::lifecycle;
 use crate::units::{ArenaInd, Ns, PAGE, SzInd};
-use crate::{background as threads, entry};
+use crate::{background as threads, entry, sampling};
 
 /// What the sums of all arenas say of dss and decay times.
 const NOT_APPLICABLE: &core::ffi::CStr = c"N/A";
@@ -255,10 +255,10 @@ fn fill_depots(arena: &Arena, values: &ArenaValues) {
 }
 
 /// Which of our locks does the work of each that the reference has. One lock guards pages of all states: it counts as
-/// that of dirty ones. Caches are on no list of their arena; what they share in an arena is its depots. What is missing
-/// stays zero.
+/// that of dirty ones. Growth has a lock where hooks are called, and counts as that of retained ones. Caches are on no
+/// list of their arena; what they share in an arena is its depots. What is missing stays zero.
 fn fill_mutexes(arena: &Arena, values: &ArenaValues) {
-    let [supply, dirty, muzzy] = arena.pages.mutex_counts();
+    let [supply, growth, dirty, muzzy] = arena.pages.mutex_counts();
     let mut base = arena.base.mutex_counts();
     if arena.index().0 == 0 {
         base.add(&table::BASE.mutex_counts());
@@ -268,6 +268,7 @@ fn fill_mutexes(arena: &Arena, values: &ArenaValues) {
     for (name, counts) in [
         ("extent_avail", arena.spare_mutex_counts()),
         ("extents_dirty", supply),
+        ("extents_retained", growth),
         ("decay_dirty", dirty),
         ("decay_muzzy", muzzy),
         ("base", base),
@@ -330,12 +331,14 @@ fn fill_process(slot: &Slot, ctl: MutexCounts) {
     to.set(process::DIRTY, merged.own.get(arena::PDIRTY) * PAGE as u64);
     to.set(process::MUZZY, merged.own.get(arena::PMUZZY) * PAGE as u64);
     to.set(process::ZERO_REALLOCS, entry::zero_reallocs() as u64);
+    to.set(process::OOM, entry::refusals() as u64);
     let free = active.saturating_sub(allocated);
     let fragmentation = if active == 0 { 0.0 } else { free as f64 / active as f64 };
     to.set(process::FRAGMENTATION, fragmentation.to_bits());
     let stats = threads::stats();
     slot.background.fill([stats.num_threads, stats.num_runs, stats.run_interval]);
-    for (name, counts) in [("background_thread", threads::mutex_counts()), ("ctl", ctl)] {
+    let own = [("background_thread", threads::mutex_counts()), ("ctl", ctl)];
+    for (name, counts) in own.into_iter().chain(sampling::mutex_counts()) {
         if let Some(at) = MUTEX_NAMES.iter().position(|other| *other == name) {
             slot.mutexes[at].fill(counts.values());
         }

@@ -20,6 +20,7 @@ use crate::arena::{Arena, table};
 use crate::background;
 use crate::relaxed::{Link, Relaxed};
 pub use crate::report::{write, write_for};
+use crate::sampling;
 use crate::sync::Mutex;
 use crate::tables::metric::{Metric, Scope};
 use crate::tables::value::{ARENAS_ALL, CtlError, Value};
@@ -126,6 +127,7 @@ pub fn value(metric: &Metric, mib: &[usize]) -> Result<Value, CtlError> {
 /// Sets the counters of all locks to zero (`stats.mutexes.reset`).
 pub fn reset_mutexes() {
     background::reset_mutex_counts();
+    sampling::reset_mutex_counts();
     table::BASE.reset_mutex_counts();
     table::all().for_each(Arena::reset_mutex_counts);
     STATE.reset_counts();

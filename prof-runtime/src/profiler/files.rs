@@ -19,7 +19,7 @@ use crate::{
     recent::{BATCH, Entry},
     sampler,
     settings::Kept,
-    sync::Mutex,
+    sync::{LockCounts, Mutex},
     thread::ThreadProf,
     unwind::STACK_FRAMES_MAX,
 };
@@ -275,6 +275,23 @@ impl Profiler {
     /// After `fork`, in the child: it keeps all counts and numbers, and dumps under its own pid. Samples of threads
     /// that are not in the child stay counted.
     pub fn fork_child(&self) {
+        self.locks().into_iter().for_each(Mutex::forget_waiters);
         self.locks().into_iter().for_each(Mutex::release_after_fork);
+    }
+
+    /// How often the lock under which dumps are written was taken and waited for.
+    pub fn dump_lock_counts(&self) -> LockCounts {
+        let [dump, _] = self.dumps.locks();
+        dump.counts()
+    }
+
+    /// The same of the lock of the recent samples.
+    pub fn recent_lock_counts(&self) -> LockCounts {
+        self.recent.mutex().counts()
+    }
+
+    /// Sets the counts of all locks to zero. Waits for a dump that is being written.
+    pub fn reset_lock_counts(&self) {
+        self.locks().into_iter().for_each(Mutex::reset_counts);
     }
 }

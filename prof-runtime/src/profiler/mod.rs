@@ -192,6 +192,11 @@ impl Profiler {
         self.live.count()
     }
 
+    /// Distinct stacks that were recorded since the start. Cost: a load.
+    pub fn stacks(&self) -> u32 {
+        self.stacks.count()
+    }
+
     /// Dumps written since the start, by all triggers. Cost: a load.
     pub fn dumps_written(&self) -> u64 {
         self.dumps.written()

@@ -20,7 +20,7 @@ pub unsafe fn reallocarray(object: *mut c_void, number: usize, size: usize) -> *
         Some(bytes) => unsafe { crate::standard::realloc(object, bytes) },
         None => {
             set_errno(libc::ENOMEM);
-            core::ptr::null_mut()
+            jealloc::entry::refuse().cast()
         }
     }
 }

@@ -138,7 +138,7 @@ pub fn valloc(size: usize) -> *mut c_void {
 pub fn pvalloc(size: usize) -> *mut c_void {
     match size.max(1).checked_next_multiple_of(PAGE) {
         Some(size) => or_told(aligned(PAGE, size), "pvalloc"),
-        None => or_told(core::ptr::null_mut(), "pvalloc"),
+        None => or_told(entry::refuse(), "pvalloc"),
     }
 }
 

@@ -257,6 +257,8 @@ fn write_profiler(out: &mut Out) {
         );
         let help = "Sampled objects that are alive.";
         gauge(out, "jemalloc_prof_samples_live", "", help, PROFILER.live_samples());
+        let help = "Distinct stacks that the profiler has recorded.";
+        gauge(out, "jemalloc_prof_stacks", "", help, PROFILER.stacks());
         head(out, "jemalloc_prof_dumps", "counter", "", "Dumps written.");
         put!(out, "jemalloc_prof_dumps_total {}\n", PROFILER.dumps_written());
     }

@@ -107,11 +107,12 @@ fn write_process(out: &mut Out, snapshot: &Reading, parts: Parts) {
     );
     put!(
         out,
-        "Thread caches: {}, dirty: {}, muzzy: {}, requested: {} (estimated)",
+        "Thread caches: {}, dirty: {}, muzzy: {}, requested: {} (estimated), refused requests: {}",
         of(process::TCACHE_BYTES),
         of(process::DIRTY),
         of(process::MUZZY),
-        of(process::REQUESTED)
+        of(process::REQUESTED),
+        of(process::OOM)
     );
     match general::kernel_rss() {
         Some(bytes) => put!(out, ", kernel RSS: {bytes}\n"),

@@ -47,6 +47,8 @@ metrics! {
     MUZZY = bytes("muzzy", "Bytes of unused pages that the kernel may take at any time.").ours();
     REQUESTED = bytes("requested", "Bytes that the program asked for, estimated: sizes within a class count as evenly spread.")
         .ours().open("jemalloc_requested_bytes", "Bytes asked for, estimated from size classes.");
+    OOM = typed(counter("oom", "Requests for objects that were refused: too large, or no memory."), Unit::Count, Type::Size)
+        .ours().open("jemalloc_oom", "Requests for objects that were refused: too large, or no memory.");
     FRAGMENTATION = typed(gauge("fragmentation", "Share of active that no object takes: 1 - allocated / active."), Unit::Ratio, Type::Double)
         .ours().open("jemalloc_fragmentation_ratio", "Share of active pages that no object takes: (active - allocated) / active.");
 }
