@@ -7,6 +7,7 @@ use core::fmt::{self, Write};
 use core::ffi::{c_char, c_void};
 use core::sync::atomic::{AtomicPtr, Ordering};
 
+use crate::os::errno::Errno;
 use crate::os::output;
 
 /// What `malloc_message` points at.
@@ -39,6 +40,7 @@ pub fn write(bytes: &[u8]) {
 #[allow(clippy::not_unsafe_ptr_arg_deref, reason = "nothing here follows the pointer")]
 pub fn write_for(opaque: *mut c_void, bytes: &[u8]) {
     let Some(message) = receiver() else { return output::stderr(bytes) };
+    let _errno = Errno::kept();
     for piece in bytes.chunks(PIECE) {
         let mut text = [0u8; PIECE + 1];
         text[..piece.len()].copy_from_slice(piece);
@@ -122,7 +124,7 @@ pub fn set_safety_check_abort(function: Option<SafetyCheckAbort>) {
 }
 
 /// The end of a program that misuses memory. Its own function is told first, if there is one, and may leave by exit(3)
-/// or longjmp(3); when it returns the process still ends, as memory cannot be trusted.
+/// or longjmp(3); when it returns the process still ends, as memory cannot be trusted. The caller holds no lock of a bin.
 fn misuse(text: fmt::Arguments) -> ! {
     let function = SAFETY_CHECK_ABORT.load(Ordering::Acquire);
     if function.is_null() {
@@ -136,6 +138,27 @@ fn misuse(text: fmt::Arguments) -> ! {
     unsafe { function(line.as_bytes().as_ptr().cast()) };
     // SAFETY: abort has no conditions.
     unsafe { libc::abort() }
+}
+
+/// A mistake of the program that was noticed with a lock held, to be told without: the program's own function may allocate,
+/// and may not come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misuse {
+    /// See [`invalid_pointer`].
+    InvalidPointer(*const u8),
+    /// See [`double_free`].
+    DoubleFree(*const u8),
+}
+
+impl Misuse {
+    /// Tells it.
+    #[cold]
+    pub fn end(self) -> ! {
+        match self {
+            Misuse::InvalidPointer(p) => invalid_pointer(p),
+            Misuse::DoubleFree(p) => double_free(p),
+        }
+    }
 }
 
 /// A pointer given to `free` or `realloc` that no allocating function returned.

@@ -163,6 +163,15 @@ impl Log {
     pub fn mutex(&self) -> &Mutex {
         self.state.mutex()
     }
+
+    /// In the child of a fork: a thread that was writing the log does not exist here, nor does what it took.
+    pub fn forget_writer(&self) {
+        if let Ok(mut state) = self.state.lock()
+            && state.phase == Phase::Stopping
+        {
+            state.phase = Phase::Stopped;
+        }
+    }
 }
 
 /// A log with its threads and stacks in the order of their first appearance.
@@ -269,7 +278,12 @@ mod tests {
         assert!(log.start(8, target(false)));
         log.stopped(log.stop().unwrap(), true);
         assert!(log.start(9, target(true)));
-        assert_eq!(log.stop().unwrap().nth, 1);
+        let of_the_parent = log.stop().unwrap();
+        assert_eq!(of_the_parent.nth, 1);
+        log.forget_writer();
+        assert!(log.start(10, target(true)), "in a forked child nobody writes it");
+        log.forget_writer();
+        assert!(log.is_on() && log.stop().is_some(), "what began since goes on");
     }
 
     #[test]

@@ -111,3 +111,25 @@ fn samples_of_what_the_end_of_an_arena_discards_are_live_no_more() {
     assert!(bytes[0] >= filled && bytes[0] < filled + 100_000.0, "{bytes:?}");
     assert!(bytes[1] < 100_000.0 && bytes[2] < 100_000.0, "{bytes:?}");
 }
+
+#[test]
+fn arenas_end_while_other_threads_give_back_what_all_arenas_do_not_need() {
+    for conf in ["narenas:3", "narenas:2,dirty_decay_ms:0", "narenas:1,retain:false,background_thread:true"] {
+        run("ends.c", conf, Some("care"));
+    }
+}
+
+#[test]
+fn an_arena_counts_from_zero_after_the_end_of_the_one_that_had_its_index() {
+    run("ends.c", "", Some("counts"));
+}
+
+#[test]
+fn a_thread_may_fork_before_it_has_allocated() {
+    run("ends.c", "narenas:4", Some("fresh-thread-forks"));
+}
+
+#[test]
+fn forks_do_not_wait_for_ever_while_address_space_is_short() {
+    run("ends.c", "narenas:2", Some("short"));
+}

@@ -116,3 +116,15 @@ fn large_objects_begin_anywhere_in_a_page_when_that_is_asked_for() {
         Run::new(compiled("semantics.c")).preload(&preload()).conf(&conf).outcome().ok();
     }
 }
+
+#[test]
+fn hooks_may_allocate_and_change_errno() {
+    for conf in ["", "tcache:false,dirty_decay_ms:0", "prof:true,lg_prof_sample:0,prof_prefix:"] {
+        Run::new(compiled("callbacks.c")).arg("hooks").preload(&preload()).conf(conf).outcome().ok();
+    }
+}
+
+#[test]
+fn forks_do_not_wait_for_hooks_that_wait_for_memory() {
+    Run::new(compiled("callbacks.c")).arg("hooks-forks").preload(&preload()).outcome().ok();
+}

@@ -3,7 +3,7 @@
 use std::os::unix::process::ExitStatusExt;
 
 use suite::build::preload;
-use suite::fixture::compiled_with;
+use suite::fixture::{compiled, compiled_with};
 use suite::run::{Outcome, Run};
 
 const ABORTED: i32 = 6;
@@ -35,6 +35,14 @@ fn the_program_s_own_function_is_told_in_the_place_of_the_message() {
     assert_eq!(outcome.status.signal(), Some(ABORTED), "{outcome}");
     assert!(outcome.stdout.starts_with("told: <jemalloc>: invalid pointer 0x"), "{outcome}");
     assert!(outcome.stdout.ends_with("function\n") && outcome.warnings().is_empty(), "{outcome}");
+}
+
+#[test]
+fn the_program_s_own_function_may_allocate_and_leave() {
+    for case in ["misuse", "misuse-flush"] {
+        let outcome = Run::new(compiled("callbacks.c")).arg(case).preload(&preload()).outcome().ok();
+        assert!(outcome.stdout.ends_with("detected\n2000\n"), "{outcome}");
+    }
 }
 
 #[test]

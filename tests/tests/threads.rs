@@ -92,3 +92,10 @@ fn options_say_which_sizes_threads_cache_and_how_many_objects() {
         ["<jemalloc>: Invalid settings for tcache_ncached_max: tcache_ncached_max:8-64:x"]
     );
 }
+
+#[test]
+fn the_callback_of_a_thread_may_end_its_cache_in_the_middle_of_a_free() {
+    for conf in ["", "narenas:1,tcache_gc_interval:7", "prof:true,lg_prof_sample:10,prof_prefix:"] {
+        run("callbacks.c", conf, &["activity"]);
+    }
+}

@@ -9,7 +9,7 @@ use core::sync::atomic::*;
 use super::Arena;
 use crate::extent::{ByOwner, Extent, Kind, SampleRecord, map};
 use crate::relaxed::{Link, List, Relaxed};
-use crate::report;
+use crate::report::{self, Misuse};
 use crate::size_class::{SLAB_REGIONS_MAX, SLABS};
 use crate::sync::{Guard, Mutex, MutexCounts, Patience};
 use crate::units::SzInd;
@@ -95,24 +95,15 @@ impl Bin {
     }
 
     /// Gives back empty slabs.
+    ///
+    /// Any thread may do so at any time, unlike what else is done to a manual arena while it is reset. There the lock is
+    /// kept until the map does not show the slabs any more: a reset takes it, and then finds none that is on its way.
     pub fn trim(&self, arena: &Arena) {
-        let freed = List::default();
-        {
-            let mut state = self.lock();
-            while let Some(extent) = state.empty.pop() {
-                state.forget(extent);
-                freed.push(extent);
-            }
-            state.nempty = 0;
-            if let Some(current) = state.current.get()
-                && current.nfree.get() as u32 == SLABS[current.class().idx()].nregs
-            {
-                state.current.set(None);
-                state.forget(current);
-                freed.push(current);
-            }
-        }
+        let mut state = self.lock();
+        let freed = state.take_empty();
+        let kept = arena.is_manual().then_some(state);
         give_all(arena, &freed);
+        drop(kept);
     }
 
     /// Locks for a fork.
@@ -176,23 +167,30 @@ impl BinState {
     }
 
     /// Takes back the region at `p` of `extent`; answers the slab when it is to be returned to the page layer.
-    pub(super) fn put(&mut self, extent: &'static Extent, p: *mut u8) -> Option<&'static Extent> {
+    ///
+    /// # Errors
+    /// A mistake of the program; nothing was changed.
+    pub(super) fn put(
+        &mut self,
+        extent: &'static Extent,
+        p: *mut u8,
+    ) -> Result<Option<&'static Extent>, Misuse> {
         let slab = &SLABS[extent.class().idx()];
         let offset = p.addr() - extent.base().addr();
         let region = slab.region(offset);
         if region * slab.size as usize != offset {
-            report::invalid_pointer(p);
+            return Err(Misuse::InvalidPointer(p));
         }
         let (word, bit) = (&extent.free[region / 64], 1 << (region % 64));
         if word.get() & bit != 0 {
-            report::double_free(p);
+            return Err(Misuse::DoubleFree(p));
         }
         word.set(word.get() | bit);
         let nfree = extent.nfree.get() + 1;
         extent.nfree.set(nfree);
         self.counts.ndalloc += 1;
         if self.current.get().is_some_and(|current| core::ptr::eq(current, extent)) {
-            return None;
+            return Ok(None);
         }
         let list = |nfree: u16| nfree.ilog2() as usize;
         if nfree as u32 == slab.nregs {
@@ -203,10 +201,10 @@ impl BinState {
             if self.nempty < EMPTY_MAX {
                 self.nempty += 1;
                 self.empty.push(extent);
-                return None;
+                return Ok(None);
             }
             self.forget(extent);
-            return Some(extent);
+            return Ok(Some(extent));
         }
         if nfree == 1 {
             self.partial[0].push(extent);
@@ -215,7 +213,25 @@ impl BinState {
             self.partial[list(nfree - 1)].remove(extent);
             self.partial[list(nfree)].push(extent);
         }
-        None
+        Ok(None)
+    }
+
+    /// Takes all empty slabs out of the bin.
+    fn take_empty(&mut self) -> List<Extent, ByOwner> {
+        let freed = List::default();
+        while let Some(extent) = self.empty.pop() {
+            self.forget(extent);
+            freed.push(extent);
+        }
+        self.nempty = 0;
+        if let Some(current) = self.current.get()
+            && current.nfree.get() as u32 == SLABS[current.class().idx()].nregs
+        {
+            self.current.set(None);
+            self.forget(current);
+            freed.push(current);
+        }
+        freed
     }
 
     /// The slab that the next region comes from, if there is one.
@@ -228,6 +244,7 @@ impl BinState {
     pub(super) fn disown_all(&mut self) {
         self.current.set(None);
         self.partial = Default::default();
+        self.counts.nonfull = 0;
         self.empty = List::default();
         self.nempty = 0;
     }

@@ -111,7 +111,8 @@ impl Arena {
     pub(super) fn clear_counts(&self) {
         self.all_bins().for_each(|(_, bin)| bin.clear_counts());
         for class in self.large.all() {
-            [&class.nmalloc, &class.ndalloc, &class.nrequests].into_iter().for_each(|counter| counter.set(0));
+            let counters = [&class.nmalloc, &class.ndalloc, &class.nrequests, &class.nfills, &class.nflushes];
+            counters.into_iter().for_each(|counter| counter.set(0));
         }
         for counts in [&self.pages.dirty_counts, &self.pages.muzzy_counts] {
             [&counts.npurge, &counts.nmadvise, &counts.purged].into_iter().for_each(|counter| counter.set(0));

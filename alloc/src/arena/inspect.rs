@@ -3,8 +3,8 @@
 use super::table;
 use crate::extent::{Extent, Kind, map};
 use crate::relaxed::Relaxed;
-use crate::size_class::SLABS;
-use crate::units::PAGE;
+use crate::size_class::{NBINS, SLABS};
+use crate::units::{PAGE, SzInd};
 
 /// Use of a slab, or of a large object. All zero for a pointer that is not ours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,15 +30,11 @@ pub struct BinUse {
 
 /// Use of the slab that a pointer points into. A racy reading.
 pub fn use_of(pointer: *const u8) -> Use {
-    match map::extent_of(pointer) {
-        None => Use::default(),
-        Some(extent) => {
-            let size = extent.npages() * PAGE;
-            match extent.kind() {
-                Kind::Large => Use { nfree: 0, nregs: 1, size },
-                _ => Use { nfree: extent.nfree.get() as usize, nregs: regions(extent), size },
-            }
-        }
+    let Some(extent) = map::extent_of(pointer) else { return Use::default() };
+    let size = extent.npages() * PAGE;
+    match slab_class(extent) {
+        None => Use { nfree: 0, nregs: 1, size },
+        Some(class) => Use { nfree: extent.nfree.get() as usize, nregs: regions(class), size },
     }
 }
 
@@ -46,19 +42,26 @@ pub fn use_of(pointer: *const u8) -> Use {
 pub fn bin_use(pointer: *const u8) -> BinUse {
     let none = BinUse { next_slab: core::ptr::null(), nfree: 0, nregs: 0 };
     let Some(extent) = map::extent_of(pointer) else { return none };
+    let Some(class) = slab_class(extent) else { return none };
     let arena = table::owner(extent);
     let bin = match extent.kind() {
-        Kind::Large => return none,
-        Kind::Slab => arena.bin(extent.class()),
-        Kind::SampledSlab => arena.sampled_bin(extent.class()),
+        Kind::SampledSlab => arena.sampled_bin(class),
+        _ => arena.bin(class),
     };
     let bin = bin.lock();
-    let nregs = bin.counts.curslabs as usize * regions(extent);
+    let nregs = bin.counts.curslabs as usize * regions(class);
     let used = (bin.counts.nmalloc - bin.counts.ndalloc) as usize;
     let next_slab = bin.next().map_or(core::ptr::null(), |slab| slab.base().cast_const());
-    BinUse { next_slab, nfree: nregs - used, nregs }
+    BinUse { next_slab, nfree: nregs.saturating_sub(used), nregs }
 }
 
-fn regions(extent: &Extent) -> usize {
-    SLABS[extent.class().idx()].nregs as usize
+/// The class of a slab. Read once: when the pointer's object is freed meanwhile, the descriptor may describe a large object
+/// by and by.
+fn slab_class(extent: &Extent) -> Option<SzInd> {
+    let class = extent.class();
+    (extent.kind() != Kind::Large && class.idx() < NBINS).then_some(class)
+}
+
+fn regions(class: SzInd) -> usize {
+    SLABS[class.idx()].nregs as usize
 }

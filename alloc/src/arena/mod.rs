@@ -26,7 +26,7 @@ use crate::os::clock;
 use crate::page::caretaker;
 use crate::page::layer::PageLayer;
 use crate::page::supply::Run;
-use crate::relaxed::{List, Listed, Node, Relaxed};
+use crate::relaxed::{Link, List, Listed, Node, Relaxed};
 use crate::size_class::{NBINS, NCACHED, SLABS, cached_classes};
 use crate::sync::{Mutex, MutexCounts};
 use crate::units::{ArenaInd, Ns, PAGE, SzInd};
@@ -66,6 +66,8 @@ pub struct Arena {
     nthreads: AtomicU32,
     /// When it was made.
     pub born: AtomicU64,
+    /// Counts the times that it was made.
+    pub life: AtomicU32,
     /// Its metadata.
     pub base: Base,
     /// Its pages.
@@ -83,6 +85,10 @@ pub struct Arena {
     trimmed: AtomicU64,
     name: Mutex<Name>,
     node: Node<Arena>,
+    /// The structure of an arena that was made before this one.
+    made_before: Link<Arena>,
+    /// Whether it has hooks of a program, as a fork found it.
+    hooked: AtomicBool,
 }
 
 // SAFETY: counters, links, and mutexes over all-zero-valid values.
@@ -104,6 +110,7 @@ impl Arena {
         self.role.set(role as u8);
         self.dying.set(false);
         self.born.set(clock::now().0);
+        self.life.change(|life| life.wrapping_add(1));
         self.pages.belong_to(index, &self.base);
         self.trimmed.set(0);
         self.clear_counts();
@@ -340,10 +347,18 @@ impl Arena {
         }
     }
 
-    /// Locks everything for a fork.
-    pub fn hold(&self) {
+    /// Locks the depots for a fork.
+    fn hold_depots(&self) {
         self.depots.iter().for_each(Depot::hold);
+    }
+
+    /// Locks the bins for a fork.
+    fn hold_bins(&self) {
         self.all_bins().for_each(|(_, bin)| bin.hold());
+    }
+
+    /// Locks pages and all that comes after them for a fork.
+    fn hold_pages(&self) {
         self.pages.hold();
         self.spare.hold();
         self.name.hold();
@@ -354,8 +369,8 @@ impl Arena {
     ///
     /// # Safety
     /// As [`Mutex::unhold`].
-    pub unsafe fn unhold(&self) {
-        // SAFETY: by the caller's promise, for each lock that `hold` took.
+    unsafe fn unhold(&self) {
+        // SAFETY: by the caller's promise, for each lock that the three above took.
         unsafe {
             self.base.unhold();
             self.name.unhold();

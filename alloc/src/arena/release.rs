@@ -4,9 +4,9 @@ use core::sync::atomic::Ordering;
 
 use super::bin::{extent_of_object, give_all};
 use super::table;
-use crate::extent::{Extent, Kind};
+use crate::extent::{Extent, Kind, map};
 use crate::relaxed::List;
-use crate::report;
+use crate::report::{self, Misuse};
 use crate::size_class::NBINS;
 use crate::units::SzInd;
 
@@ -39,25 +39,28 @@ pub fn release(class: SzInd, objects: &mut [*mut u8], from: From) {
     while let Some(&first) = rest.first() {
         let arena = table::owner(extent_of_object(first));
         let freed = List::default();
-        let mut kept = 0;
+        let (mut kept, mut misuse) = (0, None);
         {
             let mut bin = arena.bin(class).lock();
             bin.counts.nflushes += flush;
             for i in 0..rest.len() {
                 let object = rest[i];
-                let extent = extent_of_object(object);
-                if extent.kind() != Kind::Slab {
-                    report::invalid_pointer(object);
-                }
-                if extent.arena() != arena.index() {
+                let slab = map::extent_of(object).filter(|extent| extent.kind() == Kind::Slab);
+                if slab.is_some_and(|extent| extent.arena() != arena.index()) {
                     rest[kept] = object;
                     kept += 1;
-                } else if let Some(empty) = bin.put(extent, object) {
-                    freed.push(empty);
+                    continue;
+                }
+                match slab.map_or(Err(Misuse::InvalidPointer(object)), |extent| bin.put(extent, object)) {
+                    Ok(empty) => empty.into_iter().for_each(|empty| freed.push(empty)),
+                    Err(found) => misuse = Some(found),
                 }
             }
         }
         give_all(arena, &freed);
+        if let Some(misuse) = misuse {
+            misuse.end();
+        }
         rest = &mut rest[..kept];
     }
 }
@@ -70,9 +73,10 @@ pub fn release_one(extent: &'static Extent, object: *mut u8) {
         Kind::Slab => arena.bin(extent.class()),
         Kind::SampledSlab => arena.sampled_bin(extent.class()),
     };
-    let empty = bin.lock().put(extent, object);
-    if let Some(empty) = empty {
-        arena.give_extent(empty);
+    let put = bin.lock().put(extent, object);
+    match put {
+        Ok(empty) => empty.into_iter().for_each(|empty| arena.give_extent(empty)),
+        Err(misuse) => misuse.end(),
     }
 }
 

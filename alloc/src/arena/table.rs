@@ -31,6 +31,8 @@ static AUTOMATIC: AtomicU32 = AtomicU32::new(1);
 static HUGE: AtomicU32 = AtomicU32::new(0);
 /// Usable size from which on an object belongs to the huge arena.
 static OVERSIZE: AtomicUsize = AtomicUsize::new(usize::MAX);
+/// The structure that was made last, which leads to all others.
+static MADE: Link<Arena> = Link::new();
 /// An arena without memory whose counters are the sums over all that were destroyed.
 static DESTROYED: Link<Arena> = Link::new();
 
@@ -124,7 +126,7 @@ pub(super) fn make(retired: &mut Retired, index: ArenaInd) -> Option<&'static Ar
         let role = role(index.0).unwrap_or(Role::Manual);
         let arena = match retired.take(index) {
             Some(arena) => arena,
-            None => BASE.make::<Arena>()?,
+            None => fresh()?,
         };
         let ms = |state| settings::decay_ms(index, role == Role::Huge, state);
         arena.start(index, role, ms(settings::Decaying::Dirty), ms(settings::Decaying::Muzzy));
@@ -132,6 +134,14 @@ pub(super) fn make(retired: &mut Retired, index: ArenaInd) -> Option<&'static Ar
         give_out(index.0, role);
     }
     link.get()
+}
+
+/// A structure for an arena that was never made. With the lock held.
+fn fresh() -> Option<&'static Arena> {
+    let arena = BASE.make::<Arena>()?;
+    arena.made_before.set(MADE.get());
+    MADE.publish(arena);
+    Some(arena)
 }
 
 fn give_out(index: u32, role: Role) {
@@ -260,16 +270,31 @@ pub fn owner(extent: &Extent) -> &'static Arena {
     }
 }
 
-/// In the child of a fork: only the calling thread is left.
-pub fn forget_threads(mine: &Arena) {
+/// In the child of a fork: only the calling thread is left, which is bound to `mine` if it has allocated yet.
+pub fn forget_threads(mine: Option<&Arena>) {
     all().for_each(|arena| arena.nthreads.set(0));
-    mine.nthreads.set(1);
+    mine.into_iter().for_each(|mine| mine.nthreads.set(1));
 }
 
-/// Locks all arenas for a fork. Cost: about 200 locks for each arena.
+/// Every arena that was ever made, those that wait for their next life included: a background thread may be about to leave one.
+fn ever_made() -> impl Iterator<Item = &'static Arena> {
+    core::iter::successors(MADE.acquire(), |arena| arena.made_before.get()).chain(destroyed())
+}
+
+/// Locks all arenas for a fork, each kind of lock of all arenas before the next kind: a thread that holds a bin of one
+/// arena may take the pages of another.
+///
+/// Arenas with hooks of a program come first. Their locks may be held while a hook runs, which may wait for memory from
+/// arena 0. Cost: about 200 locks for each arena.
 pub fn hold() {
     LOCK.hold();
-    all().chain(destroyed()).for_each(Arena::hold);
+    ever_made().for_each(|arena| arena.hooked.set(arena.pages.has_hooks()));
+    for hooked in [true, false] {
+        let some = || ever_made().filter(|arena| arena.hooked.get() == hooked);
+        some().for_each(Arena::hold_depots);
+        some().for_each(Arena::hold_bins);
+        some().for_each(Arena::hold_pages);
+    }
     BASE.hold();
 }
 
@@ -281,7 +306,7 @@ pub unsafe fn unhold() {
     // SAFETY: by the caller's promise: `hold` took exactly these, and no arena was made or ended since (its lock is held).
     unsafe {
         BASE.unhold();
-        all().chain(destroyed()).for_each(|arena| arena.unhold());
+        ever_made().for_each(|arena| arena.unhold());
         LOCK.unhold();
     }
 }

@@ -104,7 +104,8 @@ pub fn look() {
     // Another thread that is at it will do.
     let Some(group) = GROUP.try_lock() else { return };
     // The kernel does not count pages yet that were taken just now, and will be written to.
-    let taken = (ALLOWED.get() as isize).saturating_sub(pressure::left()).max(0) as usize * PAGE;
+    let taken = (ALLOWED.get() as isize).saturating_sub(pressure::left()).max(0) as usize;
+    let taken = taken.saturating_mul(PAGE);
     let expected = if pressure::due() { USED.get().saturating_add(taken) } else { 0 };
     let memory = group.memory(mount());
     let plan = memory.and_then(|memory| take(memory, expected));

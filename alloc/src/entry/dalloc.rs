@@ -133,7 +133,10 @@ fn free_cached(thread: &'static Block, class: SzInd, object: *mut u8) {
         // A thread that only frees has no other occasion.
         let freed = bin.depth() as u64 / 2;
         event::passed(thread, freed, freed * class_size(class.idx()) as u64);
-        make_room(thread, class);
+        // A callback of the program may have ended the caching of this class just now, and with it the room for it.
+        if thread.caches(class) {
+            make_room(thread, class);
+        }
         if !bin.push(object) {
             thread.side(class).moved.change(|moved| moved + 1);
             release_one(extent_of_object(object), object);

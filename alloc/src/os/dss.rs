@@ -4,6 +4,7 @@ use core::ffi::c_void;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use crate::os::errno::Errno;
 use crate::os::pages;
 use crate::units::PAGE;
 
@@ -14,14 +15,9 @@ static END: AtomicUsize = AtomicUsize::new(0);
 
 /// Moves the end of the data segment; answers where it was. Keeps `errno`.
 fn sbrk(increment: isize) -> Option<usize> {
-    // SAFETY: the address of the calling thread's errno is always valid.
-    let errno = unsafe { libc::__errno_location() };
-    // SAFETY: as above, a plain integer of this thread.
-    let before = unsafe { *errno };
+    let _errno = Errno::kept();
     // SAFETY: the segment is never shrunk, so nobody's memory goes away.
     let end = unsafe { libc::sbrk(increment) };
-    // SAFETY: as above.
-    unsafe { *errno = before };
     (end != usize::MAX as *mut c_void).then(|| end.expose_provenance())
 }
 

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod cpu;
 pub mod dss;
 pub mod environment;
+pub mod errno;
 pub mod files;
 pub mod memory;
 pub mod output;

@@ -5,6 +5,7 @@ use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 
+use crate::os::errno::Errno;
 use crate::units::PAGE;
 
 /// Addresses at or above this are refused: the address map covers 48 bits.
@@ -136,16 +137,11 @@ pub unsafe fn purge_batch(ranges: &[(*mut u8, usize)]) -> bool {
         *entry = libc::iovec { iov_base: range.0.cast(), iov_len: range.1 };
     }
     let total: usize = ranges.iter().map(|range| range.1).sum();
-    // SAFETY: the address of the calling thread's errno is always valid.
-    let errno = unsafe { libc::__errno_location() };
-    // SAFETY: as above, a plain integer of this thread.
-    let before = unsafe { *errno };
+    let _errno = Errno::kept();
     // SAFETY: the vector lies on this stack; the advice is the caller's to give.
     let taken = unsafe {
         libc::syscall(libc::SYS_process_madvise, SELF, vector.as_ptr(), vector.len(), libc::MADV_DONTNEED, 0)
     };
-    // SAFETY: as above.
-    unsafe { *errno = before };
     usize::try_from(taken) == Ok(total)
 }
 

@@ -538,6 +538,8 @@ impl PageLayer {
             Some(Source::Blocks(mut supply)) => supply.destroy(),
             Some(Source::Extents(pac)) => {
                 pac.destroy();
+                // A fork finds it either in its place, and lets go of its locks afterwards, or not at all.
+                let _supply = self.supply.lock();
                 self.pac.set(None);
                 self.spare_pac.set(Some(pac));
             }
@@ -546,6 +548,11 @@ impl PageLayer {
         self.oversize.set(0);
         self.abandoned.set(0);
         default_hooks::forget_dss_of(self.owner.get());
+    }
+
+    /// Whether a program has set hooks of its own. They may be others a moment later.
+    pub fn has_hooks(&self) -> bool {
+        self.pac.acquire().is_some_and(|pac| !pac.is_default())
     }
 
     /// Locks for a fork, in the order in which the locks are taken elsewhere.

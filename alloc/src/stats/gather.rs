@@ -57,8 +57,11 @@ pub fn fill(slot: &'static Slot, before: Option<&'static Slot>, ctl: MutexCounts
     slot.merged.clear();
     for (arena, values) in pairs(slot) {
         fill_arena(arena, values);
+        values.life.set(arena.life.get());
         let older = before.and_then(|slot| values_of(slot, arena.index())).filter(|older| older.there.get());
-        if let Some(older) = older.filter(|older| !core::ptr::eq(*older, values)) {
+        // Another arena may have had the index.
+        let same = |older: &&'static ArenaValues| older.life.get() == values.life.get();
+        if let Some(older) = older.filter(same).filter(|older| !core::ptr::eq(*older, values)) {
             never_fewer(values, older);
         }
         sum_classes(values);

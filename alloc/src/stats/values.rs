@@ -77,6 +77,8 @@ pub struct ArenaValues {
     pub mutexes: [Values<{ arena_mutex::COUNT }>; ARENA_MUTEX_NAMES.len()],
     /// Whether the snapshot has the arena.
     pub there: AtomicBool,
+    /// Which of the arenas that had the index one after the other it is.
+    pub life: AtomicU32,
 }
 
 // SAFETY: atomic zeros.
@@ -94,6 +96,7 @@ impl ArenaValues {
         self.extents.iter().for_each(|values| values.fill([0; _]));
         self.mutexes.iter().for_each(|values| values.fill([0; _]));
         self.there.set(false);
+        self.life.set(0);
     }
 
     /// Copies everything.
@@ -107,6 +110,7 @@ impl ArenaValues {
         self.extents.iter().zip(&from.extents).for_each(|(to, from)| to.copy(from));
         self.mutexes.iter().zip(&from.mutexes).for_each(|(to, from)| to.copy(from));
         self.there.set(from.there.get());
+        self.life.set(from.life.get());
     }
 
     /// Adds an arena, the `first` or another; of a destroyed one only what it counted.

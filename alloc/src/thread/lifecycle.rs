@@ -74,13 +74,14 @@ extern "C" fn end(_: *mut c_void) {
     flush(block);
     tls::set_block(core::ptr::null_mut());
     tls::set_phase(Phase::Exited);
-    binding::unbind(block.arena());
     {
         // Under the lock, so that the statistics find each request either with the thread or with the arena.
         let live = LIVE.lock();
         tell_requests(block);
         live.remove(block);
     }
+    // Last, since from now on the arena may be destroyed, with what it counts.
+    binding::unbind(block.arena());
     FREE.lock().push(block);
 }
 
@@ -99,10 +100,11 @@ pub fn rebind(thread: &Block, arena: &'static Arena) -> bool {
         return true;
     }
     flush(thread);
+    let _live = LIVE.lock();
+    // First, since once the thread has left it the old arena may be destroyed, with what it counts.
+    tell_requests(thread);
     let moved = binding::rebind(old, arena);
     if moved {
-        let _live = LIVE.lock();
-        tell_requests(thread);
         thread.set_arena(arena);
     }
     moved
@@ -125,10 +127,16 @@ pub fn follow_processor(thread: &Block) {
 /// live threads held.
 fn tell_requests(thread: &Block) {
     for class in thread.classes() {
-        let (requests, told) = (thread.bin(class).requests(), &thread.side(class).told);
-        thread.arena().requests(class).fetch_add(requests.wrapping_sub(told.get()), Ordering::Relaxed);
-        told.set(requests);
+        thread.arena().requests(class).fetch_add(untold(thread, class), Ordering::Relaxed);
+        thread.side(class).told.set(thread.bin(class).requests());
     }
+}
+
+/// The thread's requests of a class that its arena does not know of. Between the two halves of `CacheBin::arm` another
+/// thread, and a forked child, see fewer requests than there are.
+fn untold(thread: &Block, class: SzInd) -> u64 {
+    let untold = thread.bin(class).requests().wrapping_sub(thread.side(class).told.get()) as i64;
+    untold.max(0) as u64
 }
 
 /// What a live thread has of a cached class. A racy reading.
@@ -151,11 +159,8 @@ pub fn caches(patience: Patience, mut each: impl FnMut(Cached)) -> bool {
     let Some(live) = LIVE.lock_within(patience) else { return false };
     for block in live.iter() {
         for class in block.classes() {
-            let bin = block.bin(class);
-            // Between the two halves of `CacheBin::arm` fewer requests show than there are.
-            let fresh = bin.requests().wrapping_sub(block.side(class).told.get()) as i64;
-            let requests = fresh.max(0) as u64;
-            each(Cached { arena: block.arena().index(), class, objects: bin.depth(), requests });
+            let (objects, requests) = (block.bin(class).depth(), untold(block, class));
+            each(Cached { arena: block.arena().index(), class, objects, requests });
         }
     }
     true
@@ -182,13 +187,17 @@ pub unsafe fn unhold() {
 /// In the child of a fork: the other threads do not exist here. What they cached is lost, as in jemalloc: a thread
 /// may have been in the middle of moving objects.
 pub fn forget_others() {
-    let Some(mine) = current() else { return };
+    let mine = current();
+    if mine.is_none() && tls::phase() == Phase::Starting {
+        // An extent hook forks: which block is this thread's is not known here.
+        return;
+    }
     let live = LIVE.lock();
     for block in live.iter() {
-        if !core::ptr::eq(block, mine) {
+        if mine.is_none_or(|mine| !core::ptr::eq(block, mine)) {
             tell_requests(block);
             live.remove(block);
         }
     }
-    table::forget_threads(mine.arena());
+    table::forget_threads(mine.map(Block::arena));
 }

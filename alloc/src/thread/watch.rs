@@ -6,6 +6,7 @@ use core::sync::atomic::*;
 
 use super::block::Block;
 use super::counters;
+use crate::os::errno::Errno;
 use crate::relaxed::{Link, Relaxed};
 
 /// Work of the control plane. The caller holds no lock.
@@ -95,6 +96,7 @@ pub fn look(thread: &Block) {
         && !watch.busy.get()
     {
         watch.busy.set(true);
+        let _errno = Errno::kept();
         // SAFETY: the program registered the function for this call with this context, for this thread.
         unsafe { callback(context, counters::allocated(thread), counters::deallocated(thread)) };
         watch.busy.set(false);

@@ -277,6 +277,7 @@ impl Profiler {
     pub fn fork_child(&self) {
         self.locks().into_iter().for_each(Mutex::forget_waiters);
         self.locks().into_iter().for_each(Mutex::release_after_fork);
+        self.log.forget_writer();
     }
 
     /// How often the lock under which dumps are written was taken and waited for.
