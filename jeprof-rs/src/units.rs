@@ -124,11 +124,44 @@ impl Unit {
     pub fn figure(self, value: f64) -> String {
         match self {
             Unit::Bytes | Unit::Objects => whole(value).to_string(),
-            Unit::Megabytes => format!("{:.1}", value / 1_048_576.0),
+            Unit::Megabytes => one_decimal(value / 1_048_576.0),
             Unit::Chosen(unit) if unit.bytes == 1.0 => whole(value).to_string(),
-            Unit::Chosen(unit) => format!("{:.1}", value / unit.bytes),
+            Unit::Chosen(unit) => one_decimal(value / unit.bytes),
         }
     }
+}
+
+/// A figure as `{:.1}` writes it, which rounds the exact value of the double. A long table has hundreds of thousands of
+/// them, and next to none is so close to the middle of two tenths that it takes exact arithmetic to tell.
+fn one_decimal(value: f64) -> String {
+    const LARGEST: f64 = 1e12;
+    let tenths = value.abs() * 10.0;
+    // Up to here the product is wrong by less than a ten-thousandth.
+    let is_clear = tenths < LARGEST && (tenths.fract() - 0.5).abs() > 1e-3;
+    if !is_clear {
+        return format!("{value:.1}");
+    }
+    let mut tenths = (tenths + 0.5) as u64;
+    // From the last character on. Formatting traits would take longer than all else.
+    let mut text = [0; 16];
+    let mut at = text.len();
+    let mut put = |byte| {
+        at -= 1;
+        text[at] = byte;
+    };
+    put(b'0' + (tenths % 10) as u8);
+    put(b'.');
+    loop {
+        tenths /= 10;
+        put(b'0' + (tenths % 10) as u8);
+        if tenths < 10 {
+            break;
+        }
+    }
+    if value.is_sign_negative() {
+        put(b'-');
+    }
+    text[at..].iter().copied().map(char::from).collect()
 }
 
 /// A figure cut towards zero, as C's `%d` of a cast does; out of range figures saturate.
@@ -139,7 +172,7 @@ pub fn whole(value: f64) -> i64 {
 /// `value` as a share of `total`, jeprof's way: one decimal, `nan`, `+inf` and `-inf` for a total of zero.
 pub fn percent(value: f64, total: f64) -> String {
     if total != 0.0 {
-        format!("{:.1}%", value * 100.0 / total)
+        one_decimal(value * 100.0 / total) + "%"
     } else if value > 0.0 {
         "+inf".into()
     } else if value < 0.0 {
@@ -190,6 +223,22 @@ mod tests {
         assert_eq!(Unit::Bytes.figure(-1.9), "-1");
         assert_eq!(Unit::Objects.figure(2.99), "2");
         assert_eq!(Unit::Megabytes.figure(1_048_576.0 * 1.26), "1.3");
+    }
+
+    #[test]
+    fn one_decimal_is_what_the_standard_library_writes() {
+        let near_the_middle = (0..4000).flat_map(|i| {
+            let middle = f64::from(i) / 20.0;
+            [middle, f64::from_bits(middle.to_bits() + 1), f64::from_bits(middle.to_bits().saturating_sub(1))]
+        });
+        let wide = (0..4000).map(|i| 1.37f64.powi(i % 200 - 60) * f64::from(i));
+        for value in
+            near_the_middle.chain(wide).chain([0.0, 1e300, f64::INFINITY, f64::NAN, 99_999_999_999.95])
+        {
+            for value in [value, -value] {
+                assert_eq!(one_decimal(value), format!("{value:.1}"), "{value:e}");
+            }
+        }
     }
 
     #[test]

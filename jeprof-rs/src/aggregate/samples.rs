@@ -1,7 +1,8 @@
 //! The stacks of a view as samples of distinct locations: what profile.proto and its relatives are made of.
 
-use std::collections::HashMap;
 use std::ops::Range;
+
+use hashbrown::HashMap;
 
 use crate::model::{FrameId, ImageId, Place};
 use crate::plan::choice::Metric;
@@ -53,7 +54,8 @@ impl Samples {
             Samples { metrics, locations: Vec::new(), stacks: Vec::new(), samples: Vec::new() };
         let mut known: HashMap<Vec<LineId>, u32> = HashMap::new();
         // Almost every location has all its lines, so the one that was last made of the first line mostly fits.
-        let mut by_first: HashMap<LineId, u32> = HashMap::new();
+        const NONE: u32 = u32::MAX;
+        let mut by_first = vec![NONE; view.symbols().lines.len()];
         view.walk_every_figure(|seen| {
             let values: Vec<f64> =
                 collected.metrics.iter().map(|metric| view.figure_of(seen.stack, *metric)).collect();
@@ -66,15 +68,16 @@ impl Samples {
                 let length = run_length(view, lines);
                 let (own, rest) = lines.split_at(length);
                 lines = rest;
-                let recent = by_first.get(&first).copied();
-                let fitting = recent.filter(|&at| collected.locations[at as usize].lines == own);
+                let recent = &mut by_first[first.index()];
+                let fits = |at: u32| collected.locations.get(at as usize).is_some_and(|of| of.lines == own);
+                let fitting = Some(*recent).filter(|&at| fits(at));
                 let at = fitting.or_else(|| known.get(own).copied()).unwrap_or_else(|| {
                     collected.locations.push(location(view, own));
                     let at = collected.locations.len() as u32 - 1;
                     known.insert(own.to_vec(), at);
                     at
                 });
-                by_first.insert(first, at);
+                *recent = at;
                 collected.stacks.push(at);
             }
             collected.samples.push(Sample {

@@ -29,13 +29,15 @@ fn look_up(path: &Path, beside: &Companions) {
         Ok(binary) => wanted(&binary),
         Err(_) => Vec::new(),
     };
-    let ranges = frame_ranges::of_file(path);
+    let starts = frame_ranges::Starts::of_file(path);
+    let ranges = starts.all();
     addresses.extend(ranges.iter().take(16).map(|(start, _)| *start));
     addresses.extend([0, 0x1000, u64::MAX]);
     addresses.sort_unstable();
     addresses.dedup();
     for &address in &addresses {
         let _ = frame_ranges::start(&ranges, address);
+        let _ = starts.start(address);
     }
     let answer = resolve::resolve(path, beside, &addresses, 1);
     if let Ok(resolution) = &answer {

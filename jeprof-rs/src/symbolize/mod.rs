@@ -217,7 +217,7 @@ fn assemble(profile: &Profile, images: &Images, mut answers: Vec<Answer>, outcom
     }
     let in_no_file: HashMap<FrameId, &str> =
         images.names.iter().map(|(id, name)| (*id, name.as_str())).collect();
-    let mut starts: HashMap<usize, Vec<(u64, u64)>> = HashMap::new();
+    let mut starts: HashMap<usize, frame_ranges::Starts> = HashMap::new();
     let mut lines: Vec<Line> = Vec::new();
     for ((frame, id), found) in profile.frames.iter().zip(profile.frame_ids()).zip(&found) {
         lines.clear();
@@ -259,8 +259,7 @@ fn assemble(profile: &Profile, images: &Images, mut answers: Vec<Answer>, outcom
         if lines.iter().any(|line| symbols.function(line).name == NameId::EMPTY) {
             let start = found.and_then(|Found { answer, address, .. }| {
                 let path = &images.located[answer].binary.path;
-                let ranges = starts.entry(answer).or_insert_with(|| frame_ranges::of_file(path));
-                frame_ranges::start(ranges, address)
+                starts.entry(answer).or_insert_with(|| frame_ranges::Starts::of_file(path)).start(address)
             });
             let address = found.map(|found| found.address);
             let stand_in = symbols.names.id(&stand_in(profile, frame.place, address, start));
