@@ -6,17 +6,19 @@
 
 use core::fmt::{self, Display};
 
+use prof_format::metrics::{self, Family};
+
 use super::Parts;
 use super::general;
 use super::out::{ArenaName, Escaped, Out, put};
 use crate::arena::table;
 use crate::cgroup;
 use crate::os::pages::HUGE_PAGE;
-use crate::size_class::SLABS;
+use crate::size_class::{SLABS, Slab};
 use crate::stats::Reading;
 use crate::stats::values::{ArenaValues, Values};
 use crate::tables::metric::rows::*;
-use crate::tables::metric::{Kind, Metric, Scope, Unit};
+use crate::tables::metric::{Metric, Scope, Unit};
 use crate::units::PAGE;
 
 /// Rows that are shown, in the order of their families.
@@ -30,7 +32,7 @@ pub fn write(out: &mut Out, snapshot: &Reading, parts: Parts) {
     if cfg!(feature = "stats") {
         for metric in rows() {
             let Some(open) = &metric.open else { continue };
-            let first = rows().find(|other| other.open.is_some_and(|other| other.family == open.family));
+            let first = members(open.family).next();
             if first.is_some_and(|first| core::ptr::eq(first, metric)) && wanted(metric, parts) {
                 write_family(out, open.family, snapshot, parts);
             }
@@ -48,29 +50,16 @@ fn rows() -> impl Iterator<Item = &'static Metric> {
     SHOWN.into_iter().flatten()
 }
 
+/// The rows of a family.
+fn members(family: &Family) -> impl Iterator<Item = &'static Metric> {
+    rows().filter(move |metric| metric.open.is_some_and(|open| core::ptr::eq(open.family, family)))
+}
+
 fn wanted(metric: &Metric, parts: Parts) -> bool {
     match metric.scope {
         Scope::Mutex | Scope::ArenaMutex => parts.mutexes,
         Scope::Arena | Scope::Small | Scope::Large => parts.arenas || parts.merged,
         _ => true,
-    }
-}
-
-/// `TYPE`, `UNIT` and `HELP`. The unit is the last part of the name.
-fn head(out: &mut Out, family: &str, kind: &str, unit: &str, help: &str) {
-    put!(out, "# TYPE {family} {kind}\n");
-    if !unit.is_empty() {
-        put!(out, "# UNIT {family} {unit}\n");
-    }
-    put!(out, "# HELP {family} {help}\n");
-}
-
-fn unit_of(metric: &Metric) -> &'static str {
-    match metric.unit {
-        Unit::Bytes | Unit::Pages | Unit::HugePages => "bytes",
-        Unit::Nanoseconds => "seconds",
-        Unit::Ratio => "ratio",
-        Unit::Count | Unit::Milliseconds | Unit::Word => "",
     }
 }
 
@@ -92,12 +81,9 @@ impl Display for Scaled {
     }
 }
 
-fn write_family(out: &mut Out, family: &str, snapshot: &Reading, parts: Parts) {
-    let members = || rows().filter(|metric| metric.open.is_some_and(|open| open.family == family));
-    let Some((first, open)) = members().find_map(|metric| Some((metric, metric.open?))) else { return };
-    let kind = if first.kind == Kind::Counter { "counter" } else { "gauge" };
-    head(out, family, kind, unit_of(first), open.help);
-    for metric in members() {
+fn write_family(out: &mut Out, family: &'static Family, snapshot: &Reading, parts: Parts) {
+    put!(out, "{family}");
+    for metric in members(family) {
         match metric.scope {
             Scope::Process => sample(out, metric, "", snapshot.process.get(metric.index)),
             Scope::Background => sample(out, metric, "", snapshot.background.get(metric.index)),
@@ -138,10 +124,10 @@ fn arenas(out: &mut Out, metric: &Metric, snapshot: &Reading, parts: Parts) {
 /// A line, with the labels of the caller and of the row.
 fn sample(out: &mut Out, metric: &Metric, labels: impl Display, value: u64) {
     let Some(open) = metric.open else { return };
-    let total = if metric.kind == Kind::Counter { "_total" } else { "" };
+    let (name, suffix) = (open.family.name, open.family.suffix());
     let mut line = Labels::new(labels);
     line.join(open.label);
-    put!(out, "{}{total}{line} {}\n", open.family, Scaled(metric.unit, value));
+    put!(out, "{name}{suffix}{line} {}\n", Scaled(metric.unit, value));
 }
 
 /// Labels in braces, or nothing.
@@ -171,17 +157,18 @@ impl Display for Labels {
     }
 }
 
-/// A gauge without labels that is no row.
-fn gauge(out: &mut Out, family: &str, unit: &str, help: &str, value: impl Display) {
-    head(out, family, "gauge", unit, help);
-    put!(out, "{family} {value}\n");
+/// A family of one number without labels that is no row.
+fn single(out: &mut Out, family: &Family, value: impl Display) {
+    put!(out, "{family}{}{} {value}\n", family.name, family.suffix());
 }
 
 fn write_info(out: &mut Out) {
-    head(out, "jemalloc", "info", "", "The allocator.");
+    let family = &metrics::INFO;
     put!(
         out,
-        "jemalloc_info{{version=\"{}\",page_size=\"{PAGE}\",narenas=\"{}\",thp_mode=\"{}\"}} 1\n",
+        "{family}{}{}{{version=\"{}\",page_size=\"{PAGE}\",narenas=\"{}\",thp_mode=\"{}\"}} 1\n",
+        family.name,
+        family.suffix(),
         crate::VERSION,
         table::total(),
         Escaped(general::thp_mode().to_bytes())
@@ -189,78 +176,53 @@ fn write_info(out: &mut Out) {
 }
 
 fn write_counts(out: &mut Out, snapshot: &Reading) {
-    let threads = snapshot.merged.own.get(arena::NTHREADS);
-    gauge(out, "jemalloc_threads", "", "Threads that have allocated and not ended.", threads);
-    gauge(out, "jemalloc_arenas", "", "Arenas in use.", snapshot.slot().each().count());
+    single(out, &metrics::THREADS, snapshot.merged.own.get(arena::NTHREADS));
+    single(out, &metrics::ARENAS, snapshot.slot().each().count());
     if let Some(bytes) = general::kernel_rss() {
-        let help = "Bytes of the process that are in memory, by the kernel.";
-        gauge(out, "jemalloc_kernel_rss_bytes", "bytes", help, bytes);
+        single(out, &metrics::KERNEL_RSS, bytes);
     }
     // A group without a limit has no series of it.
     if let Some(bytes) = cgroup::limit().filter(|&bytes| bytes != usize::MAX) {
-        let help = "Bytes that the control group may use.";
-        gauge(out, "jemalloc_cgroup_limit_bytes", "bytes", help, bytes);
+        single(out, &metrics::CGROUP_LIMIT, bytes);
     }
     if let Some(bytes) = cgroup::current() {
-        let help = "Bytes that the control group uses.";
-        gauge(out, "jemalloc_cgroup_usage_bytes", "bytes", help, bytes);
+        single(out, &metrics::CGROUP_USAGE, bytes);
     }
 }
 
 /// The classes of all arenas together, those that nothing has used left out.
 fn write_bins(out: &mut Out, merged: &ArenaValues) {
-    type Of = fn(&Values<{ bin::COUNT }>, &crate::size_class::Slab) -> u64;
-    let room: Of = |of, slab| of.get(bin::CURSLABS) * u64::from(slab.nregs);
-    let used = || merged.bins.iter().zip(&SLABS).filter(|(of, _)| of.get(bin::NSLABS) != 0);
-    head(out, "jemalloc_bin_slabs", "gauge", "", "Slabs of a size class.");
-    for (of, slab) in used() {
-        put!(out, "jemalloc_bin_slabs{{bin_size=\"{}\"}} {}\n", slab.size, of.get(bin::CURSLABS));
+    type Bin = Values<{ bin::COUNT }>;
+    fn room(of: &Bin, slab: &Slab) -> u64 {
+        of.get(bin::CURSLABS) * u64::from(slab.nregs)
     }
-    head(
-        out,
-        "jemalloc_bin_utilization_ratio",
-        "gauge",
-        "ratio",
-        "Share of the regions in slabs that are taken.",
-    );
-    for (of, slab) in used() {
+    let mut each = |family: &Family, show: fn(&Bin, &Slab) -> Scaled| {
+        put!(out, "{family}");
+        for (of, slab) in merged.bins.iter().zip(&SLABS).filter(|(of, _)| of.get(bin::NSLABS) != 0) {
+            put!(out, "{}{{bin_size=\"{}\"}} {}\n", family.name, slab.size, show(of, slab));
+        }
+    };
+    each(&metrics::BIN_SLABS, |of, _| Scaled(Unit::Count, of.get(bin::CURSLABS)));
+    each(&metrics::BIN_UTILIZATION, |of, slab| {
         let share = super::per_mille(of.get(bin::CURREGS), room(of, slab)).unwrap_or(1000);
-        let (whole, rest) = (share / 1000, share % 1000);
-        put!(out, "jemalloc_bin_utilization_ratio{{bin_size=\"{}\"}} {whole}.{rest:03}\n", slab.size);
-    }
-    head(out, "jemalloc_bin_wasted_bytes", "gauge", "bytes", "Bytes of free regions in slabs.");
-    for (of, slab) in used() {
-        let free = room(of, slab).saturating_sub(of.get(bin::CURREGS)) * u64::from(slab.size);
-        put!(out, "jemalloc_bin_wasted_bytes{{bin_size=\"{}\"}} {free}\n", slab.size);
-    }
+        Scaled(Unit::Ratio, (share as f64 / 1e3).to_bits())
+    });
+    each(&metrics::BIN_WASTED, |of, slab| {
+        let free = room(of, slab).saturating_sub(of.get(bin::CURREGS));
+        Scaled(Unit::Bytes, free * u64::from(slab.size))
+    });
 }
 
 #[cfg(feature = "prof")]
 fn write_profiler(out: &mut Out) {
     use crate::sampling::PROFILER;
     let on = PROFILER.enabled();
-    gauge(
-        out,
-        "jemalloc_prof_active",
-        "",
-        "Whether the profiler samples.",
-        u8::from(on && PROFILER.is_active()),
-    );
+    single(out, &metrics::PROF_ACTIVE, u8::from(on && PROFILER.is_active()));
     if on {
-        let help = "Mean number of bytes between two samples.";
-        gauge(
-            out,
-            "jemalloc_prof_sample_interval_bytes",
-            "bytes",
-            help,
-            1u64 << PROFILER.lg_sample().min(63),
-        );
-        let help = "Sampled objects that are alive.";
-        gauge(out, "jemalloc_prof_samples_live", "", help, PROFILER.live_samples());
-        let help = "Distinct stacks that the profiler has recorded.";
-        gauge(out, "jemalloc_prof_stacks", "", help, PROFILER.stacks());
-        head(out, "jemalloc_prof_dumps", "counter", "", "Dumps written.");
-        put!(out, "jemalloc_prof_dumps_total {}\n", PROFILER.dumps_written());
+        single(out, &metrics::PROF_SAMPLE_INTERVAL, 1u64 << PROFILER.lg_sample().min(63));
+        single(out, &metrics::PROF_SAMPLES_LIVE, PROFILER.live_samples());
+        single(out, &metrics::PROF_STACKS, PROFILER.stacks());
+        single(out, &metrics::PROF_DUMPS, PROFILER.dumps_written());
     }
 }
 

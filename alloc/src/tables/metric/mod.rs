@@ -7,6 +7,8 @@
 pub mod nodes;
 pub mod rows;
 
+use prof_format::metrics::Family;
+
 use super::value::Type;
 
 /// What a number means over time.
@@ -95,13 +97,10 @@ pub struct Column {
 /// How a metric is shown in OpenMetrics.
 #[derive(Clone, Copy, Debug)]
 pub struct Open {
-    /// Name of the family, without the suffix of counters. Neighbouring rows with one name are one family, told apart
-    /// by `label`.
-    pub family: &'static str,
+    /// The family. Rows with one family are told apart by `label`.
+    pub family: &'static Family,
     /// A label and its value, as they are written, or nothing.
     pub label: &'static str,
-    /// What the family is, for `HELP`.
-    pub help: &'static str,
 }
 
 /// A metric.
@@ -170,12 +169,12 @@ impl Metric {
         Metric { json, ..self }
     }
 
-    const fn open(self, family: &'static str, help: &'static str) -> Metric {
-        self.labelled(family, "", help)
+    const fn open(self, family: &'static Family) -> Metric {
+        self.labelled(family, "")
     }
 
-    const fn labelled(self, family: &'static str, label: &'static str, help: &'static str) -> Metric {
-        Metric { open: Some(Open { family, label, help }), ..self }
+    const fn labelled(self, family: &'static Family, label: &'static str) -> Metric {
+        Metric { open: Some(Open { family, label }), ..self }
     }
 }
 

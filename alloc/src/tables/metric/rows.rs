@@ -1,5 +1,7 @@
 //! The rows, scope by scope. Names and their order are jemalloc 5.3.1's; rows of ours come last in each scope.
 
+use prof_format::metrics;
+
 use super::{Merge, Metric, Scope, Unit, bytes, counter, gauge, pages, typed};
 use crate::tables::value::Type;
 
@@ -25,41 +27,41 @@ metrics! {
     /// The process.
     PROCESS, process, Process:
     ALLOCATED = bytes("allocated", "Usable bytes of all objects that the program holds or that lie in caches.")
-        .open("jemalloc_allocated_bytes", "Usable bytes of objects, those in thread caches included.");
+        .open(&metrics::ALLOCATED);
     ACTIVE = bytes("active", "Bytes of pages that hold objects.")
-        .open("jemalloc_active_bytes", "Bytes of pages that hold objects.");
+        .open(&metrics::ACTIVE);
     METADATA = bytes("metadata", "Bytes of the allocator's own structures.")
-        .open("jemalloc_metadata_bytes", "Bytes of the allocator's own structures.");
+        .open(&metrics::METADATA);
     METADATA_EDATA = bytes("metadata_edata", "Of these, bytes of descriptors of slabs and large objects.");
     METADATA_RTREE = bytes("metadata_rtree", "Of these, bytes of the map from addresses to descriptors.");
     METADATA_THP = typed(gauge("metadata_thp", "Huge pages that back the allocator's own structures."), Unit::HugePages, Type::Size)
-        .open("jemalloc_metadata_thp_bytes", "Bytes of huge pages that back the allocator's own structures.");
+        .open(&metrics::METADATA_THP);
     RESIDENT = bytes("resident", "Bytes of pages that memory backs: active, dirty and metadata.")
-        .open("jemalloc_resident_bytes", "Bytes of pages that memory backs: active, dirty and metadata.");
+        .open(&metrics::RESIDENT);
     MAPPED = bytes("mapped", "Bytes of address space in use: active, dirty, muzzy and metadata.")
-        .open("jemalloc_mapped_bytes", "Bytes of address space in use: active, dirty, muzzy and metadata.");
+        .open(&metrics::MAPPED);
     RETAINED = bytes("retained", "Bytes of address space kept for reuse that no memory backs.")
-        .open("jemalloc_retained_bytes", "Bytes of address space kept for reuse that no memory backs.");
+        .open(&metrics::RETAINED);
     ZERO_REALLOCS = typed(counter("zero_reallocs", "Calls of realloc with an object and size 0."), Unit::Count, Type::Size)
-        .open("jemalloc_zero_reallocs", "Calls of realloc with an object and size 0.");
+        .open(&metrics::ZERO_REALLOCS);
     TCACHE_BYTES = bytes("tcache_bytes", "Usable bytes of objects in thread caches.").ours();
     DIRTY = bytes("dirty", "Bytes of unused pages that were not given back.").ours();
     MUZZY = bytes("muzzy", "Bytes of unused pages that the kernel may take at any time.").ours();
     REQUESTED = bytes("requested", "Bytes that the program asked for, estimated: sizes within a class count as evenly spread.")
-        .ours().open("jemalloc_requested_bytes", "Bytes asked for, estimated from size classes.");
+        .ours().open(&metrics::REQUESTED);
     OOM = typed(counter("oom", "Requests for objects that were refused: too large, or no memory."), Unit::Count, Type::Size)
-        .ours().open("jemalloc_oom", "Requests for objects that were refused: too large, or no memory.");
+        .ours().open(&metrics::OOM);
     FRAGMENTATION = typed(gauge("fragmentation", "Share of active that no object takes: 1 - allocated / active."), Unit::Ratio, Type::Double)
-        .ours().open("jemalloc_fragmentation_ratio", "Share of active pages that no object takes: (active - allocated) / active.");
+        .ours().open(&metrics::FRAGMENTATION);
 }
 
 metrics! {
     /// Background threads.
     BACKGROUND, background, Background:
     NUM_THREADS = gauge("num_threads", "Background threads that run.")
-        .open("jemalloc_background_threads", "Background threads that run.");
+        .open(&metrics::BACKGROUND_THREADS);
     NUM_RUNS = counter("num_runs", "Times that background threads looked for work.")
-        .open("jemalloc_background_thread_runs", "Times that background threads looked for work.");
+        .open(&metrics::BACKGROUND_THREAD_RUNS);
     RUN_INTERVAL = typed(gauge("run_interval", "Nanoseconds that background threads slept between two such times, in the mean."), Unit::Nanoseconds, Type::U64);
 }
 
@@ -69,14 +71,14 @@ macro_rules! mutex_metrics {
         metrics! {
             $(#[$doc])* $list, $numbers, $scope:
             NUM_OPS = counter("num_ops", "Times that the lock was taken.").column("n_lock_ops", 16, 8)
-                .open("jemalloc_mutex_ops", "Times that the lock was taken.");
+                .open(&metrics::MUTEX_OPS);
             NUM_WAIT = counter("num_wait", "Times that a thread slept for the lock.").column("n_waiting", 16, 8);
             NUM_SPIN_ACQ = counter("num_spin_acq", "Times that a thread got the lock while spinning.").column("n_spin_acq", 16, 8);
             NUM_OWNER_SWITCH = counter("num_owner_switch", "Times that another thread took the lock than the time before.")
                 .column("n_owner_switch", 16, 8);
             TOTAL_WAIT_TIME = typed(counter("total_wait_time", "Nanoseconds that threads slept for the lock."), Unit::Nanoseconds, Type::U64)
                 .column("total_wait_ns", 16, 10)
-                .open("jemalloc_mutex_wait_seconds", "Time that threads slept for the lock.");
+                .open(&metrics::MUTEX_WAIT);
             MAX_WAIT_TIME = typed(counter("max_wait_time", "Nanoseconds of the longest such sleep."), Unit::Nanoseconds, Type::U64)
                 .merged(Merge::Max).column("max_wait_ns", 16, 0);
             MAX_NUM_THDS = typed(counter("max_num_thds", "Most threads that slept for the lock at once."), Unit::Count, Type::U32)
@@ -131,39 +133,39 @@ metrics! {
     /// An arena.
     ARENA, arena, Arena:
     NTHREADS = typed(gauge("nthreads", "Threads that allocate from the arena."), Unit::Count, Type::Unsigned)
-        .open("jemalloc_arena_threads", "Threads that allocate from the arena.");
+        .open(&metrics::ARENA_THREADS);
     UPTIME = typed(gauge("uptime", "Nanoseconds since the arena was made."), Unit::Nanoseconds, Type::U64).json("uptime_ns").merged(Merge::First);
     DSS = typed(gauge("dss", "What the arena uses sbrk for."), Unit::Word, Type::Text).merged(Merge::Apart);
     DIRTY_DECAY_MS = typed(gauge("dirty_decay_ms", "Decay time of dirty pages."), Unit::Milliseconds, Type::SSize).merged(Merge::Apart);
     MUZZY_DECAY_MS = typed(gauge("muzzy_decay_ms", "Decay time of muzzy pages."), Unit::Milliseconds, Type::SSize).merged(Merge::Apart);
     PACTIVE = pages("pactive", "Pages that hold objects.")
-        .open("jemalloc_arena_active_bytes", "Bytes of pages that hold objects.");
+        .open(&metrics::ARENA_ACTIVE);
     PDIRTY = pages("pdirty", "Unused pages that were not given back.")
-        .open("jemalloc_arena_dirty_bytes", "Bytes of unused pages that were not given back.");
+        .open(&metrics::ARENA_DIRTY);
     PMUZZY = pages("pmuzzy", "Unused pages that the kernel may take at any time.")
-        .open("jemalloc_arena_muzzy_bytes", "Bytes of unused pages that the kernel may take at any time.");
+        .open(&metrics::ARENA_MUZZY);
     MAPPED = bytes("mapped", "Bytes of address space in use.");
     RETAINED = bytes("retained", "Bytes of address space kept for reuse that no memory backs.");
     EXTENT_AVAIL = gauge("extent_avail", "Descriptors that describe nothing now.");
     DIRTY_NPURGE = counter("dirty_npurge", "Passes that purged dirty pages.")
-        .labelled("jemalloc_purges", "kind=\"dirty\"", "Passes that purged unused pages.");
+        .labelled(&metrics::PURGES, "kind=\"dirty\"");
     DIRTY_NMADVISE = counter("dirty_nmadvise", "System calls that purged dirty pages.");
     DIRTY_PURGED = typed(counter("dirty_purged", "Dirty pages purged."), Unit::Pages, Type::U64)
-        .labelled("jemalloc_purged_bytes", "kind=\"dirty\"", "Bytes of unused pages that were purged.");
+        .labelled(&metrics::PURGED, "kind=\"dirty\"");
     MUZZY_NPURGE = counter("muzzy_npurge", "Passes that purged muzzy pages.")
-        .labelled("jemalloc_purges", "kind=\"muzzy\"", "Passes that purged unused pages.");
+        .labelled(&metrics::PURGES, "kind=\"muzzy\"");
     MUZZY_NMADVISE = counter("muzzy_nmadvise", "System calls that purged muzzy pages.");
     MUZZY_PURGED = typed(counter("muzzy_purged", "Muzzy pages purged."), Unit::Pages, Type::U64)
-        .labelled("jemalloc_purged_bytes", "kind=\"muzzy\"", "Bytes of unused pages that were purged.");
+        .labelled(&metrics::PURGED, "kind=\"muzzy\"");
     BASE = bytes("base", "Bytes of the arena's own structures.");
     INTERNAL = bytes("internal", "Bytes of objects that the allocator made for itself; it makes none.");
     METADATA_EDATA = bytes("metadata_edata", "Of base, bytes of descriptors of slabs and large objects.");
     METADATA_RTREE = bytes("metadata_rtree", "Of base, bytes of the map from addresses to descriptors.");
     METADATA_THP = gauge("metadata_thp", "Huge pages that back base.");
     TCACHE_BYTES = bytes("tcache_bytes", "Usable bytes of objects in caches of the arena's threads.")
-        .open("jemalloc_tcache_bytes", "Usable bytes of objects in thread caches.");
+        .open(&metrics::TCACHE);
     TCACHE_STASHED_BYTES = bytes("tcache_stashed_bytes", "Bytes of freed objects kept back to find uses after free; there are none.")
-        .open("jemalloc_tcache_stashed_bytes", "Usable bytes of freed objects that are kept back.");
+        .open(&metrics::TCACHE_STASHED);
     RESIDENT = bytes("resident", "Bytes of pages that memory backs.");
     ABANDONED_VM = typed(counter("abandoned_vm", "Bytes of address space that the kernel refused to take back."), Unit::Bytes, Type::Size);
     REQUESTED = bytes("requested", "Bytes that the program asked for, estimated.").ours();
@@ -175,17 +177,17 @@ macro_rules! group_metrics {
         metrics! {
             $(#[$doc])* $list, $numbers, $scope:
             ALLOCATED = bytes("allocated", "Usable bytes of objects.").column("allocated", 16, 0)
-                .labelled("jemalloc_arena_allocated_bytes", concat!("class=\"", $class, "\""), "Usable bytes of objects.");
+                .labelled(&metrics::ARENA_ALLOCATED, concat!("class=\"", $class, "\""));
             NMALLOC = counter("nmalloc", "Objects taken from the arena.").column("nmalloc", 16, 10)
-                .labelled("jemalloc_arena_operations", concat!("class=\"", $class, "\",op=\"malloc\""), "What arenas did.");
+                .labelled(&metrics::ARENA_OPERATIONS, concat!("class=\"", $class, "\",op=\"malloc\""));
             NDALLOC = counter("ndalloc", "Objects given back to the arena.").column("ndalloc", 16, 10)
-                .labelled("jemalloc_arena_operations", concat!("class=\"", $class, "\",op=\"dalloc\""), "What arenas did.");
+                .labelled(&metrics::ARENA_OPERATIONS, concat!("class=\"", $class, "\",op=\"dalloc\""));
             NREQUESTS = counter("nrequests", "Requests, those that thread caches served included.").column("nrequests", 16, 10)
-                .labelled("jemalloc_arena_operations", concat!("class=\"", $class, "\",op=\"request\""), "What arenas did.");
+                .labelled(&metrics::ARENA_OPERATIONS, concat!("class=\"", $class, "\",op=\"request\""));
             NFILLS = counter("nfills", "Fills of thread caches.").column("nfill", 16, 10)
-                .labelled("jemalloc_arena_operations", concat!("class=\"", $class, "\",op=\"fill\""), "What arenas did.");
+                .labelled(&metrics::ARENA_OPERATIONS, concat!("class=\"", $class, "\",op=\"fill\""));
             NFLUSHES = counter("nflushes", "Flushes of thread caches.").column("nflush", 16, 10)
-                .labelled("jemalloc_arena_operations", concat!("class=\"", $class, "\",op=\"flush\""), "What arenas did.");
+                .labelled(&metrics::ARENA_OPERATIONS, concat!("class=\"", $class, "\",op=\"flush\""));
         }
     };
 }
@@ -330,21 +332,20 @@ mod tests {
     }
 
     #[test]
-    fn names_of_open_metrics_carry_their_units_and_counters_no_suffix() {
+    fn families_in_open_metrics_have_the_rows_unit_and_meaning_over_time() {
         for metric in lists().into_iter().flatten() {
             let Some(open) = metric.open else { continue };
-            assert!(
-                open.family.starts_with("jemalloc_") && !open.family.ends_with("_total"),
-                "{}",
-                open.family
-            );
-            let suffix = match metric.unit {
-                Unit::Bytes | Unit::Pages | Unit::HugePages => "_bytes",
-                Unit::Nanoseconds => "_seconds",
-                Unit::Ratio => "_ratio",
-                _ => "",
+            let unit = match metric.unit {
+                Unit::Bytes | Unit::Pages | Unit::HugePages => metrics::Unit::Bytes,
+                Unit::Nanoseconds => metrics::Unit::Seconds,
+                Unit::Ratio => metrics::Unit::Ratio,
+                Unit::Count | Unit::Milliseconds | Unit::Word => metrics::Unit::None,
             };
-            assert!(open.family.ends_with(suffix), "{}", open.family);
+            let kind = match metric.kind {
+                Kind::Gauge => metrics::Kind::Gauge,
+                Kind::Counter => metrics::Kind::Counter,
+            };
+            assert_eq!((open.family.unit, open.family.kind), (unit, kind), "{}", open.family.name);
         }
     }
 }
