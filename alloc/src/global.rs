@@ -35,7 +35,7 @@ unsafe impl GlobalAlloc for Jealloc {
         if plain(layout, layout.size()) {
             return entry::malloc::<false>(layout.size());
         }
-        entry::alloc(request(layout, layout.size(), false))
+        entry::malloc_aligned(layout.size(), layout.align())
     }
 
     #[inline]
@@ -56,6 +56,10 @@ unsafe impl GlobalAlloc for Jealloc {
     #[inline]
     #[unsafe(link_section = "jealloc_text")]
     unsafe fn realloc(&self, object: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        if plain(layout, size) {
+            // SAFETY: by the caller's promises to GlobalAlloc.
+            return unsafe { entry::realloc_plain(object, size) };
+        }
         // SAFETY: by the caller's promises to GlobalAlloc.
         unsafe { entry::realloc(object, request(layout, size, false)) }
     }

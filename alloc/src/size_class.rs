@@ -132,6 +132,16 @@ pub fn usable(size: usize) -> Option<usize> {
     }
 }
 
+/// The least size of at least `size` bytes (1 to [`SMALL_MAX`]) whose class is a multiple of `align`, a power of two up to
+/// a page, if that is small at all.
+///
+/// The classes between two powers of two have one distance, itself a power of two. An alignment up to the distance divides
+/// all of these classes; a multiple of a larger one is a class itself.
+#[inline(always)]
+pub const fn aligned_size(size: usize, align: usize) -> usize {
+    (size + align - 1) & !(align - 1)
+}
+
 /// Usable size of a request with an alignment (a power of two); `None` when nothing that large is served.
 ///
 /// Small requests get the smallest class that is a multiple of the alignment (its slab then places every object
@@ -140,16 +150,10 @@ pub fn usable_aligned(size: usize, align: usize) -> Option<usize> {
     if align <= QUANTUM {
         return usable(if size < align { align } else { size });
     }
-    if align <= PAGE {
-        let rounded = if size == 0 { align } else { size.checked_next_multiple_of(align)? };
+    if align <= PAGE && size <= SMALL_MAX {
+        let rounded = aligned_size(if size == 0 { 1 } else { size }, align);
         if rounded <= SMALL_MAX {
-            let mut index = index_of(rounded).idx();
-            while index < NBINS {
-                if class_size(index).is_multiple_of(align) {
-                    return Some(class_size(index));
-                }
-                index += 1;
-            }
+            return Some(class_size(index_of(rounded).idx()));
         }
     }
     let large = if size < LARGE_MIN { LARGE_MIN } else { size };
@@ -271,11 +275,13 @@ mod tests {
     }
 
     #[test]
-    fn an_aligned_small_class_is_a_multiple_of_the_alignment() {
-        for lg in 0..=12 {
+    fn an_aligned_request_gets_the_smallest_small_class_that_is_a_multiple_of_the_alignment() {
+        for align in (0..=12).map(|lg| 1 << lg) {
             for size in (0..SMALL_MAX).step_by(7) {
-                let got = usable_aligned(size, 1 << lg).unwrap();
-                assert!(got >= size && (got > SMALL_MAX || got.is_multiple_of(1 << lg) || lg <= 4));
+                let got = usable_aligned(size, align).unwrap();
+                let fits = |&class: &usize| class >= size && class.is_multiple_of(align);
+                let want = (0..NBINS).map(class_size).find(fits);
+                assert_eq!((got <= SMALL_MAX).then_some(got), want, "{size} {align}");
             }
         }
     }

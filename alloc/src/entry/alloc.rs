@@ -3,6 +3,7 @@
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
+use super::request::{Cache, Request};
 use super::safety;
 use crate::arena::bin::extent_of_object;
 use crate::arena::large::LargeRequest;
@@ -12,8 +13,8 @@ use crate::page::pressure;
 use crate::relaxed::Relaxed;
 use crate::sampling;
 use crate::size_class::{
-    LARGE_MIN, LOOKUP_MAX, NBINS, NCACHED, always_aligned, cacheable, class_size, index_of, index_small,
-    usable, usable_aligned,
+    LARGE_MIN, LOOKUP_MAX, NBINS, NCACHED, SMALL_MAX, TCACHE_MAX, aligned_size, always_aligned, cacheable,
+    class_size, index_of, index_small, usable, usable_aligned,
 };
 use crate::tcache::explicit;
 use crate::thread::block::{Block, current};
@@ -22,55 +23,6 @@ use crate::thread::lifecycle::follow_processor;
 use crate::thread::start::current_or_start;
 use crate::thread::{event, watch};
 use crate::units::{ArenaInd, PAGE, SzInd};
-
-/// An allocation that is not just a size.
-#[derive(Clone, Copy, Debug)]
-pub struct Request {
-    /// Bytes wanted.
-    pub size: usize,
-    /// Alignment, a power of two.
-    pub align: usize,
-    /// Whether the memory is to be zero.
-    pub zero: bool,
-    /// Cache that takes part.
-    pub cache: Cache,
-    /// Arena to take from instead of the thread's own. As in jemalloc, an object that the cache holds is taken all the same.
-    pub arena: Option<ArenaInd>,
-}
-
-impl Request {
-    /// A byte with no wish.
-    pub const PLAIN: Request = Request { size: 1, align: 1, zero: false, cache: Cache::Own, arena: None };
-
-    /// From the flags word of `mallocx` and its like: `aaaaaaaa aaaatttt tttttttt 0znnnnnn` (arena + 1, cache + 2, zero,
-    /// log2 of the alignment).
-    #[inline]
-    pub fn from_flags(size: usize, flags: i32) -> Request {
-        let flags = flags as u32;
-        Request {
-            size,
-            align: 1 << (flags & 0x3f),
-            zero: flags & 0x40 != 0,
-            cache: match flags >> 8 & 0xfff {
-                0 => Cache::Own,
-                1 => Cache::Bypassed,
-                id => Cache::Explicit(id - 2),
-            },
-            arena: (flags >> 20).checked_sub(1).map(ArenaInd),
-        }
-    }
-}
-
-/// Cache that takes part in an allocation or a free.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cache {
-    /// The thread's own.
-    Own,
-    /// None.
-    Bypassed,
-    /// The explicit one of this id; none when there is no such id.
-    Explicit(u32),
-}
 
 /// `size` bytes, aligned for any type. With `ERRNO`, failure sets `errno` to `ENOMEM`: it is the slow path that
 /// does so, which keeps the fast one free of a stack frame.
@@ -104,8 +56,46 @@ pub fn malloc_or(size: usize, slow: extern "C" fn(usize) -> *mut u8) -> *mut u8 
 pub extern "C" fn resume<const ERRNO: bool>(size: usize) -> *mut u8 {
     match current() {
         Some(thread) if size <= LOOKUP_MAX => cached_slow::<ERRNO>(thread, index_small(size), size),
+        // Usable sizes are those of the classes as far as that.
+        Some(thread) if size <= TCACHE_MAX => cached::<ERRNO>(thread, index_of(size), size),
         _ => general::<ERRNO>(size),
     }
+}
+
+/// As [`alloc`] without a wish but an alignment, a power of two: as fast as [`malloc`] for all that is not large.
+#[inline(always)]
+pub fn malloc_aligned(size: usize, align: usize) -> *mut u8 {
+    // Size 0 is past the table here.
+    if size.wrapping_sub(1) < LOOKUP_MAX
+        && align <= PAGE
+        && let Some(thread) = current()
+    {
+        let class = index_small(aligned_size(size, align));
+        let bin = thread.bin(class);
+        if !bin.request()
+            && let Some(object) = bin.pop()
+        {
+            return object;
+        }
+        return cached_slow::<false>(thread, class, size);
+    }
+    aligned_slow(size, align)
+}
+
+#[cold]
+#[inline(never)]
+#[unsafe(link_section = "jealloc_text")]
+fn aligned_slow(size: usize, align: usize) -> *mut u8 {
+    if size.wrapping_sub(1) < SMALL_MAX
+        && align <= PAGE
+        && let Some(thread) = current()
+    {
+        let rounded = aligned_size(size, align);
+        if rounded <= SMALL_MAX {
+            return cached::<false>(thread, index_of(rounded), size);
+        }
+    }
+    alloc(Request { size, align, ..Request::PLAIN })
 }
 
 /// One object of a class that threads cache, for a request of so many bytes.

@@ -1,6 +1,6 @@
 //! Deallocation, and what an object knows of itself.
 
-use super::alloc::Cache;
+use super::request::Cache;
 use super::safety;
 use crate::arena::{bin::extent_of_object, release::release_one, sampled::record_of, table};
 use crate::extent::{Extent, Kind, map};
@@ -70,7 +70,8 @@ fn check_size(object: *mut u8, size: usize, align: usize) {
 ///
 /// # Safety
 /// As [`free`].
-#[inline]
+#[inline(never)]
+#[unsafe(link_section = "jealloc_text")]
 pub unsafe fn free_sized_through(object: *mut u8, size: usize, align: usize, cache: Cache) {
     if cache == Cache::Own {
         // SAFETY: by the caller's promises.
@@ -200,7 +201,8 @@ pub unsafe fn free_uncached(object: *mut u8) {
 ///
 /// # Safety
 /// As [`free`].
-#[inline]
+#[inline(never)]
+#[unsafe(link_section = "jealloc_text")]
 pub unsafe fn free_through(object: *mut u8, cache: Cache) {
     match cache {
         // SAFETY: by the caller's promises.

@@ -2,13 +2,16 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use super::alloc::{Cache, Request, alloc, count_allocated, malloc, note_growth, refuse};
-use super::dalloc::{count_deallocated, free_through, take_sample, usable_of};
+use super::alloc::{alloc, count_allocated, malloc, malloc_aligned, note_growth, refuse};
+use super::dalloc::{count_deallocated, free, free_through, take_sample, usable_of};
+use super::request::{Cache, Request};
 use super::safety;
 use crate::arena::{bin::extent_of_object, table};
-use crate::extent::{Extent, Kind};
+use crate::extent::{Extent, Kind, map};
 use crate::sampling;
-use crate::size_class::{LARGE_MIN, QUANTUM, usable, usable_aligned};
+use crate::size_class::{
+    LARGE_MIN, LOOKUP_MAX, NCACHED_MAX, class_size, index_small, usable, usable_aligned,
+};
 use crate::thread::block::Block;
 use crate::thread::event;
 use crate::thread::start::current_or_start;
@@ -24,6 +27,43 @@ pub fn note_zero_realloc() {
 /// How many of these there were.
 pub fn zero_reallocs() -> usize {
     ZERO_REALLOCS.load(Ordering::Relaxed)
+}
+
+/// [`realloc`] to `size` bytes, which is not 0, without any other wish.
+///
+/// # Safety
+/// As [`realloc`].
+#[inline(always)]
+pub unsafe fn realloc_plain(object: *mut u8, size: usize) -> *mut u8 {
+    // 0 (not ours) and 255 (special) both become at least NCACHED_MAX.
+    let class = map::class_byte(object).wrapping_sub(1);
+    if class < NCACHED_MAX as u8 && size <= LOOKUP_MAX {
+        if index_small(size).0 == class {
+            return object;
+        }
+        // SAFETY: by the caller's promises.
+        return unsafe { move_cached(object, class_size(class as usize), size) };
+    }
+    // SAFETY: by the caller's promises.
+    unsafe { realloc(object, Request { size, ..Request::PLAIN }) }
+}
+
+/// Moves an object of `old` bytes, which the thread's cache may take, to one of up to [`LOOKUP_MAX`] bytes.
+///
+/// # Safety
+/// As [`realloc`].
+#[inline(never)]
+#[unsafe(link_section = "jealloc_text")]
+unsafe fn move_cached(object: *mut u8, old: usize, size: usize) -> *mut u8 {
+    let new = malloc::<false>(size);
+    if new.is_null() {
+        return new;
+    }
+    // SAFETY: the old object holds `old` bytes, the new one those of its class, and they are different objects.
+    unsafe { core::ptr::copy_nonoverlapping(object, new, old.min(class_size(index_small(size).idx()))) };
+    // SAFETY: by the caller's promises.
+    unsafe { free(object) };
+    new
 }
 
 /// Changes an object to `request.size` bytes, keeping its contents up to the smaller size; may move it.
@@ -43,9 +83,8 @@ pub unsafe fn realloc(object: *mut u8, request: Request) -> *mut u8 {
     if object.addr().is_multiple_of(request.align) && resize(extent, wanted, request.size, request.zero) {
         return object;
     }
-    let simple = request.align <= QUANTUM && !request.zero && request.cache == Cache::Own;
-    // With such an alignment a size at least as large has the class of `wanted`.
-    let new = if simple { malloc::<false>(request.size.max(request.align)) } else { alloc(request) };
+    let simple = !request.zero && request.cache == Cache::Own && request.arena.is_none();
+    let new = if simple { malloc_aligned(request.size, request.align) } else { alloc(request) };
     if new.is_null() {
         return new;
     }

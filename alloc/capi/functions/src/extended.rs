@@ -16,7 +16,17 @@ fn or_told(object: *mut u8, function: &'static str) -> *mut c_void {
 /// `mallocx`
 #[inline(always)]
 pub fn mallocx(size: usize, flags: c_int) -> *mut c_void {
-    or_told(entry::alloc(Request::from_flags(size, flags)), "mallocx")
+    let object = match alignment(flags) {
+        Some(align) => entry::malloc_aligned(size, align),
+        None => entry::alloc(Request::from_flags(size, flags)),
+    };
+    or_told(object, "mallocx")
+}
+
+/// What flags ask for, when that is nothing but an alignment.
+#[inline(always)]
+fn alignment(flags: c_int) -> Option<usize> {
+    if flags as u32 <= 0x3f { Some(1 << flags) } else { None }
 }
 
 /// `rallocx`
@@ -55,6 +65,10 @@ pub unsafe fn sallocx(object: *const c_void, _flags: c_int) -> usize {
 /// `object` is allocated and not freed.
 #[inline(always)]
 pub unsafe fn dallocx(object: *mut c_void, flags: c_int) {
+    if alignment(flags).is_some() {
+        // SAFETY: by the caller's promise.
+        return unsafe { entry::free(object.cast()) };
+    }
     // SAFETY: by the caller's promise.
     unsafe { entry::free_through(object.cast(), Request::from_flags(0, flags).cache) }
 }
@@ -65,6 +79,10 @@ pub unsafe fn dallocx(object: *mut c_void, flags: c_int) {
 /// `object` is allocated and not freed, with this size and these flags.
 #[inline(always)]
 pub unsafe fn sdallocx(object: *mut c_void, size: usize, flags: c_int) {
+    if let Some(align) = alignment(flags) {
+        // SAFETY: by the caller's promise.
+        return unsafe { entry::free_sized(object.cast(), size, align) };
+    }
     let request = Request::from_flags(size, flags);
     // SAFETY: by the caller's promise.
     unsafe { entry::free_sized_through(object.cast(), size, request.align, request.cache) }

@@ -2,8 +2,8 @@
 
 use core::ffi::{c_int, c_void};
 
+use jealloc::entry;
 use jealloc::entry::safety::{self, ZeroRealloc};
-use jealloc::entry::{self, Request};
 
 use crate::set_errno;
 
@@ -20,10 +20,6 @@ fn or_told(object: *mut u8, function: &'static str) -> *mut c_void {
 fn no_memory(function: &str) {
     safety::out_of_memory(function);
     set_errno(libc::ENOMEM);
-}
-
-fn aligned(align: usize, size: usize) -> *mut u8 {
-    entry::alloc(Request { size, align, ..Request::PLAIN })
 }
 
 /// `malloc(3)`
@@ -57,9 +53,8 @@ pub unsafe fn realloc(object: *mut c_void, size: usize) -> *mut c_void {
         unsafe { entry::free(object.cast()) };
         return core::ptr::null_mut();
     }
-    let request = Request { size, ..Request::PLAIN };
     // SAFETY: by the caller's promises.
-    or_told(unsafe { entry::realloc(object.cast(), request) }, "realloc")
+    or_told(unsafe { entry::realloc_plain(object.cast(), size) }, "realloc")
 }
 
 /// `free(3)`
@@ -101,7 +96,7 @@ pub unsafe fn posix_memalign(to: *mut *mut c_void, align: usize, size: usize) ->
     if !align.is_power_of_two() || align < size_of::<*mut c_void>() {
         return libc::EINVAL;
     }
-    let object = aligned(align, size);
+    let object = entry::malloc_aligned(size, align);
     if object.is_null() {
         safety::out_of_memory("posix_memalign");
         return libc::ENOMEM;
@@ -118,7 +113,7 @@ pub fn aligned_alloc(align: usize, size: usize) -> *mut c_void {
         set_errno(libc::EINVAL);
         return core::ptr::null_mut();
     }
-    or_told(aligned(align, size), "aligned_alloc")
+    or_told(entry::malloc_aligned(size, align), "aligned_alloc")
 }
 
 /// `memalign(3)`
@@ -130,14 +125,14 @@ pub fn memalign(align: usize, size: usize) -> *mut c_void {
 /// `valloc(3)`
 #[inline(always)]
 pub fn valloc(size: usize) -> *mut c_void {
-    or_told(aligned(PAGE, size), "valloc")
+    or_told(entry::malloc_aligned(size, PAGE), "valloc")
 }
 
 /// `pvalloc(3)`
 #[inline(always)]
 pub fn pvalloc(size: usize) -> *mut c_void {
     match size.max(1).checked_next_multiple_of(PAGE) {
-        Some(size) => or_told(aligned(PAGE, size), "pvalloc"),
+        Some(size) => or_told(entry::malloc_aligned(size, PAGE), "pvalloc"),
         None => or_told(entry::refuse(), "pvalloc"),
     }
 }

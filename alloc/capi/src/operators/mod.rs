@@ -6,7 +6,7 @@ mod throwing;
 
 use core::ffi::c_void;
 
-use jealloc::entry::{self, Request};
+use jealloc::entry;
 
 /// The forms that throw when memory runs out.
 macro_rules! throwing {
@@ -97,5 +97,5 @@ extern "C" fn aligned(size: usize, align: usize) -> *mut u8 {
     if !align.is_power_of_two() {
         return core::ptr::null_mut();
     }
-    entry::alloc(Request { size, align, ..Request::PLAIN })
+    entry::malloc_aligned(size, align)
 }
