@@ -17,11 +17,6 @@ impl Bits {
         Bits(core::array::from_fn(|i| self.0[i] & !other.0[i]))
     }
 
-    /// Bit by bit: set in both.
-    pub fn and(self, other: Bits) -> Bits {
-        Bits(core::array::from_fn(|i| self.0[i] & other.0[i]))
-    }
-
     /// Bit by bit: clear.
     pub fn complement(self) -> Bits {
         Bits(self.0.map(|w| !w))
@@ -52,14 +47,7 @@ impl Bits {
 
     /// The maximal run of set bits around `at`, which is set, as (start, length).
     pub fn around(self, at: usize) -> (usize, usize) {
-        let mut word = at / 64;
-        let mut clear = !self.0[word] & (!0 >> (63 - at % 64));
-        while clear == 0 && word != 0 {
-            word -= 1;
-            clear = !self.0[word];
-        }
-        let start = if clear == 0 { 0 } else { word * 64 + 64 - clear.leading_zeros() as usize };
-        (start, self.next(at, false) - start)
+        around(|i| self.0[i], at)
     }
 
     /// Whether a bit is set.
@@ -92,6 +80,43 @@ impl Bits {
             (aligned + n <= start + len).then_some(aligned)
         })
     }
+}
+
+/// The maximal run of set bits around `at`, which is set, as (start, length), in the bitmap of these words.
+pub fn around(word: impl Fn(usize) -> u64, at: usize) -> (usize, usize) {
+    let mut i = at / 64;
+    let mut clear = !word(i) & (!0 >> (63 - at % 64));
+    while clear == 0 && i != 0 {
+        i -= 1;
+        clear = !word(i);
+    }
+    let start = if clear == 0 { 0 } else { i * 64 + 64 - clear.leading_zeros() as usize };
+    i = at / 64;
+    clear = !word(i) & (!0 << (at % 64));
+    while clear == 0 && i != WORDS - 1 {
+        i += 1;
+        clear = !word(i);
+    }
+    let end = if clear == 0 { BLOCK_PAGES } else { i * 64 + clear.trailing_zeros() as usize };
+    (start, end - start)
+}
+
+/// How long the longest run will be when the `n` bits from `at` on, all of which are set, are cleared; `None` when that
+/// takes a look at the whole bitmap. It has `count` bits set, and its longest run is `longest` now.
+pub fn longest_without(
+    word: impl Fn(usize) -> u64,
+    (longest, count): (usize, usize),
+    at: usize,
+    n: usize,
+) -> Option<usize> {
+    let (start, len) = around(word, at);
+    if len < longest {
+        return Some(longest);
+    }
+    let left = at - start;
+    let most = left.max(len - left - n);
+    // No other run is longer than all other bits.
+    (count - len <= most).then_some(most)
 }
 
 /// The words that `n` bits from `start` on touch, each with the mask of those bits.
@@ -135,6 +160,7 @@ mod tests {
 
     #[test]
     fn runs_and_searches_agree_with_a_plain_list_of_booleans() {
+        let (mut asked, mut guessed) = (0, 0);
         for seed in 0..400 {
             let (bits, plain) = sample(seed);
             assert_eq!(bits.count(), plain.iter().filter(|b| **b).count());
@@ -156,9 +182,21 @@ mod tests {
             for (start, n) in bits.runs() {
                 for at in [start, start + n / 2, start + n - 1] {
                     assert_eq!(bits.around(at), (start, n));
+                    let mut rest = bits;
+                    fill(&mut rest, at, (start + n - at).div_ceil(2), false);
+                    let guess = longest_without(
+                        |i| bits.0[i],
+                        (bits.longest(), bits.count()),
+                        at,
+                        (start + n - at).div_ceil(2),
+                    );
+                    assert!(guess.is_none_or(|longest| longest == rest.longest()));
+                    guessed += guess.is_some() as usize;
+                    asked += 1;
                 }
             }
             assert!((0..BLOCK_PAGES).all(|at| bits.has(at) == plain[at]));
         }
+        assert!(asked > 1000 && guessed > asked / 2 && guessed < asked);
     }
 }

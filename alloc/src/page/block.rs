@@ -5,7 +5,7 @@
 
 use core::sync::atomic::*;
 
-use super::bits::{BLOCK_PAGES, Bits, masks};
+use super::bits::{BLOCK_PAGES, Bits, around, longest_without, masks};
 use super::supply::Free;
 use crate::base::Zeroable;
 use crate::relaxed::{Link, Listed, Node, Relaxed};
@@ -31,9 +31,24 @@ impl BitsCell {
         }
     }
 
+    /// Sets or clears all bits.
+    fn fill_all(&self, value: bool) {
+        self.0.iter().for_each(|word| word.set(if value { !0 } else { 0 }));
+    }
+
     /// Number of bits set among the `n` from `start` on.
     pub fn count_in(&self, start: usize, n: usize) -> usize {
-        masks(start, n).map(|(i, mask)| (self.0[i].get() & mask).count_ones() as usize).sum()
+        let in_word = |(i, mask): (usize, u64)| match self.0[i].get() & mask {
+            0 => 0,
+            // Counting bits takes a dozen instructions without one of its own; the bits of a mask are side by side.
+            all if all == mask => 64 - mask.leading_zeros() - mask.trailing_zeros(),
+            some => some.count_ones(),
+        };
+        masks(start, n).map(in_word).sum::<u32>() as usize
+    }
+
+    fn word(&self, i: usize) -> u64 {
+        self.0[i].get()
     }
 }
 
@@ -52,10 +67,12 @@ pub struct Block {
     pub muzzy: BitsCell,
     /// Free pages.
     pub nfree: AtomicU16,
-    /// One more than the index of the list by longest free run; 0 on none.
-    pub free_bucket: AtomicU8,
-    /// One more than the index of the list by longest dirty run; 0 on none.
-    pub dirty_bucket: AtomicU8,
+    /// Free pages with stale contents.
+    pub ndirty: AtomicU16,
+    /// Length of the longest free run, as far as the lists know.
+    pub free_longest: AtomicU16,
+    /// Length of the longest dirty run, as far as the lists know.
+    pub dirty_longest: AtomicU16,
     free_node: Node<Block>,
     dirty_node: Node<Block>,
 }
@@ -116,15 +133,103 @@ impl Block {
         self.used.get().complement()
     }
 
-    /// Free pages in a state.
+    /// Free pages in a state. Used pages are in none.
     pub fn bits_in(&self, state: Free) -> Bits {
-        let free = self.free_bits();
         match state {
-            Free::Dirty => free.and(self.dirty.get()),
-            Free::Muzzy => free.and(self.muzzy.get()),
-            Free::Retained => free.without(self.dirty.get()).without(self.muzzy.get()),
+            Free::Dirty => self.dirty.get(),
+            Free::Muzzy => self.muzzy.get(),
+            Free::Retained => self.free_bits().without(self.dirty.get()).without(self.muzzy.get()),
         }
     }
+
+    /// Marks `n` free pages from `page` on as used. Where no page is muzzy, `any_muzzy` may be `false`.
+    pub fn occupy(&self, page: usize, n: usize, any_muzzy: bool) -> Occupied {
+        if n == BLOCK_PAGES {
+            return self.occupy_all(any_muzzy);
+        }
+        let free = (self.free_longest.get() as usize, self.nfree.get() as usize);
+        let longest_free = longest_without(|i| !self.used.word(i), free, page, n);
+        self.used.fill(page, n, true);
+        self.nfree.change(|free| free - n as u16);
+        let muzzy = if any_muzzy { self.muzzy.count_in(page, n) } else { 0 };
+        if muzzy != 0 {
+            self.muzzy.fill(page, n, false);
+        }
+        let dirty = if self.ndirty.get() == 0 { 0 } else { self.dirty.count_in(page, n) };
+        let mut longest_dirty = Some(self.dirty_longest.get() as usize);
+        if dirty != 0 {
+            let all = (self.dirty_longest.get() as usize, self.ndirty.get() as usize);
+            let at_once = dirty == n;
+            longest_dirty = at_once.then(|| longest_without(|i| self.dirty.word(i), all, page, n)).flatten();
+            self.dirty.fill(page, n, false);
+            self.ndirty.change(|all| all - dirty as u16);
+        }
+        Occupied {
+            dirty,
+            muzzy,
+            longest_free: longest_free.unwrap_or_else(|| self.free_bits().longest()),
+            longest_dirty: longest_dirty.unwrap_or_else(|| self.dirty.get().longest()),
+        }
+    }
+
+    /// [`Block::occupy`] for all pages.
+    fn occupy_all(&self, any_muzzy: bool) -> Occupied {
+        let dirty = self.ndirty.get() as usize;
+        let muzzy = if any_muzzy { self.muzzy.count_in(0, BLOCK_PAGES) } else { 0 };
+        self.used.fill_all(true);
+        self.nfree.set(0);
+        if dirty != 0 {
+            self.dirty.fill_all(false);
+            self.ndirty.set(0);
+        }
+        if muzzy != 0 {
+            self.muzzy.fill_all(false);
+        }
+        Occupied { dirty, muzzy, longest_free: 0, longest_dirty: 0 }
+    }
+
+    /// Marks `n` used pages from `page` on as free, in `state`; answers how long the free and the dirty run are that they
+    /// belong to now, the latter 0 when they are not dirty.
+    pub fn vacate(&self, page: usize, n: usize, state: Free) -> (usize, usize) {
+        if n == BLOCK_PAGES {
+            self.used.fill_all(false);
+            self.nfree.set(n as u16);
+            match state {
+                Free::Dirty => {
+                    self.dirty.fill_all(true);
+                    self.ndirty.set(n as u16);
+                }
+                Free::Muzzy => self.muzzy.fill_all(true),
+                Free::Retained => {}
+            }
+            return (n, if state == Free::Dirty { n } else { 0 });
+        }
+        self.used.fill(page, n, false);
+        self.nfree.change(|free| free + n as u16);
+        let mut dirty = 0;
+        match state {
+            Free::Dirty => {
+                self.dirty.fill(page, n, true);
+                self.ndirty.change(|all| all + n as u16);
+                dirty = around(|i| self.dirty.word(i), page).1;
+            }
+            Free::Muzzy => self.muzzy.fill(page, n, true),
+            Free::Retained => {}
+        }
+        (around(|i| !self.used.word(i), page).1, dirty)
+    }
+}
+
+/// What [`Block::occupy`] found.
+pub struct Occupied {
+    /// How many of the pages were dirty.
+    pub dirty: usize,
+    /// How many were muzzy.
+    pub muzzy: usize,
+    /// Length of the longest free run that is left.
+    pub longest_free: usize,
+    /// Length of the longest dirty run that is left.
+    pub longest_dirty: usize,
 }
 
 /// Consecutive blocks, reserved together.
@@ -170,6 +275,7 @@ impl Region {
             block.region.set(Some(self));
             block.index.set(index);
             block.nfree.set(BLOCK_PAGES as u16);
+            block.ndirty.set(0);
             for bits in [&block.used, &block.dirty, &block.muzzy] {
                 bits.fill(0, BLOCK_PAGES, false);
             }

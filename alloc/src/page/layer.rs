@@ -128,7 +128,7 @@ impl PageLayer {
     /// Cost: a look at each block, or at each free extent.
     pub fn survey(&self, patience: Patience, census: &mut Census, with: impl FnOnce()) -> Option<PageCounts> {
         match self.source(patience)? {
-            Source::Blocks(supply) => {
+            Source::Blocks(mut supply) => {
                 with();
                 supply.stretches(|part| {
                     part.state.into_iter().for_each(|state| census.count(state, part.npages));
@@ -184,7 +184,7 @@ impl PageLayer {
     /// answers `false`. The pages of a run may belong to several extents, or be on their way to the kernel.
     pub fn visit_used(&self, visit: &mut dyn FnMut(*mut u8, usize) -> bool) {
         match self.source(Patience::Endless) {
-            Some(Source::Blocks(supply)) => supply.visit_used(visit),
+            Some(Source::Blocks(mut supply)) => supply.visit_used(visit),
             Some(Source::Extents(pac)) => pac.visit_used(visit),
             None => {}
         }
@@ -193,7 +193,7 @@ impl PageLayer {
     /// Pages whose address space [`PageLayer::release_empty`] would give back.
     pub fn empty(&self) -> usize {
         match self.source(Patience::Endless) {
-            Some(Source::Blocks(supply)) => supply.empty(),
+            Some(Source::Blocks(mut supply)) => supply.empty(),
             Some(Source::Extents(pac)) if unmaps(pac) => {
                 pac.counts(Patience::Endless).map_or(0, |counts| counts.dirty + counts.muzzy)
             }

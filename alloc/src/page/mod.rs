@@ -19,6 +19,7 @@ pub mod layer;
 mod pac;
 pub mod pressure;
 pub mod purge;
+mod recent;
 pub mod settings;
 pub mod supply;
 mod survey;

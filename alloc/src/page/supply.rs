@@ -5,10 +5,12 @@
 //! and the head of the last.
 
 use core::ptr::null_mut;
+use core::sync::atomic::AtomicU16;
 
 use super::bits::{BLOCK_PAGES, Bits};
 use super::block::{BLOCK, Block, ByArena, ByDirty, ByFree, Region};
 use super::growth::Growth;
+use super::recent::Recent;
 use super::{default_hooks, settings};
 use crate::base::Base;
 use crate::relaxed::{List, Listed, Relaxed};
@@ -66,6 +68,12 @@ pub struct Run {
     pub block: Option<&'static Block>,
 }
 
+impl Default for Run {
+    fn default() -> Run {
+        Run { base: null_mut(), npages: 0, block: None }
+    }
+}
+
 impl Run {
     fn in_block(block: &'static Block, page: usize, npages: usize) -> Run {
         Run { base: block.page(page), npages, block: Some(block) }
@@ -107,6 +115,8 @@ pub struct Supply {
     /// Index of the arena, for what the default hooks do by arena.
     pub arena: u32,
     pub(super) counts: PageCounts,
+    /// Runs that count as dirty, and which the bitmaps do not know of.
+    pub(super) recent: Recent,
     /// Pages ever taken that no memory backed.
     pub(super) grown: usize,
 }
@@ -131,6 +141,12 @@ impl Supply {
     ///
     /// `None` when the kernel has no address space or no memory for descriptors.
     pub fn take(&mut self, npages: usize, align: usize, base: &Base) -> Option<(Run, bool)> {
+        if let Some(run) = self.recent.take(npages, align) {
+            self.counts.dirty -= npages;
+            self.counts.active += npages;
+            return Some((run, false));
+        }
+        self.settle();
         let run = match self.find(npages, align) {
             Some(run) => run,
             None => {
@@ -150,10 +166,16 @@ impl Supply {
     /// part of the whole ([`settings::lg_fit`]).
     pub fn give(&mut self, run: Run, oversize: usize) -> Option<Run> {
         self.counts.active -= run.npages;
-        self.vacate(run, Free::Dirty);
-        if self.counts.dirty < oversize || run.npages < LARGE_MIN / PAGE {
+        if self.counts.dirty + run.npages < oversize || run.npages < LARGE_MIN / PAGE {
+            if !self.recent.push(run) {
+                self.settle();
+                self.recent.push(run);
+            }
+            self.counts.dirty += run.npages;
             return None;
         }
+        self.settle();
+        self.vacate(run, Free::Dirty);
         let whole = dirty_around(run)?;
         let close = whole.npages >> settings::lg_fit() <= run.npages;
         (whole.npages >= oversize && close).then(|| {
@@ -162,8 +184,18 @@ impl Supply {
         })
     }
 
+    /// Enters what was freed last into the bitmaps.
+    #[inline]
+    pub(super) fn settle(&mut self) {
+        while let Some(run) = self.recent.pop() {
+            self.counts.dirty -= run.npages;
+            self.vacate(run, Free::Dirty);
+        }
+    }
+
     /// Adds the `extra` pages behind `run` to it if they are free; answers whether it did and they are zero.
     pub fn extend(&mut self, run: Run, extra: usize) -> Option<bool> {
+        self.settle();
         let more = Run { base: run.base.wrapping_add(run.npages * PAGE), npages: extra, block: run.block };
         if more.parts().map(|(_, _, n)| n).sum::<usize>() < extra {
             return None;
@@ -180,9 +212,13 @@ impl Supply {
         if npages > BLOCK_PAGES || align > BLOCK_PAGES {
             return self.find_across(npages, align);
         }
-        let dirty = |block: &Block| block.bits_in(Free::Dirty);
-        let in_dirty = best(&self.by_dirty, npages, align, dirty);
-        let (block, page) = in_dirty.or_else(|| best(&self.by_free, npages, align, Block::free_bits))?;
+        let in_dirty = if self.counts.dirty < npages {
+            None
+        } else {
+            best(&self.by_dirty, npages, align, |block| &block.dirty_longest, |block| block.dirty.get())
+        };
+        let in_free = || best(&self.by_free, npages, align, |block| &block.free_longest, Block::free_bits);
+        let (block, page) = in_dirty.or_else(in_free)?;
         Some(Run::in_block(block, page, npages))
     }
 
@@ -218,13 +254,11 @@ impl Supply {
     fn occupy(&mut self, run: Run) -> bool {
         let (mut dirty, mut muzzy) = (0, 0);
         for (block, page, n) in run.parts() {
-            dirty += block.dirty.count_in(page, n);
-            muzzy += block.muzzy.count_in(page, n);
-            block.used.fill(page, n, true);
-            block.dirty.fill(page, n, false);
-            block.muzzy.fill(page, n, false);
-            block.nfree.change(|free| free - n as u16);
-            self.relink(block);
+            let was = block.occupy(page, n, self.counts.muzzy != 0);
+            dirty += was.dirty;
+            muzzy += was.muzzy;
+            relist(&self.by_free, block, &block.free_longest, was.longest_free);
+            relist(&self.by_dirty, block, &block.dirty_longest, was.longest_dirty);
         }
         self.counts.dirty -= dirty;
         self.counts.muzzy -= muzzy;
@@ -236,11 +270,12 @@ impl Supply {
     /// Marks used pages as free, in state `state`.
     pub fn vacate(&mut self, run: Run, state: Free) {
         for (block, page, n) in run.parts() {
-            block.used.fill(page, n, false);
-            block.dirty.fill(page, n, state == Free::Dirty);
-            block.muzzy.fill(page, n, state == Free::Muzzy);
-            block.nfree.change(|free| free + n as u16);
-            self.relink(block);
+            let (free, dirty) = block.vacate(page, n, state);
+            relist(&self.by_free, block, &block.free_longest, free.max(block.free_longest.get() as usize));
+            if state == Free::Dirty {
+                let longest = dirty.max(block.dirty_longest.get() as usize);
+                relist(&self.by_dirty, block, &block.dirty_longest, longest);
+            }
         }
         match state {
             Free::Dirty => self.counts.dirty += run.npages,
@@ -252,6 +287,7 @@ impl Supply {
     /// Takes a run of at most `most` pages in state `state` out of circulation, to be purged; it counts in no
     /// state until [`Supply::vacate`]. Blocks with the longest dirty runs come first.
     pub fn take_unused(&mut self, state: Free, most: usize) -> Option<Run> {
+        self.settle();
         let (block, bits) = match state {
             Free::Dirty => {
                 let block = self.by_dirty.iter().rev().find_map(List::first)?;
@@ -290,7 +326,8 @@ impl Supply {
     }
 
     /// Calls `visit` with each run of used pages of each block until it answers `false`.
-    pub fn visit_used(&self, visit: &mut dyn FnMut(*mut u8, usize) -> bool) {
+    pub fn visit_used(&mut self, visit: &mut dyn FnMut(*mut u8, usize) -> bool) {
+        self.settle();
         let blocks = self.regions.iter().flat_map(|region| region.blocks());
         for block in blocks.filter(|block| block.nfree.get() as usize != BLOCK_PAGES) {
             if !block.used.get().runs().all(|(page, npages)| visit(block.page(page), npages)) {
@@ -300,12 +337,13 @@ impl Supply {
     }
 
     /// Regions in which no page is in use and that can be given back, which the data segment cannot.
-    fn idle(&self) -> impl Iterator<Item = &'static Region> + use<> {
+    fn idle(&mut self) -> impl Iterator<Item = &'static Region> + use<> {
+        self.settle();
         self.regions.iter().filter(|region| region.is_empty() && !default_hooks::is_permanent(region.base()))
     }
 
     /// Pages of the regions that [`Supply::release_empty`] would give back.
-    pub fn empty(&self) -> usize {
+    pub fn empty(&mut self) -> usize {
         self.idle().map(|region| region.blocks().len() * BLOCK_PAGES).sum()
     }
 
@@ -319,8 +357,8 @@ impl Supply {
                 self.counts.dirty -= dirty;
                 self.counts.muzzy -= muzzy;
                 self.counts.retained -= BLOCK_PAGES - dirty - muzzy;
-                relist(&self.by_free, block, &block.free_bucket, 0);
-                relist(&self.by_dirty, block, &block.dirty_bucket, 0);
+                relist(&self.by_free, block, &block.free_longest, 0);
+                relist(&self.by_dirty, block, &block.dirty_longest, 0);
             }
             // SAFETY: the region was reserved as one mapping, no extent lies in it, and no list leads to it any more.
             unsafe { default_hooks::unmap(region.base(), region.blocks().len() * BLOCK) };
@@ -351,16 +389,11 @@ impl Supply {
         };
         region.describe(at, nblocks);
         self.regions.push(region);
-        region.blocks().iter().rev().for_each(|block| self.relink(block));
+        for block in region.blocks().iter().rev() {
+            relist(&self.by_free, block, &block.free_longest, BLOCK_PAGES);
+        }
         self.counts.retained += nblocks * BLOCK_PAGES;
         Some(())
-    }
-
-    /// Puts a block on the lists that its longest runs belong to.
-    fn relink(&self, block: &'static Block) {
-        let free = block.free_bits();
-        relist(&self.by_free, block, &block.free_bucket, free.longest());
-        relist(&self.by_dirty, block, &block.dirty_bucket, free.and(block.dirty.get()).longest());
     }
 }
 
@@ -392,25 +425,30 @@ fn dirty_around(run: Run) -> Option<Run> {
     Some(Run::in_block(first, start, npages))
 }
 
+/// Notes that the longest run of a block that these lists are about is `longest` pages now.
 fn relist<K>(
     lists: &[List<Block, K>; BUCKETS],
     block: &'static Block,
-    at: &impl Relaxed<Value = u8>,
+    at: &impl Relaxed<Value = u16>,
     longest: usize,
 ) where
     Block: Listed<K>,
 {
-    let (old, new) = (at.get(), longest.checked_ilog2().map_or(0, |lg| lg as u8 + 1));
+    let list = |longest: usize| longest.checked_ilog2().map(|lg| &lists[lg as usize]);
+    let (old, new) = (at.get() as usize, longest);
     if old == new {
         return;
     }
-    if old != 0 {
-        lists[old as usize - 1].remove(block);
+    at.set(new as u16);
+    if old.checked_ilog2() == new.checked_ilog2() {
+        return;
     }
-    if new != 0 {
-        lists[new as usize - 1].push(block);
+    if let Some(old) = list(old) {
+        old.remove(block);
     }
-    at.set(new);
+    if let Some(new) = list(new) {
+        new.push(block);
+    }
 }
 
 /// The fullest of the first [`LOOK`] blocks that have a fitting run, from the list of the tightest fit up.
@@ -418,6 +456,7 @@ fn best<K>(
     lists: &[List<Block, K>; BUCKETS],
     npages: usize,
     align: usize,
+    longest: impl Fn(&Block) -> &AtomicU16,
     runs: impl Fn(&Block) -> Bits,
 ) -> Option<(&'static Block, usize)>
 where
@@ -426,6 +465,7 @@ where
     lists[npages.ilog2() as usize..].iter().find_map(|list| {
         list.iter()
             .take(LOOK)
+            .filter(|block| longest(block).get() as usize >= npages)
             .filter_map(|block| Some((block, runs(block).find(npages, align)?)))
             .min_by_key(|(block, _)| block.nfree.get())
     })

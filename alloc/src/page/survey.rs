@@ -19,7 +19,8 @@ pub struct Stretch {
 
 impl Supply {
     /// Shows all stretches, oldest region first, in each from the lowest address up. Cost: a look at every bitmap.
-    pub fn stretches(&self, mut show: impl FnMut(Stretch)) {
+    pub fn stretches(&mut self, mut show: impl FnMut(Stretch)) {
+        self.settle();
         for nth in (0..self.regions.iter().count()).rev() {
             let Some(region) = self.regions.iter().nth(nth) else { return };
             let mut current: Option<Stretch> = None;
@@ -86,7 +87,7 @@ mod tests {
     use crate::units::PAGE;
     use std::vec::Vec;
 
-    fn all(supply: &Supply) -> Vec<Stretch> {
+    fn all(supply: &mut Supply) -> Vec<Stretch> {
         let mut found = Vec::new();
         supply.stretches(|stretch| found.push(stretch));
         found
@@ -103,7 +104,7 @@ mod tests {
         let muzzy = supply.take_unused(Free::Dirty, 200).unwrap();
         let npages = muzzy.npages;
         supply.vacate(muzzy, Free::Muzzy);
-        let found = all(&supply);
+        let found = all(&mut supply);
         let counts = supply.counts();
         let sum = |state| -> usize { found.iter().filter(|s| s.state == state).map(|s| s.npages).sum() };
         assert_eq!(sum(None), counts.active);
@@ -119,7 +120,7 @@ mod tests {
         supply.hand_over(|stretch| handed.push(stretch));
         assert_eq!(handed, found);
         assert_eq!(supply.counts(), PageCounts::default());
-        assert!(all(&supply).is_empty());
+        assert!(all(&mut supply).is_empty());
     }
 
     #[test]
