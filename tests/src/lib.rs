@@ -4,6 +4,7 @@
 //! one under the other, and [`heap`] reads the dump and names its functions by the program's symbol table.
 //! The helpers know nothing of what a test asserts.
 
+pub mod bench;
 pub mod bounds;
 pub mod build;
 pub mod fixture;

@@ -1,0 +1,159 @@
+//! The rows of the benchmark set.
+
+/// What runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// A source of `tests/bench/programs`.
+    Own(&'static str),
+    /// The same; it is idle at its end, so that those of all peers are idle together. Only its stages count.
+    Idle(&'static str),
+    /// Something installed, which `tests/src/bin/bench_set/real.rs` finds.
+    Real(Real),
+}
+
+/// A program from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Real {
+    /// CPython with `PYTHONMALLOC=malloc`.
+    Python,
+    /// GCC's C++ compiler proper.
+    Cc1plus,
+    /// The shell of SQLite, in memory.
+    Sqlite,
+    /// Lua 5.
+    Lua,
+    /// Ruby.
+    Ruby,
+    /// Z3, Debian's or PyPI's.
+    Z3,
+    /// The server's CPU time under redis-benchmark.
+    Redis,
+}
+
+/// One row.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// In the table and on the command line.
+    pub name: &'static str,
+    /// What runs.
+    pub program: Program,
+    /// Its first arguments; the count follows.
+    pub arguments: &'static [&'static str],
+    /// How much it does, an eighth of it in a quick run.
+    pub count: u64,
+    /// Whether nearly everybody leaves jemalloc so far behind that the row alone moves the mean.
+    pub extreme: bool,
+    /// For the table.
+    pub what: &'static str,
+}
+
+/// Each row is measured for time and memory, but for those of [`MEMORY_ONLY`].
+#[rustfmt::skip]
+pub const ROWS: &[Row] = &[
+    own("nothing", "nothing.c", &[], 1, "starts, allocates once, ends"),
+    own("pair-small", "pairs.c", &["8", "1024"], 5_000_000, "malloc and free in turns, 8 B to 1 KiB"),
+    own("pair-medium", "pairs.c", &["2048", "32768"], 5_000_000, "the same, 2 to 32 KiB"),
+    own("pair-large", "pairs.c", &["65536", "1048576"], 100_000, "the same, 64 KiB to 1 MiB, not filled").extreme(),
+    own("pair-huge", "pairs.c", &["2097152", "67108864"], 5_000, "the same, 2 to 64 MiB, not filled"),
+    own("batch-fifo", "batches.c", &["fifo"], 8_000_000, "1000 of a size taken, given back in the same order"),
+    own("batch-lifo", "batches.c", &["lifo"], 8_000_000, "in reverse order"),
+    own("batch-random", "batches.c", &["random"], 8_000_000, "in random order"),
+    own("slots1", "slots.c", &["1", "20000"], 4_000_000, "a program's mix of sizes, 20,000 live, random ones replaced"),
+    own("slots2", "slots.c", &["2", "20000"], 3_000_000, "the same, 2 threads"),
+    own("slotsbig2", "slots.c", &["2", "200000"], 1_000_000, "the same, 200,000 live in each of 2 threads"),
+    own("uniform1", "uniform.c", &["1"], 5_000_000, "random sizes to 1000 B, filled, 10,000 live"),
+    own("uniform2", "uniform.c", &["2"], 4_000_000, "the same, 2 threads"),
+    own("server2", "server.c", &["2"], 150_000, "requests with buffers and nodes; sessions and responses change threads"),
+    own("server8", "server.c", &["8"], 40_000, "the same, 8 threads"),
+    own("prodcons", "remote.c", &["1", "1024"], 4_000_000, "one takes, another gives back, batches of 256 up to 1 KiB"),
+    own("xmalloc2", "remote.c", &["2", "128"], 4_000_000, "two take, two give back, up to 128 B"),
+    own("tchurn", "threads.c", &["256"], 6_000, "short threads, 256 allocations each").extreme(),
+    own("tstart", "threads.c", &["1"], 20_000, "shorter threads, 1 allocation each"),
+    own("grow", "grow.c", &["vectors"], 80, "8 vectors grow by half to 2 MiB"),
+    own("grow1", "grow.c", &["buffer"], 8, "one buffer doubles to 64 MiB").extreme(),
+    own("calloc", "flavours.c", &["calloc"], 2_000_000, "cleared blocks of a program's mix, 256 live"),
+    own("aligned", "flavours.c", &["aligned"], 3_000_000, "aligned to 16 B to 4 KiB, 256 live"),
+    own("malloc-large", "blocks.c", &["1048576", "8388608", "20"], 500, "1 to 8 MiB, 20 live, filled").extreme(),
+    own("malloc-med", "blocks.c", &["16384", "262144", "256"], 80_000, "16 to 256 KiB, 256 live, filled"),
+    own("frag", "frag.c", &[], 200_000, "370 MB filled, 75 % given back, others in, all given back"),
+    Row { program: Program::Idle("frag.c"), ..own("frag-idle", "", &["200000"], 20_000, "the same, then 20 s idle") },
+    real("python", Real::Python, 20, "CPython, PYTHONMALLOC=malloc: objects, JSON, strings"),
+    real("cc1plus", Real::Cc1plus, 1, "GCC's C++ compiler on a unit of many templates"),
+    real("sqlite", Real::Sqlite, 40_000, "SQLite in memory: inserts, joins, sorts"),
+    real("lua", Real::Lua, 60, "Lua: trees and strings"),
+    real("ruby", Real::Ruby, 60, "Ruby: strings, hashes, arrays"),
+    real("z3", Real::Z3, 1, "the solver Z3 on bit vectors"),
+    real("redis", Real::Redis, 300_000, "Redis: CPU time of the server under redis-benchmark"),
+];
+
+/// Rows whose time and peak say nothing of their own.
+pub const MEMORY_ONLY: &[&str] = &["nothing", "frag-idle"];
+
+/// Resident memory that a program tells after a stage: the row that runs it, the stage, for the table.
+pub const STAGES: &[(&str, &str, &str)] = &[
+    ("nothing", "nothing", "a program that allocates once"),
+    ("frag", "fill", "blocks of a program's mix"),
+    ("frag", "free75", "a random 75 % given back"),
+    ("frag", "refill", "others in their place"),
+    ("frag", "allfree", "all given back"),
+    ("frag-idle", "idle", "20 s later without a call"),
+    ("frag-idle", "awake", "after 2 s with a little work"),
+];
+
+const fn own(
+    name: &'static str,
+    source: &'static str,
+    arguments: &'static [&'static str],
+    count: u64,
+    what: &'static str,
+) -> Row {
+    Row { name, program: Program::Own(source), arguments, count, extreme: false, what }
+}
+
+const fn real(name: &'static str, which: Real, count: u64, what: &'static str) -> Row {
+    Row { name, program: Program::Real(which), arguments: &[], count, extreme: false, what }
+}
+
+impl Row {
+    const fn extreme(mut self) -> Row {
+        self.extreme = true;
+        self
+    }
+
+    /// Whether it takes part in the comparison of time and peak.
+    pub fn timed(&self) -> bool {
+        !MEMORY_ONLY.contains(&self.name)
+    }
+}
+
+/// The name of a stage among the rows.
+pub fn stage_name(row: &str, stage: &str) -> String {
+    format!("{}:{stage}", row.trim_end_matches("-idle"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_distinct_and_stages_belong_to_rows() {
+        let mut names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
+        assert!(STAGES.iter().all(|(row, ..)| names.contains(row)));
+        assert!(MEMORY_ONLY.iter().all(|row| names.contains(row)));
+        names.sort_unstable();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count);
+        assert_eq!(stage_name("frag-idle", "idle"), "frag:idle");
+    }
+
+    #[test]
+    fn sources_of_own_programs_are_there() {
+        for row in ROWS {
+            if let Program::Own(source) | Program::Idle(source) = row.program {
+                let path = crate::build::workspace().join("tests/bench/programs").join(source);
+                assert!(path.is_file(), "{}", path.display());
+            }
+        }
+    }
+}
