@@ -72,10 +72,7 @@ fn configure_caches() {
         flush_large: option::LG_TCACHE_FLUSH_LARGE_DIV.get() as u32,
         adaptive: option::TCACHE_GC.on(),
     };
-    if !settings::configure(&options) {
-        let text = core::str::from_utf8(options.ncached_max).unwrap_or("?");
-        report::message(format_args!("Invalid settings for tcache_ncached_max: tcache_ncached_max:{text}"));
-    }
+    settings::configure(&options);
     if options.caching && settings::max() > size_class::TCACHE_MAX {
         size_class::round_to_classes(settings::max());
     }

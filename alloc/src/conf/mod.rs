@@ -98,7 +98,8 @@ fn apply(source: &[u8]) -> bool {
         let complaint = match element {
             Element::Pair(key, value) => {
                 if let Err(what) = set(key, value) {
-                    report::message(format_args!("{what}: {}:{}", Show(key), Show(value)));
+                    let of = if what == SETTINGS { key } else { &[] };
+                    report::message(format_args!("{what}{}: {}:{}", Show(of), Show(key), Show(value)));
                     suggest(what, key);
                     good &= key.starts_with(b"experimental_");
                 } else if option::CONFIRM_CONF.on() {
@@ -117,11 +118,14 @@ fn apply(source: &[u8]) -> bool {
 }
 
 const UNKNOWN: &str = "Invalid conf pair";
+/// The key follows.
+const SETTINGS: &str = "Invalid settings for ";
 
 fn set(key: &[u8], value: &[u8]) -> Result<(), &'static str> {
     let complaint = |bad| match bad {
         BadValue::Invalid => "Invalid conf value",
         BadValue::OutOfRange => "Out-of-range conf value",
+        BadValue::Settings => SETTINGS,
     };
     if let Some(done) = arena::set(key, value) {
         return done.map_err(complaint);

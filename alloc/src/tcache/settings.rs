@@ -81,8 +81,8 @@ static PACED: AtomicBool = AtomicBool::new(false);
 static GC_BYTES: AtomicU64 = AtomicU64::new(Options::DEFAULT.gc_bytes);
 static GC_REQUESTS: AtomicU64 = AtomicU64::new(0);
 
-/// Sets everything. Answers whether `ncached_max` could be read to its end.
-pub fn configure(options: &Options) -> bool {
+/// Sets everything; of `ncached_max` as much as can be read.
+pub fn configure(options: &Options) {
     CACHING.set(options.caching);
     LAST.set(last_of(options.max).0);
     for (class, limit) in LIMITS.iter().enumerate() {
@@ -95,7 +95,7 @@ pub fn configure(options: &Options) -> bool {
     GC_BYTES.set(options.gc_bytes.max(1));
     GC_REQUESTS.set(options.gc_requests);
     PACED.set(options.gc_bytes != Options::DEFAULT.gc_bytes || options.gc_requests != 0);
-    ranges::read(options.ncached_max, |class, n| LIMITS[class.idx()].set(n))
+    ranges::read(options.ncached_max, |class, n| LIMITS[class.idx()].set(n));
 }
 
 /// The last class that a thread caches which caches requests of up to `max` bytes: the one that serves them.

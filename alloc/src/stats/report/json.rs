@@ -120,7 +120,6 @@ pub fn write(out: &mut Out, snapshot: &Reading, parts: Parts) {
             }
         });
     });
-    put!(out, "\n");
 }
 
 fn write_general(json: &mut Json) {
@@ -246,14 +245,28 @@ fn write_bins(json: &mut Json, values: &ArenaValues, parts: Parts) {
 }
 
 fn write_huge(json: &mut Json) {
-    let slabs = |json: &mut Json| {
-        json.zeros(&HPA_SLABS);
+    use hpa_slabs::*;
+    const HUGE: [usize; 3] = [NPAGESLABS_HUGE, NACTIVE_HUGE, NDIRTY_HUGE];
+    const OTHERS: [usize; 3] = [NPAGESLABS_NONHUGE, NACTIVE_NONHUGE, NDIRTY_NONHUGE];
+    let zeros = |json: &mut Json, rows: [usize; 3]| {
+        rows.into_iter().for_each(|row| json.plain(HPA_SLABS[row].json, 0));
+    };
+    let others = |json: &mut Json| {
+        zeros(json, OTHERS);
         json.plain("nretained_nonhuge", 0);
+    };
+    let slabs = |json: &mut Json| {
+        zeros(json, HUGE);
+        others(json);
     };
     json.zeros(&SEC);
     json.zeros(&HPA_TOTALS);
     json.zeros(&HPA_EVENTS);
-    for kind in ["slabs", "full_slabs", "empty_slabs"] {
+    json.object("slabs", |json| {
+        others(json);
+        zeros(json, HUGE);
+    });
+    for kind in ["full_slabs", "empty_slabs"] {
         json.object(kind, slabs);
     }
     json.array("nonfull_slabs", |json| (0..HPA_LISTS).for_each(|_| json.element(slabs)));

@@ -124,6 +124,8 @@ pub enum BadValue {
     Invalid,
     /// A number outside the option's range.
     OutOfRange,
+    /// A text of several settings, not all of which can be read.
+    Settings,
 }
 
 impl Kind {

@@ -44,6 +44,8 @@ pub struct Opt {
     pub computed: bool,
     /// How `opt.<name>` is written at run time, if it can be; sets the value, too.
     pub write: Option<Write>,
+    /// What a text must be; one that is not is kept all the same, for the part of it that can be read.
+    check: Option<fn(&[u8]) -> bool>,
     /// Most that it can be set to from now on, while each value that is given bounds those behind it.
     bound: Option<AtomicI64>,
     value: AtomicI64,
@@ -59,6 +61,7 @@ impl Opt {
             default_word: false,
             computed: false,
             write: None,
+            check: None,
             bound: None,
             value: AtomicI64::new(default),
         }
@@ -119,7 +122,12 @@ impl Opt {
             return Ok(());
         }
         match self.kind {
-            Kind::Text(text) => text.write(value.iter().copied()),
+            Kind::Text(text) => {
+                text.write(value.iter().copied());
+                if self.check.is_some_and(|check| !check(value)) {
+                    return Err(BadValue::Settings);
+                }
+            }
             Kind::Letters(letters) => letters.write(value),
             Kind::Alias { target, of, .. } => {
                 self.value.set(self.kind.number(value)?);
@@ -201,6 +209,17 @@ mod tests {
         let opt = Opt::new("n", 5, rows::number(0, 9, false, CType::Size), "Doc.");
         assert_eq!((opt.parse(b"99"), opt.get()), (Err(BadValue::OutOfRange), 5));
         assert_eq!((opt.parse(b"x"), opt.get()), (Err(BadValue::Invalid), 5));
+    }
+
+    #[test]
+    fn a_text_that_cannot_be_read_to_its_end_is_refused_and_kept() {
+        static TEXT: Text = Text::holding("");
+        // Of the row itself only the check: other tests look at its value.
+        let opt = Opt { check: TCACHE_NCACHED_MAX.check, ..rows::text("ranges", &TEXT, "") };
+        for bad in [&b""[..], b"8-64:10|nonsense"] {
+            assert_eq!((opt.parse(bad), opt.as_cstr().to_bytes()), (Err(BadValue::Settings), bad));
+        }
+        assert_eq!(opt.parse(b"8-64:10|100-200:3"), Ok(()));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::{CType, Kind, Letters, Opt, Origin, Text};
 use crate::page::decay;
 use crate::size_class::LARGE_MAX;
 use crate::tables::leaf::{Write, arenas};
+use crate::tcache::ranges;
 
 /// Declares options, and a list of them in their order.
 ///
@@ -33,8 +34,18 @@ const fn choice(name: &'static str, words: &'static [&'static CStr], default: i6
     Opt::new(name, default, Kind::Choice(words), doc)
 }
 
-const fn text(name: &'static str, text: &'static Text, doc: &'static str) -> Opt {
+pub(super) const fn text(name: &'static str, text: &'static Text, doc: &'static str) -> Opt {
     Opt::new(name, 0, Kind::Text(text), doc)
+}
+
+/// A text that `check` must accept.
+const fn checked(
+    name: &'static str,
+    value: &'static Text,
+    check: fn(&[u8]) -> bool,
+    doc: &'static str,
+) -> Opt {
+    Opt { check: Some(check), ..text(name, value, doc) }
 }
 
 const fn letters(name: &'static str, text: &'static Text, doc: &'static str) -> Opt {
@@ -232,7 +243,7 @@ options! {
     OTHERS:
     NARENAS_RATIO = fixed("narenas_ratio", 4 * ONE, 1, i32::MAX as i128, "Arenas per processor."), Unlisted;
     LG_TCACHE_MAX = alias("lg_tcache_max", &TCACHE_MAX, |lg| 1 << lg, &number(0, 23, true, Size), 15, "Log2 of tcache_max."), Unlisted;
-    TCACHE_NCACHED_MAX = text("tcache_ncached_max", &NCACHED,
+    TCACHE_NCACHED_MAX = checked("tcache_ncached_max", &NCACHED, |text| !text.is_empty() && ranges::read(text, |_, _| ()),
         "Objects that a thread may cache, by sizes: least-greatest:number, with | between several."), Unlisted;
     SAN_GUARD_SMALL = strict("san_guard_small", 0, (0, SIZE_MAX), Size, "Every so manieth slab has inaccessible pages on both sides; 0 for none."), Unlisted;
     SAN_GUARD_LARGE = strict("san_guard_large", 0, (0, SIZE_MAX), Size, "Every so manieth large object has inaccessible pages on both sides; 0 for none."), Unlisted;
