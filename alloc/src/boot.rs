@@ -11,6 +11,7 @@ use crate::arena::settings::{self as starting, Decaying};
 use crate::arena::table::{self, ARENAS_MAX, Plan};
 use crate::base::{self, MetadataThp};
 use crate::entry::safety::{self, Fill, ZeroRealloc};
+use crate::os::aside::Aside;
 use crate::os::{cpu, environment};
 use crate::page::advice::Thp;
 use crate::page::default_hooks;
@@ -192,6 +193,8 @@ pub fn complete() {
 /// Has the end of the process watched, from the first call on. May allocate.
 pub fn watch_exit() {
     if !WATCHING_EXIT.swap(true, AcqRel) {
+        // The list of handlers outlives the arena that a program may have bound the thread to.
+        let _aside = Aside::step();
         // SAFETY: `at_exit` has the signature that atexit wants, and this code is never unloaded before exit.
         unsafe { libc::atexit(at_exit) };
     }

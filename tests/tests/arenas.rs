@@ -130,6 +130,11 @@ fn a_thread_may_fork_before_it_has_allocated() {
 }
 
 #[test]
+fn threads_of_the_allocator_s_own_owe_nothing_to_the_arena_of_the_thread_that_starts_them() {
+    run("ends.c", "prof:true,prof_prefix:,narenas:2", Some("started-from"));
+}
+
+#[test]
 fn forks_do_not_wait_for_ever_while_address_space_is_short() {
     run("ends.c", "narenas:2", Some("short"));
 }

@@ -9,6 +9,7 @@ use core::sync::atomic::*;
 use super::{Arena, ByRetired, Role, settings};
 use crate::base::Base;
 use crate::extent::Extent;
+use crate::page::dss;
 use crate::relaxed::{Link, List, Relaxed};
 use crate::report;
 use crate::sync::{Mutex, Patience};
@@ -295,6 +296,7 @@ pub fn hold() {
         some().for_each(Arena::hold_bins);
         some().for_each(Arena::hold_pages);
     }
+    dss::hold();
     BASE.hold();
 }
 
@@ -306,6 +308,7 @@ pub unsafe fn unhold() {
     // SAFETY: by the caller's promise: `hold` took exactly these, and no arena was made or ended since (its lock is held).
     unsafe {
         BASE.unhold();
+        dss::unhold();
         ever_made().for_each(|arena| arena.unhold());
         LOCK.unhold();
     }

@@ -4,6 +4,7 @@
 use core::ffi::{CStr, c_int, c_void};
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use crate::os::aside::Aside;
 use crate::os::tls::{self, Phase};
 
 /// A running thread, to be joined.
@@ -26,6 +27,8 @@ impl Handle {
     ) -> Result<(), c_int> {
         let mut thread: libc::pthread_t = 0;
         let argument = core::ptr::without_provenance_mut(argument);
+        // What libc allocates for the thread outlives the arena that a program may have bound the calling one to.
+        let _aside = Aside::step();
         // SAFETY: signal sets are plain bits, filled before they are read; all pointers are to locals. `body` is what
         // pthread_create wants, and this code is never unloaded.
         let error = unsafe {

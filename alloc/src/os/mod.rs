@@ -1,9 +1,9 @@
 //! The operating system: address space, clock, CPUs, environment, file descriptor 2. System calls go through
 //! rustix's raw backend, which touches neither libc nor `errno`.
 
+pub mod aside;
 pub mod clock;
 pub mod cpu;
-pub mod dss;
 pub mod environment;
 pub mod errno;
 pub mod files;

@@ -5,12 +5,11 @@ use core::ffi::{c_uint, c_void};
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::*;
 
-use super::advice;
 use super::block::BLOCK;
 use super::hooks::ExtentHooks;
 use super::settings::{self, Dss};
+use super::{advice, dss};
 use crate::base;
-use crate::os::dss;
 use crate::os::pages::{self, Huge};
 use crate::relaxed::Relaxed;
 use crate::units::PAGE;

@@ -4,8 +4,7 @@
 use core::ffi::{c_uint, c_void};
 use core::ptr::NonNull;
 
-use crate::os::errno::Errno;
-use crate::os::tls::{self, Phase};
+use crate::os::aside::Aside;
 
 /// `extent_alloc_t`: memory at `new_addr` (or anywhere, when null); `zero` and `commit` say what is wanted and are set to what it is.
 pub type AllocHook = unsafe extern "C" fn(
@@ -101,29 +100,6 @@ pub struct ExtentHooks {
 pub struct Hooks {
     table: NonNull<ExtentHooks>,
     arena: u32,
-}
-
-/// Takes the calling thread's cache away for as long as it lives, and keeps `errno`.
-struct Aside {
-    block: *mut u8,
-    phase: Phase,
-    _errno: Errno,
-}
-
-impl Aside {
-    fn step() -> Aside {
-        let aside = Aside { block: tls::block(), phase: tls::phase(), _errno: Errno::kept() };
-        tls::set_block(core::ptr::null_mut());
-        tls::set_phase(Phase::Starting);
-        aside
-    }
-}
-
-impl Drop for Aside {
-    fn drop(&mut self) {
-        tls::set_block(self.block);
-        tls::set_phase(self.phase);
-    }
 }
 
 impl Hooks {

@@ -13,6 +13,7 @@ pub mod census;
 pub mod classes;
 pub mod decay;
 pub mod default_hooks;
+pub mod dss;
 pub mod growth;
 pub mod hooks;
 pub mod layer;

@@ -6,8 +6,11 @@ use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use crate::os::errno::Errno;
 use crate::os::pages;
+use crate::sync::Mutex;
 use crate::units::PAGE;
 
+/// `sbrk` of the C library is no single step: two threads at once may both be given the same memory.
+static LOCK: Mutex<()> = Mutex::new(());
 /// First address that came from here; 0 before the first.
 static START: AtomicUsize = AtomicUsize::new(0);
 /// End of what came from here.
@@ -23,11 +26,12 @@ fn sbrk(increment: isize) -> Option<usize> {
 
 /// Takes `bytes` (a page multiple) of zeroed memory at a multiple of `align` (a power of two, a page or more).
 ///
-/// `None` when the segment cannot grow, or when another user of `sbrk` keeps getting in between. Concurrent calls
-/// are safe: what is taken is checked against what was expected.
+/// `None` when the segment cannot grow, or when another user of `sbrk` keeps getting in between: what is taken is checked
+/// against what was expected, as far as that can be told. Calls of this wait for each other.
 pub fn reserve(bytes: usize, align: usize) -> Option<NonNull<u8>> {
     /// Races lost before giving up.
     const TRIES: u32 = 8;
+    let _alone = LOCK.lock();
     for _ in 0..TRIES {
         let end = sbrk(0)?;
         let at = end.checked_next_multiple_of(PAGE)?.checked_next_multiple_of(align)?;
@@ -46,6 +50,20 @@ pub fn reserve(bytes: usize, align: usize) -> Option<NonNull<u8>> {
     None
 }
 
+/// Locks for a fork.
+pub fn hold() {
+    LOCK.hold();
+}
+
+/// Unlocks after a fork.
+///
+/// # Safety
+/// As [`Mutex::unhold`].
+pub unsafe fn unhold() {
+    // SAFETY: by the caller's promise.
+    unsafe { LOCK.unhold() }
+}
+
 /// Whether an address lies in what came from here, or between.
 pub fn contains(at: *const u8) -> bool {
     let start = START.load(Relaxed);
@@ -54,7 +72,22 @@ pub fn contains(at: *const u8) -> bool {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
     use super::*;
+    use std::vec::Vec;
+
+    #[test]
+    fn threads_that_ask_at_once_are_given_different_memory() {
+        static START: std::sync::Barrier = std::sync::Barrier::new(4);
+        let take = || {
+            START.wait();
+            (0..5000).map(|_| reserve(PAGE, PAGE).unwrap().as_ptr().addr()).collect::<Vec<_>>()
+        };
+        let threads: Vec<_> = (0..4).map(|_| std::thread::spawn(take)).collect();
+        let mut all: Vec<_> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+        all.sort_unstable();
+        assert!(all.windows(2).all(|pair| pair[0] + PAGE <= pair[1]));
+    }
 
     #[test]
     fn pieces_of_the_data_segment_are_aligned_zero_and_apart() {
