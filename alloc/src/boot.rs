@@ -7,6 +7,7 @@ use core::sync::atomic::{AtomicBool, Ordering::*};
 
 use crate::arena::binding;
 use crate::arena::choice::PerCpu;
+use crate::arena::guard;
 use crate::arena::settings::{self as starting, Decaying};
 use crate::arena::table::{self, ARENAS_MAX, Plan};
 use crate::base::{self, MetadataThp};
@@ -51,6 +52,7 @@ pub fn ensure() {
     base::configure(metadata_thp());
     configure_arenas();
     configure_caches();
+    guard::configure(option::SAN_GUARD_SMALL.size(), option::SAN_GUARD_LARGE.size());
     safety::configure(safety_options());
     #[cfg(feature = "prof")]
     crate::prof::boot();

@@ -7,6 +7,7 @@ use suite::fixture::{compiled, compiled_with};
 use suite::run::{Outcome, Run};
 
 const ABORTED: i32 = 6;
+const FAULTED: i32 = 11;
 
 fn misused(what: &str, conf: &str) -> Outcome {
     let library = preload();
@@ -115,5 +116,49 @@ fn memory_is_filled_as_asked_and_a_correct_program_runs_clean_under_every_option
                 .ok();
             assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("good\n", ""), "{conf}");
         }
+    }
+}
+
+#[test]
+fn an_access_beyond_a_guarded_extent_ends_the_process_and_one_inside_does_not() {
+    let run =
+        |what, conf: &str| Run::new(compiled("guards.c")).arg(what).preload(&preload()).conf(conf).outcome();
+    for (what, option) in [
+        ("large-behind", "san_guard_large"),
+        ("large-before", "san_guard_large"),
+        ("small-behind", "san_guard_small"),
+    ] {
+        for more in ["", ",retain:false", ",tcache:false"] {
+            let outcome = run(what, &format!("{option}:1{more}"));
+            assert_eq!(outcome.status.signal(), Some(FAULTED), "{what}{more}: {outcome}");
+        }
+        for conf in ["", &format!("{option}:1000000")] {
+            assert_eq!(run(what, conf).ok().stdout, "alive\n", "{what} with {conf}");
+        }
+    }
+    assert_eq!(run("large-inside", "san_guard_large:1,san_guard_small:1").ok().stdout, "alive\n");
+}
+
+#[test]
+fn every_nth_extent_of_a_thread_is_guarded_until_it_is_freed() {
+    for more in ["", ",retain:false", ",dirty_decay_ms:0", ",metadata_thp:auto,thp:always"] {
+        let conf = format!("san_guard_small:3,san_guard_large:3{more}");
+        Run::new(compiled("guards.c")).preload(&preload()).conf(&conf).outcome().ok();
+    }
+}
+
+#[test]
+fn nothing_else_changes_when_all_extents_are_guarded() {
+    let guarded = "san_guard_small:1,san_guard_large:1";
+    for more in
+        ["", ",retain:false", ",dirty_decay_ms:0,narenas:1", ",prof:true,lg_prof_sample:12,prof_final:false"]
+    {
+        let conf = format!("{guarded}{more}");
+        let stress = Run::new(compiled("stress.c")).args(["--seconds=3", "--megabytes=64"]);
+        let outcome = stress.preload(&preload()).conf(&conf).outcome().ok();
+        assert!(outcome.stdout.contains("faults 0"), "{conf}: {outcome}");
+    }
+    for conf in [&format!("{guarded},narenas:4"), &format!("{guarded},narenas:2,tcache:false")] {
+        Run::new(compiled("identities.c")).preload(&preload()).conf(conf).outcome().ok();
     }
 }

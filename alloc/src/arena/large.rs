@@ -124,8 +124,11 @@ impl Arena {
     }
 
     /// Grows or shrinks a large object in place to `usable` bytes (a page multiple, [`index_of`] of which is
-    /// large). `None` when the pages behind it are taken, or the arena's hooks refuse; otherwise whether grown pages are zero.
+    /// large). `None` when the pages behind it are taken, when it is guarded, or the arena's hooks refuse; otherwise whether grown pages are zero.
     pub fn resize_large(&self, extent: &'static Extent, usable: usize, sample: u64) -> Option<bool> {
+        if extent.is_guarded() {
+            return None;
+        }
         let (old, new) = (extent.npages(), pages_ceil(usable + large_pad()).0);
         // The rest of what an object has beyond its usable size is of no known contents.
         let mut zeroed = large_pad() == 0;

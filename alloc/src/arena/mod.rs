@@ -5,6 +5,7 @@ pub mod binding;
 pub mod choice;
 pub mod depot;
 mod discard;
+pub mod guard;
 pub mod inspect;
 pub mod large;
 pub mod moment;
@@ -241,7 +242,8 @@ impl Arena {
         class: SzInd,
         kind: Kind,
     ) -> Option<(&'static Extent, bool)> {
-        let take = || self.take_described(npages, align, class, kind);
+        let guarded = guard::wanted(kind, align, &self.pages);
+        let take = || self.take_described(npages, align, class, kind, guarded);
         take().or_else(|short| if table::release_address_space(short.0) { take() } else { Err(short) }).ok()
     }
 
@@ -251,9 +253,12 @@ impl Arena {
         align: usize,
         class: SzInd,
         kind: Kind,
+        guarded: bool,
     ) -> Result<(&'static Extent, bool), Short> {
         let extent = self.spare_extent().ok_or(Short::FOR_METADATA)?;
-        let Some((run, zeroed)) = self.pages.take(npages, align, &self.base) else {
+        let with_guards = guarded.then(|| self.pages.take_guarded(npages, &self.base)).flatten();
+        let guarded = with_guards.is_some();
+        let Some((run, zeroed)) = with_guards.or_else(|| self.pages.take(npages, align, &self.base)) else {
             self.keep_extent(extent);
             return Err(Short(npages));
         };
@@ -263,6 +268,7 @@ impl Arena {
             arena: self.index(),
             class,
             kind,
+            guarded,
             block: run.block,
         });
         if !map::prepare(run.base, shown(kind, npages)) {
@@ -279,9 +285,9 @@ impl Arena {
     }
 
     fn give_pages(&self, extent: &'static Extent) {
-        let run = run_of(extent, 0, extent.npages());
+        let (run, guarded) = (run_of(extent, 0, extent.npages()), extent.is_guarded());
         self.keep_extent(extent);
-        self.pages.give(run, &self.base);
+        if guarded { self.pages.give_guarded(run, &self.base) } else { self.pages.give(run, &self.base) }
     }
 
     /// Makes a slab with all regions free, shown in the map.

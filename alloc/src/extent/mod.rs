@@ -36,7 +36,7 @@ unsafe impl Zeroable for SampleRecord {}
 /// Descriptor of an extent.
 ///
 /// **Synchronization**: from the time that the map shows it until its pages are freed, `base`, `npages`, `arena`,
-/// `class`, `kind`, `block`, `records` do not change, nor does `nfree` of a large one; `npages` and `class` of a large
+/// `class`, `kind`, `guarded`, `block`, `records` do not change, nor does `nfree` of a large one; `npages` and `class` of a large
 /// one change only in a realloc by the object's owner. `nfree`, `free` and the node of a slab are guarded by its bin's lock. Descriptors
 /// live in base memory and are recycled by their arena, so a reference is always valid, though it may describe
 /// something else later.
@@ -44,7 +44,8 @@ unsafe impl Zeroable for SampleRecord {}
 pub struct Extent {
     base: AtomicPtr<u8>,
     npages: AtomicUsize,
-    arena: AtomicU32,
+    arena: AtomicU16,
+    guarded: AtomicBool,
     class: AtomicU8,
     kind: AtomicU8,
     /// Free regions of a slab; of a large extent the bytes before its object.
@@ -84,6 +85,8 @@ pub struct Layout {
     pub class: SzInd,
     /// What it holds.
     pub kind: Kind,
+    /// Whether an inaccessible page lies on either side.
+    pub guarded: bool,
     /// A block at or before its first page, where pages come in blocks.
     pub block: Option<&'static Block>,
 }
@@ -93,7 +96,9 @@ impl Extent {
     pub fn describe(&self, layout: Layout) {
         self.base.set(layout.base);
         self.npages.set(layout.npages);
-        self.arena.set(layout.arena.0);
+        // There are some 4,000 indices.
+        self.arena.set(layout.arena.0 as u16);
+        self.guarded.set(layout.guarded);
         self.class.set(layout.class.0);
         self.kind.set(layout.kind as u8);
         self.block.set(layout.block);
@@ -144,7 +149,12 @@ impl Extent {
     /// Owner.
     #[inline]
     pub fn arena(&self) -> ArenaInd {
-        ArenaInd(self.arena.get())
+        ArenaInd(self.arena.get().into())
+    }
+
+    /// Whether an inaccessible page lies on either side, which is not part of it.
+    pub fn is_guarded(&self) -> bool {
+        self.guarded.get()
     }
 
     /// What it holds.

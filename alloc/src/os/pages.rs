@@ -3,7 +3,7 @@
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
+use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap};
 
 use crate::os::errno::Errno;
 use crate::units::PAGE;
@@ -118,6 +118,16 @@ pub unsafe fn advise_huge(at: *mut u8, bytes: usize, huge: Huge) {
     let advice = if huge == Huge::Wanted { Advice::LinuxHugepage } else { Advice::LinuxNoHugepage };
     // SAFETY: by the caller's promise; the advice changes no contents.
     let _ = unsafe { madvise(at.cast(), bytes, advice) };
+}
+
+/// Lets any access to the range end in SIGSEGV, or allows reading and writing again. Answers whether it worked.
+///
+/// # Safety
+/// The range belongs to the caller; while it is forbidden, nobody is meant to use it.
+pub unsafe fn forbid(at: *mut u8, bytes: usize, forbidden: bool) -> bool {
+    let access = if forbidden { MprotectFlags::empty() } else { MprotectFlags::READ | MprotectFlags::WRITE };
+    // SAFETY: by the caller's promise.
+    unsafe { mprotect(at.cast(), bytes, access) }.is_ok()
 }
 
 /// Most ranges that [`purge_batch`] takes.

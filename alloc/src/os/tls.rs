@@ -4,7 +4,7 @@
 //! assembly defines and reads through its GOT entry (initial-exec model) does not. The linker relaxes it further
 //! in executables. Cost: the library gets `STATIC_TLS`; one cache line fits glibc's surplus for `dlopen`.
 //!
-//! Layout, all zero in a new thread: word 0 the thread's block, word 1 its [`Phase`].
+//! Layout, all zero in a new thread: word 0 the thread's block, word 1 its [`Phase`], words 2 and 3 its [`Counter`]s.
 
 use core::arch::global_asm;
 
@@ -100,7 +100,7 @@ fn line() -> *mut usize {
 #[cfg(target_arch = "aarch64")]
 #[inline(always)]
 fn load<const WORD: usize>() -> usize {
-    // SAFETY: the line is 64 bytes of the calling thread's own TLS, and WORD is 0 or 1.
+    // SAFETY: the line is 64 bytes of the calling thread's own TLS, and WORD is below 8.
     unsafe { *line().add(WORD) }
 }
 
@@ -153,4 +153,52 @@ pub fn phase() -> Phase {
 /// Sets [`phase`].
 pub fn set_phase(phase: Phase) {
     store::<1>(phase as usize);
+}
+
+/// What a thread counts without a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counter {
+    /// Slabs that it took.
+    Slabs,
+    /// Large objects that it took.
+    Large,
+}
+
+/// Counts one, but not to `n` unless `ready`; whether that makes `n`, after which the count begins anew.
+pub fn every(n: usize, counter: Counter, ready: bool) -> bool {
+    let count = match counter {
+        Counter::Slabs => load::<2>(),
+        Counter::Large => load::<3>(),
+    } + 1;
+    let full = ready && count >= n;
+    let next = if full { 0 } else { count.min(n - 1) };
+    match counter {
+        Counter::Slabs => store::<2>(next),
+        Counter::Large => store::<3>(next),
+    }
+    full
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+
+    #[test]
+    fn each_thread_counts_each_thing_for_itself() {
+        let counted = |n, counter| [(); 7].map(|()| every(n, counter, true));
+        let third = [false, false, true, false, false, true, false];
+        std::thread::spawn(move || {
+            assert_eq!(counted(3, Counter::Slabs), third);
+            assert_eq!(counted(3, Counter::Large), third);
+            std::thread::spawn(move || assert_eq!(counted(3, Counter::Slabs), third)).join().unwrap();
+            assert_eq!(
+                [true, false, false, true].map(|ready| every(3, Counter::Large, ready)),
+                [false, false, false, true]
+            );
+            assert_eq!(counted(1, Counter::Large), [true; 7]);
+        })
+        .join()
+        .unwrap();
+    }
 }

@@ -1,5 +1,7 @@
 //! The page layer of one arena: its supply, the decay of its unused pages, and the counters of both.
 
+mod guard;
+
 use core::sync::atomic::*;
 
 use core::ptr::NonNull;
@@ -515,11 +517,13 @@ impl PageLayer {
             None => base.make()?,
         };
         pac.start(default_hooks::table(), self.owner.get(), supply.growth);
+        let guards = supply.counts().guards as isize;
         supply.hand_over(|part| {
             if !pac.adopt(part.base, part.npages, part.state, part.head, base) {
                 self.abandoned.fetch_add(part.npages * PAGE, Ordering::Relaxed);
             }
         });
+        pac.count_guards(guards);
         self.pac.publish(pac);
         Some(pac)
     }

@@ -38,6 +38,20 @@ pub struct PageCounts {
     pub muzzy: usize,
     /// Free, not backed.
     pub retained: usize,
+    /// Inaccessible, on either side of extents.
+    pub guards: usize,
+}
+
+impl PageCounts {
+    /// All that have addresses.
+    pub fn reserved(&self) -> usize {
+        self.mapped() + self.retained
+    }
+
+    /// All that may cost memory.
+    pub fn mapped(&self) -> usize {
+        self.active + self.dirty + self.muzzy + self.guards
+    }
 }
 
 /// State of free pages.
@@ -130,6 +144,12 @@ impl Supply {
     /// Pages by state.
     pub fn counts(&self) -> PageCounts {
         self.counts
+    }
+
+    /// Lets pages that count as active count as guards, or, with less than 0, guards as active.
+    pub fn count_guards(&mut self, npages: isize) {
+        self.counts.active = self.counts.active.wrapping_sub_signed(npages);
+        self.counts.guards = self.counts.guards.wrapping_add_signed(npages);
     }
 
     /// Where the number of active pages is kept. It stays there: a supply is never moved.

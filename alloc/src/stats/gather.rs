@@ -169,8 +169,7 @@ fn fill_settings(arena: &Arena, values: &ArenaValues) {
 fn fill_pages(arena: &Arena, values: &ArenaValues, moment: &Moment) {
     let (own, pages) = (&values.own, moment.pages);
     // By what is reserved, not by what is used: a bound that purging does not change.
-    let reserved = pages.active + pages.dirty + pages.muzzy + pages.retained;
-    let rtree = map::bytes_for(reserved).next_multiple_of(PAGE);
+    let rtree = map::bytes_for(pages.reserved()).next_multiple_of(PAGE);
     let first = arena.index().0 == 0;
     // What describes arenas that were destroyed describes the next ones.
     let common =
@@ -185,7 +184,7 @@ fn fill_pages(arena: &Arena, values: &ArenaValues, moment: &Moment) {
         (arena::PACTIVE, pages.active),
         (arena::PDIRTY, pages.dirty),
         (arena::PMUZZY, pages.muzzy),
-        (arena::MAPPED, mapped + rtree + (pages.active + pages.dirty + pages.muzzy) * PAGE),
+        (arena::MAPPED, mapped + rtree + pages.mapped() * PAGE),
         (arena::RETAINED, pages.retained * PAGE),
         (arena::EXTENT_AVAIL, spare),
         (arena::BASE, allocated + rtree),

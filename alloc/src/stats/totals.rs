@@ -52,12 +52,11 @@ pub fn gather(patience: Patience) -> Option<Totals> {
         totals.allocated += allocated(arena, patience)?;
         let pages = arena.pages.counts_within(patience)?;
         // By what is reserved, not by what is used: a bound that purging does not change.
-        let reserved = pages.active + pages.dirty + pages.muzzy + pages.retained;
-        let described = map::bytes_for(reserved).next_multiple_of(PAGE);
+        let described = map::bytes_for(pages.reserved()).next_multiple_of(PAGE);
         totals.active += pages.active * PAGE;
         totals.metadata += arena.base.allocated() + described;
         totals.resident += arena.base.resident() + described + (pages.active + pages.dirty) * PAGE;
-        totals.mapped += arena.base.mapped() + described + (pages.active + pages.dirty + pages.muzzy) * PAGE;
+        totals.mapped += arena.base.mapped() + described + pages.mapped() * PAGE;
         totals.retained += pages.retained * PAGE;
         totals.dirty += pages.dirty * PAGE;
         totals.muzzy += pages.muzzy * PAGE;

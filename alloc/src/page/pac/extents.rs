@@ -20,8 +20,10 @@ pub struct Extents {
     spare: List<Span, Queued>,
     /// Serial number of the next extent.
     serial: usize,
-    /// Pages that extents in use have.
+    /// Pages that extents in use have, but for those that guard.
     pub active: usize,
+    /// Inaccessible pages on either side of them.
+    pub guards: usize,
     /// Set once, before the first extent.
     pub quantum: Quantum,
     /// Log2 of how many times larger than a request the dirty extent may be that serves it.
@@ -52,7 +54,7 @@ impl Extents {
     /// Pages by state.
     pub fn counts(&self) -> PageCounts {
         let [dirty, muzzy, retained] = [0, 1, 2].map(|at| self.pools[at].npages());
-        PageCounts { active: self.active, dirty, muzzy, retained }
+        PageCounts { active: self.active, dirty, muzzy, retained, guards: self.guards }
     }
 
     /// The free extents in a state.

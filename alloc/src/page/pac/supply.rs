@@ -96,6 +96,13 @@ impl Pac {
         Some(self.extents.lock_within(patience)?.counts())
     }
 
+    /// Lets pages that count as active count as guards, or, with less than 0, guards as active.
+    pub fn count_guards(&self, npages: isize) {
+        let mut extents = self.extents.lock();
+        extents.active = extents.active.wrapping_sub_signed(npages);
+        extents.guards = extents.guards.wrapping_add_signed(npages);
+    }
+
     /// Where the number of active pages is kept. It stays there: a supply is never moved.
     pub fn active_address(&self) -> *const usize {
         &raw const self.extents.lock().active

@@ -245,8 +245,8 @@ options! {
     LG_TCACHE_MAX = alias("lg_tcache_max", &TCACHE_MAX, |lg| 1 << lg, &number(0, 23, true, Size), 15, "Log2 of tcache_max."), Unlisted;
     TCACHE_NCACHED_MAX = checked("tcache_ncached_max", &NCACHED, |text| !text.is_empty() && ranges::read(text, |_, _| ()),
         "Objects that a thread may cache, by sizes: least-greatest:number, with | between several."), Unlisted;
-    SAN_GUARD_SMALL = strict("san_guard_small", 0, (0, SIZE_MAX), Size, "Every so manieth slab has inaccessible pages on both sides; 0 for none."), Unlisted;
-    SAN_GUARD_LARGE = strict("san_guard_large", 0, (0, SIZE_MAX), Size, "Every so manieth large object has inaccessible pages on both sides; 0 for none."), Unlisted;
+    SAN_GUARD_SMALL = strict("san_guard_small", 0, (0, SIZE_MAX), Size, "Every so manieth slab that a thread takes lies between inaccessible pages; 0 for none."), Unlisted;
+    SAN_GUARD_LARGE = strict("san_guard_large", 0, (0, SIZE_MAX), Size, "Every so manieth large object that a thread takes lies between inaccessible pages; 0 for none."), Unlisted;
     PROF_LOG = switch("prof_log", false, "Log samples from the start, as prof.log_start does."), Unlisted;
     PROF_UNBIAS = switch("prof_unbias", true, "Figures of heap_v2 dumps are such that viewers scale them right."), Unlisted;
     CALLOC_MADVISE_THRESHOLD = strict("calloc_madvise_threshold", 8 << 20, (0, LARGE_MAX as i128), Size,
