@@ -39,9 +39,9 @@ unsafe impl GlobalAlloc for Jealloc {
     }
 
     #[inline]
-    unsafe fn dealloc(&self, object: *mut u8, _: Layout) {
+    unsafe fn dealloc(&self, object: *mut u8, layout: Layout) {
         // SAFETY: by the caller's promises to GlobalAlloc.
-        unsafe { entry::free(object) }
+        unsafe { entry::free_sized(object, layout.size(), layout.align()) }
     }
 
     #[inline]
@@ -56,11 +56,15 @@ unsafe impl GlobalAlloc for Jealloc {
     #[inline]
     #[unsafe(link_section = "jealloc_text")]
     unsafe fn realloc(&self, object: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        let general = || {
+            entry::safety::check_size(object, layout.size(), layout.align());
+            // SAFETY: by the caller's promises to GlobalAlloc.
+            unsafe { entry::realloc(object, request(layout, size, false)) }
+        };
         if plain(layout, size) {
             // SAFETY: by the caller's promises to GlobalAlloc.
-            return unsafe { entry::realloc_plain(object, size) };
+            return unsafe { entry::realloc_plain_or(object, size, general) };
         }
-        // SAFETY: by the caller's promises to GlobalAlloc.
-        unsafe { entry::realloc(object, request(layout, size, false)) }
+        general()
     }
 }

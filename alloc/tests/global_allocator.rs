@@ -138,3 +138,49 @@ fn values_of_another_type_are_refused() {
     assert_eq!(ctl::call(c"arena.4096.purge"), Ok(()));
     assert!(ctl::read::<usize>(c"stats.allocated").unwrap() > 0);
 }
+
+/// Runs one of the tests below in a process of its own, with options, and answers what it said.
+fn alone(test: &str, conf: &str) -> std::process::Output {
+    let own = std::env::current_exe().unwrap();
+    let mut command = std::process::Command::new(own);
+    command.args(["--exact", test, "--ignored", "--nocapture"]).env("MALLOC_CONF", conf);
+    command.output().unwrap()
+}
+
+#[test]
+#[ignore = "a misuse"]
+fn an_object_freed_with_another_layout() {
+    let layout = |size| Layout::from_size_align(size, 8).unwrap();
+    // SAFETY: the size is not zero; that the layout is another one is what this is about.
+    unsafe { ALLOC.dealloc(ALLOC.alloc(layout(100)), layout(200)) };
+}
+
+#[test]
+#[ignore = "a misuse"]
+fn an_object_resized_with_another_layout() {
+    let layout = |size| Layout::from_size_align(size, 8).unwrap();
+    // SAFETY: as above.
+    unsafe { ALLOC.realloc(ALLOC.alloc(layout(100)), layout(200), 300) };
+}
+
+#[test]
+fn a_wrong_layout_is_told_when_sizes_are_checked_and_right_ones_pass() {
+    for test in ["an_object_freed_with_another_layout", "an_object_resized_with_another_layout"] {
+        let output = alone(test, "size_checks:true");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && told.contains("<jemalloc>: size mismatch: 0x"), "{told}");
+        assert!(told.contains("with size 200, but its usable size is 112"), "{told}");
+        assert!(alone(test, "").status.success());
+    }
+    for conf in
+        ["size_checks:true", "size_checks:true,cache_oblivious:true,san_guard_small:1,san_guard_large:1"]
+    {
+        let own = std::env::current_exe().unwrap();
+        let mut command = std::process::Command::new(own);
+        command
+            .args(["--exact", "any_layout_is_served_aligned_and_kept_by_realloc"])
+            .env("MALLOC_CONF", conf);
+        let output = command.output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{conf}: {output:?}");
+    }
+}

@@ -15,10 +15,20 @@ fn misused(what: &str, conf: &str) -> Outcome {
     Run::new(program).arg(what).preload(&library).conf(conf).outcome()
 }
 
+/// The same for a form of C++'s operator delete.
+fn misused_form(what: &str, form: usize, conf: &str) -> Outcome {
+    let program = compiled_with("misuse.cc", &["-O0", "-w", "-std=c++17"]);
+    Run::new(program).args([what, &form.to_string()]).preload(&preload()).conf(conf).outcome()
+}
+
 /// Asserts that a misuse ends by abort, and that the one message has all `words`.
 #[track_caller]
 fn stops(what: &str, conf: &str, words: &[&str]) {
-    let outcome = misused(what, conf);
+    stopped(misused(what, conf), words);
+}
+
+#[track_caller]
+fn stopped(outcome: Outcome, words: &[&str]) {
     assert_eq!(outcome.status.signal(), Some(ABORTED), "{outcome}");
     let told = outcome.warnings();
     assert!(told.len() == 1 && words.iter().all(|&word| told[0].contains(word)), "{words:?}\n{outcome}");
@@ -105,6 +115,9 @@ fn memory_is_filled_as_asked_and_a_correct_program_runs_clean_under_every_option
         ("zero:true,junk:free,tcache_max:4194304", &["zero", "freed"]),
         ("junk:true,prof:true,lg_prof_sample:10,prof_final:false", &["junk", "freed"]),
         ("junk:alloc,cache_oblivious:true", &["junk"]),
+        ("junk:true,cache_oblivious:true", &["junk", "freed"]),
+        ("junk:true,retain:false", &["junk", "freed"]),
+        ("san_guard_small:1", &[]),
         ("zero:true,tcache:false", &["zero"]),
     ] {
         for conf in [conf, &format!("{conf},{checks}")] {
@@ -117,6 +130,70 @@ fn memory_is_filled_as_asked_and_a_correct_program_runs_clean_under_every_option
             assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("good\n", ""), "{conf}");
         }
     }
+}
+
+#[test]
+fn what_is_resized_is_looked_at_like_what_is_freed() {
+    for function in ["realloc to", "realloc 0", "rallocx", "xallocx"] {
+        for conf in ["size_checks:true", "debug_double_free_max_scan:1"] {
+            stops(&format!("{function} inside"), conf, &["not the start of an object of 112 bytes"]);
+            stops(&format!("{function} inside large"), conf, &["not the start of an object of 20480 bytes"]);
+        }
+        for (more, scan) in [("", 1), (" large", 1), ("", 32)] {
+            let conf = format!("debug_double_free_max_scan:{scan}");
+            stops(&format!("{function} freed{more}"), &conf, &["double free of 0x"]);
+        }
+        stops(&format!("{function} freed"), "size_checks:true,tcache:false", &["double free of 0x"]);
+    }
+    for function in ["realloc", "xallocx"] {
+        stops(&format!("stack {function}"), "", &["invalid pointer 0x", "passed to a deallocating function"]);
+    }
+}
+
+#[test]
+fn objects_of_named_arenas_and_caches_are_looked_at_too() {
+    for of in ["arena", "cache"] {
+        for conf in ["size_checks:true", "debug_double_free_max_scan:1"] {
+            stops(&format!("inside {of}"), conf, &["not the start of an object of 112 bytes"]);
+        }
+        stops(&format!("double {of}"), "debug_double_free_max_scan:1", &["double free of 0x"]);
+        stops(&format!("size {of}"), "size_checks:true", &["size mismatch: 0x", "size 10,"]);
+    }
+}
+
+#[test]
+fn an_object_that_no_cache_holds_any_more_is_not_freed_again() {
+    stops("past the cache", "debug_double_free_max_scan:1", &["double free of 0x"]);
+    for conf in ["size_checks:true", "debug_double_free_max_scan:1", "junk:free"] {
+        stops("flushed", conf, &["double free of 0x"]);
+    }
+}
+
+#[test]
+fn every_form_of_delete_is_looked_at_and_fills() {
+    let program = compiled_with("misuse.cc", &["-O0", "-w", "-std=c++17"]);
+    let forms: usize = Run::new(program).preload(&preload()).outcome().ok().stdout.parse().unwrap();
+    let mut sized = 0;
+    for form in 0..forms {
+        let misused = |what, conf| misused_form(what, form, conf);
+        stopped(misused("foreign", ""), &["invalid pointer 0x"]);
+        stopped(misused("inside", "size_checks:true"), &["not the start of an object of 2"]);
+        stopped(misused("double", "debug_double_free_max_scan:1"), &["double free of 0x"]);
+        assert_eq!(misused("fill", "junk:true").ok().stdout, "filled\n");
+        assert_eq!(misused("fill", "").ok().stdout, "not filled\n");
+        assert_eq!(
+            misused("none", "size_checks:true,debug_double_free_max_scan:64").ok().stdout,
+            "nothing\n"
+        );
+        if misused("size", "").ok().stdout == "alive\n" {
+            stopped(
+                misused("size", "size_checks:true"),
+                &["size mismatch: 0x", "size 400, but its usable size is 2"],
+            );
+            sized += 1;
+        }
+    }
+    assert_eq!((forms, sized), (12, 4));
 }
 
 #[test]

@@ -18,6 +18,7 @@ pub fn configure(small: usize, large: usize) {
 
 /// Whether the extent that the calling thread is about to take is to be guarded. As in the reference, nothing is in an
 /// arena with hooks of its own, nor counts; what has an alignment above a page counts, and leaves its turn to the next.
+#[inline(always)]
 pub(super) fn wanted(kind: Kind, align: usize, pages: &PageLayer) -> bool {
     let (n, counter) = match kind {
         Kind::Large => (LARGE.get(), Counter::Large),

@@ -124,8 +124,15 @@ impl Arena {
     }
 
     /// Grows or shrinks a large object in place to `usable` bytes (a page multiple, [`index_of`] of which is
-    /// large). `None` when the pages behind it are taken, when it is guarded, or the arena's hooks refuse; otherwise whether grown pages are zero.
-    pub fn resize_large(&self, extent: &'static Extent, usable: usize, sample: u64) -> Option<bool> {
+    /// large). `None` when the pages behind it are taken, when it is guarded, or the arena's hooks refuse; otherwise whether grown pages are zero. `leave` is called
+    /// when it is certain that the object shrinks, and all of it still is the caller's.
+    pub fn resize_large(
+        &self,
+        extent: &'static Extent,
+        usable: usize,
+        sample: u64,
+        leave: impl FnOnce(),
+    ) -> Option<bool> {
         if extent.is_guarded() {
             return None;
         }
@@ -137,7 +144,7 @@ impl Arena {
         self.large.bytes.fetch_sub(cut, Ordering::Relaxed);
         if new > old {
             zeroed &= self.pages.extend(run_of(extent, 0, old), new - old, &self.base)?;
-        } else if new < old && !self.pages.shrink(run_of(extent, 0, old), new, &self.base) {
+        } else if new < old && !self.pages.shrink(run_of(extent, 0, old), new, &self.base, leave) {
             self.large.bytes.fetch_add(cut, Ordering::Relaxed);
             return None;
         }

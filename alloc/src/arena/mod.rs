@@ -155,7 +155,7 @@ impl Arena {
 
     /// Map byte of ordinary objects of a cached class.
     fn byte(&self, class: SzInd) -> u8 {
-        if self.is_manual() { map::SPECIAL } else { class.0 + 1 }
+        if self.is_manual() || settings::frees_are_watched() { map::SPECIAL } else { class.0 + 1 }
     }
 
     /// Its index.
@@ -194,6 +194,7 @@ impl Arena {
         cached_classes().zip(&self.depots)
     }
 
+    #[inline(always)]
     fn spare_extent(&self) -> Option<&'static Extent> {
         {
             let spare = self.spare.lock();
@@ -235,6 +236,7 @@ impl Arena {
     /// Takes pages and describes them; answers also whether they are zero. The map does not show them yet.
     ///
     /// What is short may lie idle in another arena, so address space is given back before the request fails.
+    #[inline(always)]
     fn take_extent(
         &self,
         npages: usize,
@@ -242,9 +244,25 @@ impl Arena {
         class: SzInd,
         kind: Kind,
     ) -> Option<(&'static Extent, bool)> {
-        let guarded = guard::wanted(kind, align, &self.pages);
-        let take = || self.take_described(npages, align, class, kind, guarded);
+        if guard::wanted(kind, align, &self.pages)
+            && let Some(guarded) = self.take_guarded(npages, class, kind)
+        {
+            return Some(guarded);
+        }
+        let take = || self.take_described(npages, align, class, kind);
         take().or_else(|short| if table::release_address_space(short.0) { take() } else { Err(short) }).ok()
+    }
+
+    /// [`Arena::take_extent`] with guards; `None` also when only guards are not to be had.
+    #[cold]
+    #[inline(never)]
+    fn take_guarded(&self, npages: usize, class: SzInd, kind: Kind) -> Option<(&'static Extent, bool)> {
+        let extent = self.spare_extent()?;
+        let Some((run, zeroed)) = self.pages.take_guarded(npages, &self.base) else {
+            self.keep_extent(extent);
+            return None;
+        };
+        self.describe(extent, run, class, kind, true).then_some((extent, zeroed))
     }
 
     fn take_described(
@@ -253,29 +271,36 @@ impl Arena {
         align: usize,
         class: SzInd,
         kind: Kind,
-        guarded: bool,
     ) -> Result<(&'static Extent, bool), Short> {
         let extent = self.spare_extent().ok_or(Short::FOR_METADATA)?;
-        let with_guards = guarded.then(|| self.pages.take_guarded(npages, &self.base)).flatten();
-        let guarded = with_guards.is_some();
-        let Some((run, zeroed)) = with_guards.or_else(|| self.pages.take(npages, align, &self.base)) else {
+        let Some((run, zeroed)) = self.pages.take(npages, align, &self.base) else {
             self.keep_extent(extent);
             return Err(Short(npages));
         };
+        if !self.describe(extent, run, class, kind, false) {
+            return Err(Short::FOR_METADATA);
+        }
+        Ok((extent, zeroed))
+    }
+
+    /// Describes a run that was taken; `false` when there is no memory to show it in the map, and it was given back.
+    #[inline(always)]
+    fn describe(&self, extent: &'static Extent, run: Run, class: SzInd, kind: Kind, guarded: bool) -> bool {
         extent.describe(Layout {
             base: run.base,
-            npages,
+            npages: run.npages,
             arena: self.index(),
             class,
             kind,
             guarded,
+            shared: !self.is_manual(),
             block: run.block,
         });
-        if !map::prepare(run.base, shown(kind, npages)) {
+        let shown = map::prepare(run.base, shown(kind, run.npages));
+        if !shown {
             self.give_pages(extent);
-            return Err(Short::FOR_METADATA);
         }
-        Ok((extent, zeroed))
+        shown
     }
 
     /// Takes an extent out of the map and its pages back.
@@ -287,10 +312,14 @@ impl Arena {
     fn give_pages(&self, extent: &'static Extent) {
         let (run, guarded) = (run_of(extent, 0, extent.npages()), extent.is_guarded());
         self.keep_extent(extent);
-        if guarded { self.pages.give_guarded(run, &self.base) } else { self.pages.give(run, &self.base) }
+        if guarded {
+            return self.pages.give_guarded(run, &self.base);
+        }
+        self.pages.give(run, &self.base);
     }
 
     /// Makes a slab with all regions free, shown in the map.
+    #[inline(always)]
     fn make_slab(&self, class: SzInd, kind: Kind) -> Option<&'static Extent> {
         let slab = &SLABS[class.idx()];
         let npages = slab.npages as usize;

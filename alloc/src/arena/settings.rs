@@ -9,6 +9,8 @@ use crate::units::ArenaInd;
 
 static DIRTY_MS: AtomicI64 = AtomicI64::new(10_000);
 static MUZZY_MS: AtomicI64 = AtomicI64::new(0);
+/// Whether [`watch_frees`] was called.
+static WATCHED: AtomicBool = AtomicBool::new(false);
 static PRESETS: [Preset; ARENAS_MAX as usize] = [const { Preset::none() }; ARENAS_MAX as usize];
 
 /// Exceptions of one index. Numbers are stored so that 0 means none, which keeps the table free of initialisation.
@@ -25,6 +27,17 @@ impl Preset {
     const fn none() -> Preset {
         Preset { dirty_ms: AtomicI64::new(0), muzzy_ms: AtomicI64::new(0), threads: AtomicU64::new(0) }
     }
+}
+
+/// Sends every free to its slow path: objects that are made from now on have the map byte
+/// [`SPECIAL`](crate::extent::map::SPECIAL). Caches take them all the same.
+pub fn watch_frees() {
+    WATCHED.set(true);
+}
+
+/// Whether they are sent there.
+pub fn frees_are_watched() -> bool {
+    WATCHED.get()
 }
 
 /// A state that decays.

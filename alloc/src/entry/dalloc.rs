@@ -2,7 +2,7 @@
 
 use super::request::Cache;
 use super::safety;
-use crate::arena::{bin::extent_of_object, release::release_one, sampled::record_of, table};
+use crate::arena::{bin::extent_of_object, release::release_one, sampled::record_of, settings, table};
 use crate::extent::{Extent, Kind, map};
 use crate::relaxed::Relaxed;
 use crate::report;
@@ -13,7 +13,7 @@ use crate::thread::block::{Block, current};
 use crate::thread::event;
 use crate::thread::exchange::make_room;
 use crate::thread::start::current_or_start;
-use crate::units::{ArenaInd, SzInd};
+use crate::units::SzInd;
 
 /// Frees an object. Null is ignored; a pointer that no allocating function returned ends the process, as far as it
 /// is noticed.
@@ -55,14 +55,12 @@ pub unsafe fn free_sized(object: *mut u8, size: usize, align: usize) {
 #[inline(never)]
 #[unsafe(link_section = "jealloc_text")]
 fn free_sized_slow(object: *mut u8, size: usize, align: usize) {
-    check_size(object, size, align);
-    free_slow(object);
-}
-
-/// [`safety::check_size`] for objects of ours.
-fn check_size(object: *mut u8, size: usize, align: usize) {
-    if map::class_byte(object) != map::NONE {
+    if !settings::frees_are_watched() {
+        return free_slow(object);
+    }
+    if !current().is_some_and(|thread| safety::freed_to_cache(thread, object, Some((size, align)))) {
         safety::check_size(object, size, align);
+        free_looked_at(object);
     }
 }
 
@@ -77,7 +75,18 @@ pub unsafe fn free_sized_through(object: *mut u8, size: usize, align: usize, cac
         // SAFETY: by the caller's promises.
         return unsafe { free_sized(object, size, align) };
     }
-    check_size(object, size, align);
+    // SAFETY: by the caller's promises.
+    unsafe { free_sized_past_own(object, size, align, cache) }
+}
+
+/// [`free_sized_through`] for other caches than the thread's own.
+///
+/// # Safety
+/// As [`free`].
+#[cold]
+#[inline(never)]
+unsafe fn free_sized_past_own(object: *mut u8, size: usize, align: usize, cache: Cache) {
+    safety::check_size(object, size, align);
     // SAFETY: by the caller's promises.
     unsafe { free_through(object, cache) }
 }
@@ -86,6 +95,32 @@ pub unsafe fn free_sized_through(object: *mut u8, size: usize, align: usize, cac
 #[inline(never)]
 #[unsafe(link_section = "jealloc_text")]
 fn free_slow(object: *mut u8) {
+    if settings::frees_are_watched() {
+        return free_watched(object);
+    }
+    free_uncommon(object);
+}
+
+#[cold]
+#[inline(never)]
+#[unsafe(link_section = "jealloc_text")]
+fn free_watched(object: *mut u8) {
+    if !current().is_some_and(|thread| safety::freed_to_cache(thread, object, None)) {
+        free_looked_at(object);
+    }
+}
+
+/// [`free_uncommon`], apart, so that those who call it need no room for what it needs.
+#[cold]
+#[inline(never)]
+#[unsafe(link_section = "jealloc_text")]
+fn free_looked_at(object: *mut u8) {
+    free_uncommon(object);
+}
+
+/// A bin is full, or the object is not one that just anybody may cache.
+#[inline(always)]
+fn free_uncommon(object: *mut u8) {
     if object.is_null() {
         return;
     }
@@ -94,41 +129,41 @@ fn free_slow(object: *mut u8) {
         report::invalid_pointer(object);
     }
     let Some(thread) = current_or_start() else { return free_direct(None, object) };
-    let class = match byte {
-        map::SPECIAL if thread.arena().is_manual() => manual_class(object, Some(thread.arena().index())),
-        map::SPECIAL => None,
-        _ => Some(SzInd(byte - 1)),
-    };
+    let class = if byte == map::SPECIAL { own_class(thread, object) } else { Some(SzInd(byte - 1)) };
     match class {
         Some(class) if thread.caches(class) => free_cached(thread, class, object),
         _ => free_direct(Some(thread), object),
     }
 }
 
-/// The class of an object of a manual arena, of the given one or of any, that is not sampled and can be cached: by threads
-/// that a program has bound to the arena, and in caches of the program's own.
-fn manual_class(object: *mut u8, arena: Option<ArenaInd>) -> Option<SzInd> {
+/// The class of an object with the map byte [`map::SPECIAL`], when the thread's cache may hold it: one of the manual arena that
+/// the program has bound the thread to, or one that only comes here to be looked at.
+fn own_class(thread: &Block, object: *mut u8) -> Option<SzInd> {
+    let own = thread.arena();
+    if !own.is_manual() && !settings::frees_are_watched() {
+        return None;
+    }
     let extent = extent_of_object(object);
-    let wanted = match arena {
-        Some(index) => extent.arena() == index,
-        None => table::owner(extent).is_manual(),
-    };
+    let fits = extent.is_shared() || extent.arena() == own.index();
+    if fits { cacheable_class(extent) } else { None }
+}
+
+/// The class of an object that is not sampled and can be cached, whatever arena it is of.
+pub(super) fn cacheable_class(extent: &Extent) -> Option<SzInd> {
     match extent.kind() {
-        Kind::Slab if wanted => Some(extent.class()),
-        Kind::Large if wanted && extent.sample.get() == 0 => cacheable(extent.usable()),
+        Kind::Slab => Some(extent.class()),
+        Kind::Large if extent.sample.get() == 0 => cacheable(extent.usable()),
         _ => None,
     }
 }
 
 fn free_cached(thread: &'static Block, class: SzInd, object: *mut u8) {
+    safety::freed(object);
+    let bin = thread.bin(class);
     let exact = thread.exact.get();
     if exact {
         thread.open(class);
         thread.deallocated.change(|n| n + class_size(class.idx()) as u64);
-    }
-    let bin = thread.bin(class);
-    if exact {
-        safety::freed(extent_of_object(object), object, Some(bin));
     }
     if !bin.push(object) {
         // A thread that only frees has no other occasion.
@@ -151,7 +186,7 @@ fn free_cached(thread: &'static Block, class: SzInd, object: *mut u8) {
 fn free_direct(thread: Option<&'static Block>, object: *mut u8) {
     let extent = extent_of_object(object);
     let usable = usable_of(extent);
-    safety::freed(extent, object, None);
+    safety::freed(object);
     sampling::unsample(thread.map(Block::prof), take_sample(extent, object), object, usable);
     let owner = table::owner(extent);
     release_one(extent, object);
@@ -222,10 +257,13 @@ fn free_explicit(object: *mut u8, id: u32) {
     if byte == map::NONE {
         report::invalid_pointer(object);
     }
-    safety::freed(extent_of_object(object), object, None);
-    let class = if byte == map::SPECIAL { manual_class(object, None) } else { Some(SzInd(byte - 1)) };
+    // A cache of the program's own may hold objects of any arena.
+    let class =
+        if byte == map::SPECIAL { cacheable_class(extent_of_object(object)) } else { Some(SzInd(byte - 1)) };
     let taken = class.filter(|&class| {
         explicit::get(id).is_some_and(|cache| {
+            safety::check_newest(object, |n| cache.holds(class, object, n));
+            safety::freed(object);
             let arena =
                 thread.map_or_else(|| table::owner(extent_of_object(object)), |thread| thread.arena());
             cache.free(class, object, &arena.base)

@@ -12,7 +12,9 @@ pub mod safety;
 
 pub use alloc::{alloc, calloc, malloc, malloc_aligned, malloc_or, refusals, refuse, resume};
 pub use dalloc::{free, free_sized, free_sized_through, free_through, usable_size};
-pub use realloc::{note_zero_realloc, realloc, realloc_plain, resize_in_place, zero_reallocs};
+pub use realloc::{
+    note_zero_realloc, realloc, realloc_plain, realloc_plain_or, resize_in_place, zero_reallocs,
+};
 pub use request::{Cache, Request};
 
 /// Addresses of the code that the section `jealloc_text` collects.

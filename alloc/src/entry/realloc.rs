@@ -35,6 +35,16 @@ pub fn zero_reallocs() -> usize {
 /// As [`realloc`].
 #[inline(always)]
 pub unsafe fn realloc_plain(object: *mut u8, size: usize) -> *mut u8 {
+    // SAFETY: by the caller's promises.
+    unsafe { realloc_plain_or(object, size, || realloc(object, Request { size, ..Request::PLAIN })) }
+}
+
+/// [`realloc_plain`] that leaves what is not common to `slow`.
+///
+/// # Safety
+/// As [`realloc`].
+#[inline(always)]
+pub unsafe fn realloc_plain_or(object: *mut u8, size: usize, slow: impl FnOnce() -> *mut u8) -> *mut u8 {
     // 0 (not ours) and 255 (special) both become at least NCACHED_MAX.
     let class = map::class_byte(object).wrapping_sub(1);
     if class < NCACHED_MAX as u8 && size <= LOOKUP_MAX {
@@ -44,8 +54,7 @@ pub unsafe fn realloc_plain(object: *mut u8, size: usize) -> *mut u8 {
         // SAFETY: by the caller's promises.
         return unsafe { move_cached(object, class_size(class as usize), size) };
     }
-    // SAFETY: by the caller's promises.
-    unsafe { realloc(object, Request { size, ..Request::PLAIN }) }
+    slow()
 }
 
 /// Moves an object of `old` bytes, which the thread's cache may take, to one of up to [`LOOKUP_MAX`] bytes.
@@ -78,6 +87,7 @@ unsafe fn move_cached(object: *mut u8, old: usize, size: usize) -> *mut u8 {
 #[unsafe(link_section = "jealloc_text")]
 pub unsafe fn realloc(object: *mut u8, request: Request) -> *mut u8 {
     let Some(wanted) = usable_aligned(request.size, request.align) else { return refuse() };
+    safety::resized(object);
     let extent = extent_of_object(object);
     let old = usable_of(extent);
     if object.addr().is_multiple_of(request.align) && resize(extent, wanted, request.size, request.zero) {
@@ -108,7 +118,9 @@ fn resize(extent: &'static Extent, wanted: usize, requested: usize, zero: bool) 
     let thread = current_or_start();
     let sample = take_sample(extent, extent.object());
     let arena = table::owner(extent);
-    let Some(zeroed) = arena.resize_large(extent, wanted, 0) else {
+    // SAFETY: the object keeps `wanted` bytes of the `old` that it still has; its owner gave up the others (1).
+    let leave = || unsafe { safety::shrunk(extent.object().wrapping_add(wanted), old - wanted) };
+    let Some(zeroed) = arena.resize_large(extent, wanted, 0, leave) else {
         arena.set_sample(extent, sample);
         return false;
     };
@@ -144,6 +156,7 @@ fn resize(extent: &'static Extent, wanted: usize, requested: usize, zero: bool) 
 #[inline(never)]
 #[unsafe(link_section = "jealloc_text")]
 pub unsafe fn resize_in_place(object: *mut u8, size: usize, extra: usize, zero: bool) -> usize {
+    safety::resized(object);
     let extent = extent_of_object(object);
     let most = size.checked_add(extra).and_then(usable);
     let least = usable(size);

@@ -1,18 +1,21 @@
 //! Checks of what programs do wrong, and filling: what the options ask of every call.
 //!
-//! With any check or filling on, threads take the slow path at every call, as those do that count exactly. So none of it
-//! costs anything while it is off.
+//! Nothing of it is looked for on the fast paths. With any check of freed objects, all objects have the map byte that sends
+//! `free` to its slow path, which caches them all the same; with filling of new memory, threads take the slow path at every
+//! allocation, as those do that count exactly.
 
 use core::sync::atomic::*;
 
-use super::dalloc::usable_of;
+use super::dalloc::{cacheable_class, usable_of};
 use crate::arena::bin::extent_of_object;
-use crate::extent::{Extent, Kind};
+use crate::arena::settings::{frees_are_watched, watch_frees};
+use crate::extent::{Extent, Kind, map};
 use crate::relaxed::Relaxed;
 use crate::report;
-use crate::size_class::{SLABS, usable_aligned};
-use crate::tcache::bin::CacheBin;
+use crate::size_class::{LOOKUP_MAX, SLABS, index_small, usable_aligned};
 use crate::tcache::settings;
+use crate::thread::block::{Block, current};
+use crate::units::SzInd;
 
 /// What new memory is filled with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,8 +75,10 @@ pub fn configure(options: Options) {
     ZERO_REALLOC.set(options.zero_realloc as u8);
     SCAN.set(options.scan);
     SIZES.set(options.sizes);
-    let each_call = options.new != Fill::None || options.junk_freed || options.scan != 0 || options.sizes;
-    settings::watch_each_call(each_call);
+    settings::watch_each_call(options.new != Fill::None);
+    if options.junk_freed || options.scan != 0 || options.sizes {
+        watch_frees();
+    }
 }
 
 /// Called when `function` is about to answer that memory has run out; does not return when that is to end the process.
@@ -111,37 +116,117 @@ pub(super) unsafe fn fill_new(p: *mut u8, bytes: usize, zero: bool) -> bool {
     byte == 0
 }
 
-/// Looks at an object that is being freed, and fills it, as the options say. `bin` is the one that it would go to.
-pub(super) fn freed(extent: &Extent, object: *mut u8, bin: Option<&CacheBin>) {
-    let (scan, junk) = (SCAN.get(), JUNK_FREED.get());
-    if scan == 0 && !junk && !SIZES.get() {
-        return;
+/// Looks at an object that is being freed, and fills it, as the options say.
+#[inline(always)]
+pub(super) fn freed(object: *mut u8) {
+    if frees_are_watched() {
+        check_freed(object);
     }
-    if !is_start(extent, object) {
+}
+
+#[cold]
+#[inline(never)]
+fn check_freed(object: *mut u8) {
+    check(object);
+    if JUNK_FREED.get() {
+        let bytes = usable_of(extent_of_object(object));
+        // SAFETY: an object begins here (just checked), it has so many bytes, and its owner gave it up.
+        unsafe { object.write_bytes(JUNK_FREE, bytes) };
+    }
+}
+
+/// The common free while frees are watched: an object of a small class goes to the thread's cache, after the same looks as in
+/// [`freed`] and [`check_size`]. `false`: it is for the general way, and nothing was done.
+///
+/// This is what checks cost in production: some fifty instructions, without a lock or a call.
+#[inline(always)]
+pub(super) fn freed_to_cache(thread: &Block, object: *mut u8, told: Option<(usize, usize)>) -> bool {
+    if JUNK_FREED.get() {
+        return false;
+    }
+    let Some(extent) = map::extent_of(object) else { return false };
+    if extent.kind() != Kind::Slab || !extent.is_shared() {
+        return false;
+    }
+    let class = extent.class();
+    if let Some((size, align)) = told {
+        let right = align <= 8 && size <= LOOKUP_MAX && index_small(size) == class;
+        if !right && SIZES.get() {
+            return false;
+        }
+    }
+    let bin = thread.bin(class);
+    check_region(extent, class, object);
+    check_newest(object, |n| bin.holds(object, n));
+    bin.push(object)
+}
+
+/// Looks at an object that is about to be resized, as the options say for frees.
+#[inline(always)]
+pub(super) fn resized(object: *mut u8) {
+    if frees_are_watched() {
+        check(object);
+    }
+}
+
+/// Ends the process when the pointer is not that of an object that is in use, as far as can be seen: it must be the start of
+/// one, which is neither free in its slab nor among the newest of the thread's cache, where it would be if it was freed.
+#[cold]
+#[inline(never)]
+fn check(object: *mut u8) {
+    let extent = extent_of_object(object);
+    if extent.kind() != Kind::Large {
+        check_region(extent, extent.class(), object);
+    } else if extent.object() != object {
         report::inside_object(object, usable_of(extent));
     }
-    if bin.is_some_and(|bin| bin.holds(object, scan as usize)) {
+    if let Some((thread, class)) = current().zip(cacheable_class(extent))
+        && thread.caches(class)
+    {
+        check_newest(object, |n| thread.bin(class).holds(object, n));
+    }
+}
+
+/// Ends the process when the pointer is not the start of a region of a slab, or of one that is free.
+#[inline(always)]
+fn check_region(extent: &Extent, class: SzInd, object: *mut u8) {
+    let slab = &SLABS[class.idx()];
+    let offset = object.addr() - extent.base().addr();
+    let region = slab.region(offset);
+    if region * slab.size as usize != offset {
+        report::inside_object(object, slab.size as usize);
+    }
+    // Bits of other regions may change at any time; the one of an object in use is not set.
+    if extent.free.get(region / 64).is_some_and(|word| word.get() >> (region % 64) & 1 != 0) {
         report::double_free(object);
     }
-    if junk {
-        // SAFETY: an object of this extent begins here (just checked), it has `usable_of` bytes, and its owner gave it up.
-        unsafe { object.write_bytes(JUNK_FREE, usable_of(extent)) };
+}
+
+/// Ends the process when a cache `holds` the object among its newest, as many as are to be looked at.
+#[inline(always)]
+pub(super) fn check_newest(object: *mut u8, holds: impl FnOnce(usize) -> bool) {
+    let scan = SCAN.get();
+    if scan != 0 && holds(scan as usize) {
+        report::double_free(object);
     }
 }
 
-fn is_start(extent: &Extent, object: *mut u8) -> bool {
-    if extent.kind() == Kind::Large {
-        return extent.object() == object;
+/// Fills bytes of an object that shrinks, as the options say.
+///
+/// # Safety
+/// 1. The `bytes` bytes at `p` belong to the caller, who gave them up.
+pub(super) unsafe fn shrunk(p: *mut u8, bytes: usize) {
+    if JUNK_FREED.get() {
+        // SAFETY: by the caller's promise (1).
+        unsafe { p.write_bytes(JUNK_FREE, bytes) };
     }
-    let slab = &SLABS[extent.class().idx()];
-    let offset = object.addr() - extent.base().addr();
-    slab.region(offset) * slab.size as usize == offset
 }
 
-/// Ends the process when the options ask for it and an object was freed with a size that it cannot have been asked for
-/// with.
-pub(super) fn check_size(object: *mut u8, size: usize, align: usize) {
-    if !SIZES.get() {
+/// Ends the process when the options ask for it and an object is freed, or moved, with a size that it cannot have been
+/// asked for with.
+#[inline(always)]
+pub fn check_size(object: *mut u8, size: usize, align: usize) {
+    if !SIZES.get() || map::class_byte(object) == map::NONE {
         return;
     }
     let actual = usable_of(extent_of_object(object));

@@ -36,7 +36,7 @@ unsafe impl Zeroable for SampleRecord {}
 /// Descriptor of an extent.
 ///
 /// **Synchronization**: from the time that the map shows it until its pages are freed, `base`, `npages`, `arena`,
-/// `class`, `kind`, `guarded`, `block`, `records` do not change, nor does `nfree` of a large one; `npages` and `class` of a large
+/// `class`, `kind`, `guarded`, `shared`, `block`, `records` do not change, nor does `nfree` of a large one; `npages` and `class` of a large
 /// one change only in a realloc by the object's owner. `nfree`, `free` and the node of a slab are guarded by its bin's lock. Descriptors
 /// live in base memory and are recycled by their arena, so a reference is always valid, though it may describe
 /// something else later.
@@ -46,6 +46,7 @@ pub struct Extent {
     npages: AtomicUsize,
     arena: AtomicU16,
     guarded: AtomicBool,
+    shared: AtomicBool,
     class: AtomicU8,
     kind: AtomicU8,
     /// Free regions of a slab; of a large extent the bytes before its object.
@@ -87,6 +88,8 @@ pub struct Layout {
     pub kind: Kind,
     /// Whether an inaccessible page lies on either side.
     pub guarded: bool,
+    /// Whether the caches of all threads may hold its objects.
+    pub shared: bool,
     /// A block at or before its first page, where pages come in blocks.
     pub block: Option<&'static Block>,
 }
@@ -99,6 +102,7 @@ impl Extent {
         // There are some 4,000 indices.
         self.arena.set(layout.arena.0 as u16);
         self.guarded.set(layout.guarded);
+        self.shared.set(layout.shared);
         self.class.set(layout.class.0);
         self.kind.set(layout.kind as u8);
         self.block.set(layout.block);
@@ -155,6 +159,12 @@ impl Extent {
     /// Whether an inaccessible page lies on either side, which is not part of it.
     pub fn is_guarded(&self) -> bool {
         self.guarded.get()
+    }
+
+    /// Whether the caches of all threads may hold its objects.
+    #[inline]
+    pub fn is_shared(&self) -> bool {
+        self.shared.get()
     }
 
     /// What it holds.

@@ -252,6 +252,7 @@ impl PageLayer {
     /// Takes `npages` pages whose address is a multiple of `align` pages; answers also whether they are zero.
     ///
     /// `None` when there is no address space, or no memory for descriptors.
+    #[inline(always)]
     pub fn take(&self, npages: usize, align: usize, base: &Base) -> Option<(Run, bool)> {
         self.growing(
             |supply| supply.take(npages, align, base),
@@ -267,17 +268,19 @@ impl PageLayer {
         self.growing(|supply| supply.extend(run, extra), |pac| pac.extend(run.base, run.npages, extra, base))
     }
 
-    /// Takes back all but the first `keep` pages of a run; answers whether it did, which hooks may refuse.
-    pub fn shrink(&self, run: Run, keep: usize, base: &Base) -> bool {
+    /// Takes back all but the first `keep` pages of a run; answers whether it did, which hooks may refuse. `leave` is called
+    /// when that is certain, and the pages still are the caller's.
+    pub fn shrink(&self, run: Run, keep: usize, base: &Base, leave: impl FnOnce()) -> bool {
         let rest = run.npages - keep;
         if let Some(Source::Extents(pac)) = self.source(Patience::Endless) {
-            let Some(purged) = pac.shrink(run.base, run.npages, keep, self.mode(), base) else {
+            let Some(purged) = pac.shrink(run.base, run.npages, keep, self.mode(), base, leave) else {
                 return false;
             };
             self.purged_at_once(purged);
             self.freed(rest);
             return true;
         }
+        leave();
         self.give(Run { base: run.base.wrapping_add(keep * PAGE), npages: rest, block: run.block }, base);
         true
     }

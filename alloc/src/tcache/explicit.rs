@@ -150,6 +150,11 @@ impl Cache {
         bin.push(object) || make_room(bin, class, base, 1) && bin.push(object)
     }
 
+    /// Whether the object is among the `n` newest of its class, which is cacheable.
+    pub fn holds(&self, class: SzInd, object: *mut u8, n: usize) -> bool {
+        self.bins.lock().0[class.idx()].holds(object, n)
+    }
+
     fn flush(&self) {
         let bins = self.bins.lock();
         for class in (0..NCACHED_MAX as u8).map(SzInd) {

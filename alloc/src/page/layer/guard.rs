@@ -43,6 +43,7 @@ impl PageLayer {
     ///
     /// `None` also when the kernel makes no guards: it limits the number of mappings, which they add to. Cost: two system
     /// calls, and two more when the pages come back.
+    #[cold]
     pub fn take_guarded(&self, npages: usize, base: &Base) -> Option<(Run, bool)> {
         let (outer, zeroed) = self.take(npages.checked_add(GUARDS)?, 1, base)?;
         let run = inside(outer);
@@ -58,6 +59,7 @@ impl PageLayer {
 
     /// Takes back what [`PageLayer::take_guarded`] gave. Pages whose guards the kernel does not lift stay in use for
     /// ever, without memory.
+    #[cold]
     pub fn give_guarded(&self, run: Run, base: &Base) {
         if self.lift(run) {
             self.count_guards(-(GUARDS as isize));

@@ -419,7 +419,16 @@ impl Pac {
     }
 
     /// Frees all but the first `keep` pages of a run; `None` when the hooks refuse, otherwise how many pages were purged at once.
-    pub fn shrink(&self, at: *mut u8, npages: usize, keep: usize, mode: Mode, base: &Base) -> Option<usize> {
+    /// `leave` is called before they are freed.
+    pub fn shrink(
+        &self,
+        at: *mut u8,
+        npages: usize,
+        keep: usize,
+        mode: Mode,
+        base: &Base,
+        leave: impl FnOnce(),
+    ) -> Option<usize> {
         let hooks = self.hooks();
         let trail = {
             let mut extents = self.extents.lock();
@@ -428,6 +437,7 @@ impl Pac {
             extents.active -= npages - keep;
             trail
         };
+        leave();
         Some(self.put(&hooks, trail, Free::Dirty, mode.oversize))
     }
 

@@ -275,7 +275,7 @@ fn churn(pac: &'static Pac, base: &Base, seed: u64, rounds: usize) {
                 let (at, npages) = live[which];
                 if npages > 1 && next(2) == 0 {
                     let keep = 1 + next(npages as u64 - 1);
-                    if pac.shrink(pointer(at), npages, keep, CALM, base).is_some() {
+                    if pac.shrink(pointer(at), npages, keep, CALM, base, || ()).is_some() {
                         live[which].1 = keep;
                     }
                 } else {
@@ -362,7 +362,7 @@ fn hooks_that_are_null_refuse() {
     let first = pac.take(8, 1, CALM, base).unwrap();
     // Nothing can be cut, so what the series gives is lost, and then just what is needed is asked for.
     assert_eq!(calls("alloc"), 2);
-    assert!(pac.shrink(first.base, 8, 4, CALM, base).is_none());
+    assert!(pac.shrink(first.base, 8, 4, CALM, base, || ()).is_none());
     assert!(pac.extend(first.base, 8, 1, base).is_none());
     pac.give(first.base, 8, CALM, base);
     pac.purge(Step::DirtyToRetained, 0);
@@ -415,7 +415,7 @@ fn a_dirty_extent_of_the_oversize_threshold_is_given_back_at_once() {
     let at = pac.take(64, 1, CALM, base).unwrap().base;
     let _end = pac.take(1, 1, CALM, base);
     let second = at.wrapping_add(32 * PAGE);
-    assert!(pac.shrink(at, 64, 32, eager, base).is_some());
+    assert!(pac.shrink(at, 64, 32, eager, base, || ()).is_some());
     assert_eq!(counts(pac).dirty, 32);
     // Joined with its dirty neighbour it is long enough.
     assert_eq!(pac.give(at, 32, eager, base), 64);
