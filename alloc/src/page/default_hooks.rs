@@ -110,6 +110,10 @@ pub unsafe fn unmap(at: *mut u8, bytes: usize) -> bool {
     true
 }
 
+/// The default [`AllocHook`](super::hooks::AllocHook) `alloc`.
+///
+/// # Safety
+/// `zero` and `commit` are valid.
 unsafe extern "C" fn alloc(
     _: *mut ExtentHooks,
     new_addr: *mut c_void,
@@ -129,17 +133,28 @@ unsafe extern "C" fn alloc(
     at.as_ptr().cast()
 }
 
+/// The default [`DallocHook`](super::hooks::DallocHook) `dalloc`.
+///
+/// # Safety
+/// The extent came from [`alloc`], and nothing refers to it any more.
 unsafe extern "C" fn dalloc(_: *mut ExtentHooks, addr: *mut c_void, size: usize, _: bool, _: c_uint) -> bool {
     // SAFETY: the extent is the caller's to give, by the hook's type.
     settings::retain() || unsafe { !unmap(addr.cast(), size) }
 }
 
+/// The default [`DestroyHook`](super::hooks::DestroyHook) `destroy`.
+///
+/// # Safety
+/// As for [`dalloc`].
 unsafe extern "C" fn destroy(_: *mut ExtentHooks, addr: *mut c_void, size: usize, _: bool, _: c_uint) {
     // SAFETY: as in `dalloc`.
     unsafe { unmap(addr.cast(), size) };
 }
 
-/// Memory is committed by being mapped.
+/// The default hooks `commit` and `decommit`: memory is committed by being mapped.
+///
+/// # Safety
+/// None: the arguments are not looked at.
 unsafe extern "C" fn refuse(
     _: *mut ExtentHooks,
     _: *mut c_void,
@@ -151,6 +166,10 @@ unsafe extern "C" fn refuse(
     true
 }
 
+/// The default [`RangeHook`](super::hooks::RangeHook) `purge_lazy`.
+///
+/// # Safety
+/// The range lies in an extent that came from [`alloc`], and its contents are no longer wanted.
 unsafe extern "C" fn purge_lazy(
     _: *mut ExtentHooks,
     addr: *mut c_void,
@@ -163,6 +182,10 @@ unsafe extern "C" fn purge_lazy(
     unsafe { !advice::purge_lazy(addr.cast::<u8>().add(offset), length) }
 }
 
+/// The default [`RangeHook`](super::hooks::RangeHook) `purge_forced`.
+///
+/// # Safety
+/// As for [`purge_lazy`].
 unsafe extern "C" fn purge_forced(
     _: *mut ExtentHooks,
     addr: *mut c_void,
@@ -175,6 +198,10 @@ unsafe extern "C" fn purge_forced(
     unsafe { !advice::purge_forced(addr.cast::<u8>().add(offset), length) }
 }
 
+/// The default [`SplitHook`](super::hooks::SplitHook) `split`.
+///
+/// # Safety
+/// None: the arguments are not looked at.
 unsafe extern "C" fn split(
     _: *mut ExtentHooks,
     _: *mut c_void,
@@ -187,7 +214,10 @@ unsafe extern "C" fn split(
     false
 }
 
-/// Extents of the data segment are not joined with mapped ones: only the latter can be unmapped.
+/// The default hook `merge`. Extents of the data segment are not joined with mapped ones: only the latter can be unmapped.
+///
+/// # Safety
+/// None: the memory is not looked at.
 unsafe extern "C" fn merge(
     _: *mut ExtentHooks,
     addr_a: *mut c_void,

@@ -102,6 +102,10 @@ static LARGE: &[Node] = &[
     raw("accum", SUM, "r-", large_accum, "The same of all samples that ever were."),
 ];
 
+/// `thread.prof.name`
+///
+/// # Safety
+/// As [`super::Raw`]; the new value is a C string.
 unsafe fn thread_name(_: &[usize], args: Arguments) -> Result<(), CtlError> {
     let written = !args.new.is_null() || args.new_len != 0;
     if written && !args.old.is_null() && !args.old_len.is_null() {
@@ -149,6 +153,10 @@ unsafe fn switch(
     unsafe { args.answer(old) }
 }
 
+/// `thread.prof.active`
+///
+/// # Safety
+/// As [`super::Raw`].
 unsafe fn thread_active(_: &[usize], args: Arguments) -> Result<(), CtlError> {
     let thread = me()?;
     let set = |on| {
@@ -159,6 +167,10 @@ unsafe fn thread_active(_: &[usize], args: Arguments) -> Result<(), CtlError> {
     unsafe { switch(args, || Ok(PROFILER.thread_active(thread.prof())), set) }
 }
 
+/// `prof.thread_active_init`
+///
+/// # Safety
+/// As [`super::Raw`].
 unsafe fn thread_active_init(_: &[usize], args: Arguments) -> Result<(), CtlError> {
     let set = |on| {
         PROFILER.set_thread_active_init(on);
@@ -167,6 +179,10 @@ unsafe fn thread_active_init(_: &[usize], args: Arguments) -> Result<(), CtlErro
     unsafe { switch(args, || Ok(PROFILER.thread_active_init()), set) }
 }
 
+/// `prof.gdump`
+///
+/// # Safety
+/// As [`super::Raw`].
 unsafe fn gdump(_: &[usize], args: Arguments) -> Result<(), CtlError> {
     let set = |on| {
         PROFILER.set_gdump(on);
@@ -175,6 +191,10 @@ unsafe fn gdump(_: &[usize], args: Arguments) -> Result<(), CtlError> {
     unsafe { switch(args, || Ok(PROFILER.gdump()), set) }
 }
 
+/// `prof.active`
+///
+/// # Safety
+/// As [`super::Raw`].
 unsafe fn active(_: &[usize], args: Arguments) -> Result<(), CtlError> {
     // SAFETY: by the caller's promises; any bits are a number.
     let off = unsafe { args.new_of::<u8>() }? == Some(0);
@@ -201,6 +221,9 @@ fn log_start(_: &[usize], value: Option<Value>) -> Result<(), CtlError> {
 }
 
 /// Whatever the arguments are, as in the reference.
+///
+/// # Safety
+/// As [`super::Raw`].
 unsafe fn log_stop(_: &[usize], _: Arguments) -> Result<(), CtlError> {
     PROFILER.log_stop(me().ok().map(Block::prof)).map_err(failure)
 }
@@ -241,21 +264,37 @@ unsafe fn class_sum(args: Arguments, sum: ClassSum) -> Result<(), CtlError> {
     unsafe { args.answer(sum) }
 }
 
+/// `prof.stats.bins.<i>.live`
+///
+/// # Safety
+/// As [`super::Raw`].
 unsafe fn bin_live(mib: &[usize], args: Arguments) -> Result<(), CtlError> {
     // SAFETY: by the caller's promises.
     unsafe { class_sum(args, CLASSES.live(SzInd(mib[3] as u8))) }
 }
 
+/// `prof.stats.bins.<i>.accum`
+///
+/// # Safety
+/// As [`super::Raw`].
 unsafe fn bin_accum(mib: &[usize], args: Arguments) -> Result<(), CtlError> {
     // SAFETY: by the caller's promises.
     unsafe { class_sum(args, CLASSES.accumulated(SzInd(mib[3] as u8))) }
 }
 
+/// `prof.stats.lextents.<i>.live`
+///
+/// # Safety
+/// As [`super::Raw`].
 unsafe fn large_live(mib: &[usize], args: Arguments) -> Result<(), CtlError> {
     // SAFETY: by the caller's promises.
     unsafe { class_sum(args, CLASSES.live(SzInd((NBINS + mib[3]) as u8))) }
 }
 
+/// `prof.stats.lextents.<i>.accum`
+///
+/// # Safety
+/// As [`super::Raw`].
 unsafe fn large_accum(mib: &[usize], args: Arguments) -> Result<(), CtlError> {
     // SAFETY: by the caller's promises.
     unsafe { class_sum(args, CLASSES.accumulated(SzInd((NBINS + mib[3]) as u8))) }

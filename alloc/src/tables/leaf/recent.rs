@@ -63,6 +63,10 @@ struct Receiver {
     opaque: *mut c_void,
 }
 
+/// `experimental.prof_recent.alloc_max`
+///
+/// # Safety
+/// As [`super::Raw`].
 unsafe fn exchange_max(_: &[usize], args: Arguments) -> Result<(), CtlError> {
     // SAFETY: by the caller's promises; any bits are a number.
     let old = match unsafe { args.new_of::<isize>() }? {
@@ -97,12 +101,20 @@ fn send(receiver: Receiver) -> Result<(), CtlError> {
     PROFILER.recent(&mut receive).map_err(failure)
 }
 
+/// `experimental.prof_recent.alloc_dump`
+///
+/// # Safety
+/// As [`super::Raw`]; the new value is a [`Receiver`] if it has the size of one, whose function takes its first argument.
 unsafe fn dump(_: &[usize], args: Arguments) -> Result<(), CtlError> {
     // SAFETY: by the caller's promises.
     let receiver = unsafe { receiver(&args) }?;
     send(receiver.ok_or(CtlError::Invalid)?)
 }
 
+/// `prof.recent_alloc_dump`
+///
+/// # Safety
+/// As [`super::Raw`]; the new value is a [`Receiver`] if it has the size of one, whose function takes its first argument.
 unsafe fn dump_anywhere(_: &[usize], args: Arguments) -> Result<(), CtlError> {
     // SAFETY: by the caller's promises.
     match unsafe { receiver(&args) }? {

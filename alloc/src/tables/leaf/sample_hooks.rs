@@ -74,14 +74,24 @@ unsafe fn exchange<F: Function>(args: Arguments, hook: &Hook<F>) -> Result<(), C
 }
 
 /// The unwinder as a function, for programs that put it back or call it from theirs.
+///
+/// # Safety
+/// 1. `stack` has room for `most` pointers, or `most` is 0. `count` is valid.
 #[unsafe(link_section = "jealloc_text")]
 unsafe extern "C" fn unwind(stack: *mut *mut c_void, count: *mut c_uint, most: c_uint) {
-    // SAFETY: by the hook's interface `stack` has room for `most` pointers.
-    let stack = unsafe { core::slice::from_raw_parts_mut(stack, most as usize) };
-    // SAFETY: by the hook's interface `count` is valid.
+    let stack = match most {
+        0 => &mut [],
+        // SAFETY: by the caller's promise there is room for `most` pointers, and any bits are one.
+        _ => unsafe { core::slice::from_raw_parts_mut(stack, most as usize) },
+    };
+    // SAFETY: by the caller's promise `count` is valid.
     unsafe { *count = PROFILER.backtrace(stack) as c_uint };
 }
 
+/// `experimental.hooks.prof_backtrace`
+///
+/// # Safety
+/// As [`super::Raw`]; the new value is null or a [`BacktraceHook`].
 unsafe fn backtrace(_: &[usize], args: Arguments) -> Result<(), CtlError> {
     if args.old.is_null() && args.new.is_null() {
         return Err(CtlError::Invalid);
