@@ -114,3 +114,9 @@ fn a_c_program_is_told_its_options_by_its_own_symbol() {
     let plain = options(&compiled("options.c"), "dirty_decay_ms:-1,muzzy_decay_ms:0x20,lg_prof_sample:021");
     assert!(plain.ends_with(",dirty_decay_ms:-1,muzzy_decay_ms:32,lg_prof_sample:17,tcache:true"), "{plain}");
 }
+
+#[test]
+fn a_program_that_is_told_of_a_bad_option_may_allocate_before_the_options_are_read() {
+    let program = compiled_with("early.c", &["-rdynamic"]);
+    Run::new(program).preload(&preload()).conf("narenas:2,bogus:1,dirty_decay_ms:77").outcome().ok();
+}

@@ -50,7 +50,7 @@ pub struct Plan {
     pub oversize: Option<usize>,
 }
 
-/// Gives out the indices; called once, before the first arena is made.
+/// Gives out the indices; called once, before any arena but the first is made.
 pub fn configure(plan: Plan) {
     // One index is left for the huge arena, whether or not there is to be one, as in jemalloc.
     let automatic = plan.automatic.clamp(1, ARENAS_MAX - 1);
@@ -64,6 +64,11 @@ pub fn configure(plan: Plan) {
         HUGE.set(automatic);
         TOTAL.set(automatic + 1);
         OVERSIZE.set(bytes);
+    }
+    // Made by who allocated while the options were read.
+    if let Some(first) = get(ArenaInd(0)) {
+        let ms = |state| settings::decay_ms(ArenaInd(0), false, state);
+        first.pages.start(ms(settings::Decaying::Dirty), ms(settings::Decaying::Muzzy));
     }
 }
 
@@ -124,7 +129,9 @@ pub fn huge_for(usable: usize) -> Option<&'static Arena> {
 pub(super) fn make(retired: &mut Retired, index: ArenaInd) -> Option<&'static Arena> {
     let link = TABLE.get(index.0 as usize)?;
     if link.get().is_none() {
-        let role = role(index.0).unwrap_or(Role::Manual);
+        // The first is automatic even before the options are read: whoever is told of a mistake in them may allocate.
+        let usual = if index.0 == 0 { Role::Automatic } else { Role::Manual };
+        let role = role(index.0).unwrap_or(usual);
         let arena = match retired.take(index) {
             Some(arena) => arena,
             None => fresh()?,
