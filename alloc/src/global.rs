@@ -39,6 +39,7 @@ unsafe impl GlobalAlloc for Jealloc {
     }
 
     #[inline]
+    #[unsafe(link_section = "jealloc_text")]
     unsafe fn dealloc(&self, object: *mut u8, layout: Layout) {
         // SAFETY: by the caller's promises to GlobalAlloc.
         unsafe { entry::free_sized(object, layout.size(), layout.align()) }

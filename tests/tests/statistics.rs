@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use suite::build::{Profile, preload, viewer};
 use suite::fixture::compiled;
+use suite::json::Json;
 use suite::run::{Outcome, Run};
 use suite::scratch::Scratch;
 
@@ -102,99 +103,26 @@ fn letters_leave_their_parts_out() {
     }
 }
 
-/// A strict reader of JSON: no key twice, nothing behind the end.
-struct Reader<'a> {
-    text: &'a [u8],
-    at: usize,
-    keys: BTreeSet<String>,
-}
-
-impl Reader<'_> {
-    fn byte(&mut self) -> u8 {
-        self.at += 1;
-        self.text[self.at - 1]
-    }
-
-    fn expect(&mut self, literal: &str) {
-        let found = &self.text[self.at..self.at + literal.len()];
-        assert_eq!(String::from_utf8_lossy(found), literal, "at {}", self.at);
-        self.at += literal.len();
-    }
-
-    fn string(&mut self) -> String {
-        self.expect("\"");
-        let mut string = Vec::new();
-        loop {
-            match self.byte() {
-                b'"' => return String::from_utf8(string).expect("JSON is UTF-8"),
-                b'\\' => match self.byte() {
-                    b'u' => self.at += 4,
-                    c if b"\"\\/bfnrt".contains(&c) => string.push(c),
-                    c => panic!("escape {c} at {}", self.at),
-                },
-                c => {
-                    assert!(c >= b' ', "control character at {}", self.at);
-                    string.push(c);
-                }
+/// Every key with the keys above it.
+fn paths(value: &Json, above: &str, into: &mut BTreeSet<String>) {
+    match value {
+        Json::Object(pairs) => {
+            for (key, value) in pairs {
+                let path = format!("{above}.{key}");
+                paths(value, &path, into);
+                into.insert(path);
             }
         }
-    }
-
-    fn number(&mut self) {
-        let start = self.at;
-        while b"-+.0123456789eE".contains(&self.text[self.at]) {
-            self.at += 1;
-        }
-        let text = std::str::from_utf8(&self.text[start..self.at]).unwrap();
-        assert!(
-            text.parse::<f64>().is_ok()
-                && (text.len() == 1 || !text.starts_with('0') || text.starts_with("0.")),
-            "{text}"
-        );
-    }
-
-    fn value(&mut self, path: &str) {
-        match self.text[self.at] {
-            b'{' => self.list(b'}', &mut |reader, _, own| {
-                let key = reader.string();
-                assert!(own.insert(key.clone()), "{path}.{key} twice");
-                reader.expect(":");
-                let path = format!("{path}.{key}");
-                reader.keys.insert(path.clone());
-                reader.value(&path);
-            }),
-            b'[' => self.list(b']', &mut |reader, _, _| reader.value(&format!("{path}[]"))),
-            b'"' => drop(self.string()),
-            b't' => self.expect("true"),
-            b'f' => self.expect("false"),
-            b'n' => self.expect("null"),
-            _ => self.number(),
-        }
-    }
-
-    fn list(&mut self, close: u8, item: &mut dyn FnMut(&mut Self, usize, &mut BTreeSet<String>)) {
-        let mut own = BTreeSet::new();
-        self.at += 1;
-        for n in 0.. {
-            if self.text[self.at] == close {
-                assert_eq!(n, own.len().max(n));
-                self.at += 1;
-                return;
-            }
-            if n > 0 {
-                self.expect(",");
-            }
-            item(self, n, &mut own);
-        }
+        Json::Array(items) => items.iter().for_each(|item| paths(item, &format!("{above}[]"), into)),
+        _ => {}
     }
 }
 
 #[test]
 fn json_is_strict_and_escapes_texts() {
     let text = reported("J").stdout;
-    let mut reader = Reader { text: text.as_bytes(), at: 0, keys: BTreeSet::new() };
-    reader.value("");
-    assert_eq!(&text[reader.at..], "");
+    let mut keys = BTreeSet::new();
+    paths(&Json::read(&text), "", &mut keys);
     for key in [
         ".jemalloc.opt.prof_prefix",
         ".jemalloc.stats.kernel_rss",
@@ -203,7 +131,7 @@ fn json_is_strict_and_escapes_texts() {
         ".jemalloc.stats.arenas.0.lextents[].nrequests",
         ".jemalloc.stats.arenas.1.hpa_shard.nonfull_slabs[].nretained_nonhuge",
     ] {
-        assert!(reader.keys.contains(key), "{key} is missing");
+        assert!(keys.contains(key), "{key} is missing");
     }
     assert!(text.contains(r#""prof_prefix":"a\"b\\c""#));
 }

@@ -30,10 +30,13 @@ macro_rules! export {
             #[unsafe(link_section = "jealloc_text")]
             standard realloc(ptr: *mut c_void, size: usize) -> *mut c_void;
             #[doc = "`free(3)`"]
+            #[unsafe(link_section = "jealloc_text")]
             standard free(ptr: *mut c_void);
             #[doc = "`free_sized` of C23."]
+            #[unsafe(link_section = "jealloc_text")]
             standard free_sized(ptr: *mut c_void, size: usize);
             #[doc = "`free_aligned_sized` of C23."]
+            #[unsafe(link_section = "jealloc_text")]
             standard free_aligned_sized(ptr: *mut c_void, alignment: usize, size: usize);
             #[doc = "`memalign(3)`"]
             #[unsafe(link_section = "jealloc_text")]
@@ -58,8 +61,10 @@ macro_rules! export {
             #[doc = "The usable size of an object."]
             extended sallocx(ptr: *const c_void, flags: c_int) -> usize;
             #[doc = "Frees an object as `flags` say."]
+            #[unsafe(link_section = "jealloc_text")]
             extended dallocx(ptr: *mut c_void, flags: c_int);
             #[doc = "Frees an object of `size` bytes as `flags` say."]
+            #[unsafe(link_section = "jealloc_text")]
             extended sdallocx(ptr: *mut c_void, size: usize, flags: c_int);
             #[doc = "The usable size that `mallocx` would give; 0 when it would fail."]
             extended nallocx(size: usize, flags: c_int) -> usize;

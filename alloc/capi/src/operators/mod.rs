@@ -65,6 +65,7 @@ macro_rules! delete {
         /// The object came from the matching form of new, with the size and alignment that are given, and nobody uses
         /// it any more.
         #[unsafe(no_mangle)]
+        #[unsafe(link_section = "jealloc_text")]
         pub unsafe extern "C" fn $name(object: *mut c_void, $($argument: $type),*) {
             // SAFETY: by the caller's promises.
             unsafe { jealloc_c::standard::$function(object, $($passed),*) }
