@@ -90,7 +90,7 @@ pub const ROWS: &[Row] = &[
     real("sqlite", Real::Sqlite, 40_000, "SQLite in memory: inserts, joins, sorts"),
     real("lua", Real::Lua, 60, "Lua: trees and strings"),
     real("ruby", Real::Ruby, 60, "Ruby: strings, hashes, arrays"),
-    real("z3", Real::Z3, 1, "the solver Z3 on bit vectors"),
+    real("z3", Real::Z3, 1, "the solver Z3 factors a number"),
     real("redis", Real::Redis, 150_000, "Redis: CPU time of the server under redis-benchmark"),
 ];
 

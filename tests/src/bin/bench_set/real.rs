@@ -156,7 +156,7 @@ pub fn job(which: Real, count: u64, quick: bool, scratch: &Scratch) -> Result<Jo
             if quick {
                 return Err("takes too long for a quick run".to_owned());
             }
-            Job::new(find(&["z3"])?, vec![text(&fed("multiply.smt2"))])
+            Job::new(find(&["z3"])?, vec![text(&fed("factors.smt2"))])
         }
         Real::Redis => {
             find(&["redis-benchmark"])?;

@@ -1,0 +1,10 @@
+; Factors of a product of two primes.
+(set-logic QF_BV)
+(declare-const p (_ BitVec 32))
+(declare-const q (_ BitVec 32))
+(assert (= (bvmul p q) (_ bv1071514531 32)))
+(assert (bvult (_ bv1 32) p))
+(assert (bvult p (_ bv65536 32)))
+(assert (bvule p q))
+(assert (bvult q (_ bv65536 32)))
+(check-sat)
