@@ -88,15 +88,31 @@ impl Figures {
         median(self.samples(row, metric, peer))
     }
 
-    /// The median of a cell as a multiple of `base`'s.
-    pub fn ratio(&self, row: &str, metric: Metric, peer: &str, base: &str) -> Option<f64> {
-        Some(self.median(row, metric, peer)? / self.median(row, metric, base)?)
+    /// A cell as multiples of `base`'s, round by round, because a slow moment of the machine hits a whole round. When a
+    /// run is missing, each sample is a multiple of `base`'s median.
+    pub fn ratios(&self, row: &str, metric: Metric, peer: &str, base: &str) -> Vec<f64> {
+        let (own, others) = (self.samples(row, metric, peer), self.samples(row, metric, base));
+        if own.len() == others.len() {
+            return own.iter().zip(others).map(|(own, other)| own / other).collect();
+        }
+        median(others).map(|other| own.iter().map(|own| own / other).collect()).unwrap_or_default()
     }
 
-    /// The lowest median of a row, over `peers`, and whose it is.
-    pub fn best<'p>(&self, row: &str, metric: Metric, peers: &[&'p str]) -> Option<(&'p str, f64)> {
-        let medians = peers.iter().filter_map(|peer| Some((*peer, self.median(row, metric, peer)?)));
-        medians.min_by(|(_, one), (_, other)| one.total_cmp(other))
+    /// The median of [`Figures::ratios`].
+    pub fn ratio(&self, row: &str, metric: Metric, peer: &str, base: &str) -> Option<f64> {
+        median(&self.ratios(row, metric, peer, base))
+    }
+
+    /// The lowest ratio of a row, over `peers`, and whose it is.
+    pub fn best<'p>(
+        &self,
+        row: &str,
+        metric: Metric,
+        peers: &[&'p str],
+        base: &str,
+    ) -> Option<(&'p str, f64)> {
+        let ratios = peers.iter().filter_map(|peer| Some((*peer, self.ratio(row, metric, peer, base)?)));
+        ratios.min_by(|(_, one), (_, other)| one.total_cmp(other))
     }
 
     /// One line for each cell.
@@ -170,11 +186,14 @@ mod tests {
     }
 
     #[test]
-    fn ratios_and_the_best_are_of_medians() {
-        let figures = sample();
+    fn ratios_are_taken_round_by_round() {
+        let mut figures = sample();
+        // 0.2, 0.5 and 24.
         assert_eq!(figures.ratio("row", Metric::Time, "a", "b"), Some(0.5));
         assert_eq!(figures.ratio("row", Metric::Cpu, "a", "b"), None);
-        assert_eq!(figures.best("row", Metric::Time, &["b", "a", "c"]), Some(("a", 2.5)));
+        assert_eq!(figures.best("row", Metric::Time, &["b", "a", "c"], "b"), Some(("a", 0.5)));
+        figures.add("row", Metric::Time, "a", 3.5);
+        assert_eq!(figures.ratio("row", Metric::Time, "a", "b"), Some(0.55));
     }
 
     #[test]

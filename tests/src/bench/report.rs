@@ -64,7 +64,7 @@ impl Report<'_> {
         let timed: Vec<Name> = self.timed().map(|row| (row.name.to_owned(), row.what)).collect();
         let stages: Vec<Name> =
             STAGES.iter().map(|(row, stage, what)| (stage_name(row, stage), *what)).collect();
-        text += "\n### Time\n\nSeconds of jemalloc, and the others as multiples of it, ± the median deviation in percent.\n\n";
+        text += "\n### Time\n\nSeconds of jemalloc, and the others as multiples of its run in the same round; medians, ± the median deviation in percent.\n\n";
         text += &self.table(Metric::Time, &timed, |seconds| format!("{seconds:.3}"));
         text +=
             "\n### Peak of resident memory\n\nMegabytes of jemalloc, and the others as multiples of it.\n\n";
@@ -115,8 +115,8 @@ impl Report<'_> {
     /// Rows in which `peer` is as fast as the fastest.
     fn wins(&self, peer: &str) -> usize {
         let near = |row: &&Row| {
-            let own = self.figures.median(row.name, Metric::Time, peer)?;
-            let (_, best) = self.figures.best(row.name, Metric::Time, self.peers)?;
+            let own = self.ratio(row.name, Metric::Time, peer)?;
+            let (_, best) = self.figures.best(row.name, Metric::Time, self.peers, BASE)?;
             Some(own <= best * AS_FAST)
         };
         self.timed().filter(|row| near(row).unwrap_or(false)).count()
@@ -130,8 +130,8 @@ impl Report<'_> {
     fn behind(&self) -> String {
         let others: Vec<&str> = self.peers.iter().copied().filter(|peer| *peer != OURS).collect();
         let behind = |row: &Row| {
-            let own = self.figures.median(row.name, Metric::Time, OURS)?;
-            let (peer, best) = self.figures.best(row.name, Metric::Time, &others)?;
+            let own = self.ratio(row.name, Metric::Time, OURS)?;
+            let (peer, best) = self.figures.best(row.name, Metric::Time, &others, BASE)?;
             (own > best * BEHIND).then(|| format!("{} ({:.2} of {peer})", row.name, own / best))
         };
         sentence("More than 10 % behind the best peer", self.timed().filter_map(behind).collect())
@@ -156,7 +156,7 @@ impl Report<'_> {
         self.peers.iter().for_each(|_| text += "---|");
         text += "---|\n";
         for (name, what) in names {
-            let Some((best, _)) = self.figures.best(name, metric, self.peers) else { continue };
+            let Some((best, _)) = self.figures.best(name, metric, self.peers, BASE) else { continue };
             let _ = write!(text, "| {name} |");
             for peer in self.peers {
                 let cell = self.cell(name, metric, peer, &absolute);
@@ -168,13 +168,15 @@ impl Report<'_> {
     }
 
     fn cell(&self, name: &str, metric: Metric, peer: &str, absolute: impl Fn(f64) -> String) -> String {
-        let value = if peer == BASE {
-            self.figures.median(name, metric, peer).map(absolute)
+        let (value, samples) = if peer == BASE {
+            let samples = self.figures.samples(name, metric, peer).to_vec();
+            (self.figures.median(name, metric, peer).map(absolute), samples)
         } else {
-            self.ratio(name, metric, peer).map(|ratio| format!("{ratio:.2}"))
+            let samples = self.figures.ratios(name, metric, peer, BASE);
+            (self.ratio(name, metric, peer).map(|ratio| format!("{ratio:.2}")), samples)
         };
         let Some(value) = value else { return "-".to_owned() };
-        match spread(self.figures.samples(name, metric, peer)) {
+        match spread(&samples) {
             Some(part) if metric == Metric::Time => format!("{value} ±{:.0}", part * 100.0),
             _ => value,
         }
@@ -248,7 +250,7 @@ mod tests {
         let report = Report { figures: &figures, peers: &PEERS };
         let names = [("slots1".to_owned(), "some"), ("grow".to_owned(), "not measured")];
         let text = report.table(Metric::Time, &names, |seconds| format!("{seconds:.1} s"));
-        assert!(text.ends_with("| slots1 | 1.0 s ±10 | **0.50 ±10** | 2.00 ±10 | some |\n"), "{text}");
+        assert!(text.ends_with("| slots1 | 1.0 s ±10 | **0.50 ±0** | 2.00 ±0 | some |\n"), "{text}");
         assert_eq!(report.cell("slots1", Metric::Peak, "missing", megabytes), "-");
     }
 
