@@ -5,7 +5,6 @@
 #include <map>
 #include <memory>
 #include <numeric>
-#include <regex>
 #include <sstream>
 #include <string>
 #include <tuple>
@@ -37,6 +36,6 @@ template <int... N> size_t all(std::integer_sequence<int, N...>, const std::stri
 
 int main(int argc, char **) {
     std::ostringstream text;
-    text << argc << std::regex_replace(std::string("aabbcc"), std::regex("(a+)(b*)"), "$2$1");
-    std::cout << all(std::make_integer_sequence<int, 6>(), text.str()) << '\n';
+    text << argc;
+    std::cout << all(std::make_integer_sequence<int, 2>(), text.str()) << '\n';
 }

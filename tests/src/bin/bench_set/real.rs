@@ -137,7 +137,7 @@ pub fn job(which: Real, count: u64, quick: bool, scratch: &Scratch) -> Result<Jo
             let compiler = told("g++", &["-print-prog-name=cc1plus"])?;
             let system = told("g++", &["-print-multiarch"])?;
             let words =
-                ["-quiet", "-D_GNU_SOURCE", "-O1", "-std=c++17", "-imultiarch", &system, "-o", "/dev/null"];
+                ["-quiet", "-D_GNU_SOURCE", "-O0", "-std=c++17", "-imultiarch", &system, "-o", "/dev/null"];
             let mut words = words.map(str::to_owned).to_vec();
             words.push(text(&fed("heavy.cc")));
             Job::new(find(&[&compiler])?, words)
