@@ -42,6 +42,7 @@ pub mod stats;
 mod tables;
 
 pub use global::Jealloc;
+pub use page::hooks::{AllocHook, DallocHook, DestroyHook, ExtentHooks, MergeHook, RangeHook, SplitHook};
 pub use report::fatal;
 pub use size_class::{usable as usable_of_size, usable_aligned as usable_of_aligned};
 

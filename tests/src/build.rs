@@ -53,25 +53,40 @@ pub fn target_folder() -> PathBuf {
 /// # Panics
 /// When the build fails, with cargo's output.
 pub fn package(package: &'static str, profile: Profile) -> PathBuf {
-    type Built = HashMap<(&'static str, Profile), Result<PathBuf, String>>;
+    built(package, None, profile)
+}
+
+/// An example of `package`.
+///
+/// # Panics
+/// As [`package`].
+pub fn example(package: &'static str, example: &'static str, profile: Profile) -> PathBuf {
+    built(package, Some(example), profile).join("examples").join(example)
+}
+
+fn built(package: &'static str, example: Option<&'static str>, profile: Profile) -> PathBuf {
+    type Built = HashMap<(&'static str, Option<&'static str>, Profile), Result<PathBuf, String>>;
     static BUILT: Mutex<Option<Built>> = Mutex::new(None);
     let mut built = BUILT.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let answer = built
         .get_or_insert_default()
-        .entry((package, profile))
-        .or_insert_with(|| build(package, profile))
+        .entry((package, example, profile))
+        .or_insert_with(|| build(package, example, profile))
         .clone();
     drop(built);
     answer.unwrap_or_else(|what| panic!("{what}"))
 }
 
-fn build(package: &str, profile: Profile) -> Result<PathBuf, String> {
+fn build(package: &str, example: Option<&str>, profile: Profile) -> Result<PathBuf, String> {
     let target = target_folder();
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into()));
     cargo
         .current_dir(workspace())
         .args(["build", "--quiet", "--package", package, "--target-dir"])
         .arg(&target);
+    if let Some(example) = example {
+        cargo.args(["--example", example]);
+    }
     if profile == Profile::Release {
         cargo.arg("--release");
     }

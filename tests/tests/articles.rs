@@ -1,8 +1,8 @@
 //! Strings of options and programs as articles print them: each does what it says.
 
-use suite::build::{preload, workspace};
+use suite::build::{Profile, example, preload, workspace};
 use suite::fixture::{compiled, compiled_with};
-use suite::run::Run;
+use suite::run::{Outcome, Run};
 use suite::surface::probe::ask;
 use suite::surface::verdict::pending;
 
@@ -114,13 +114,23 @@ fn the_program_with_four_statistics_compiles_and_adds_up() {
     let place = suite::scratch::Scratch::new("four");
     std::fs::copy(&library, place.file("libjemalloc.so.2")).unwrap();
     let outcome = Run::new(program).env("LD_LIBRARY_PATH", place.path()).folder(folder).outcome().ok();
-    let figures: Vec<u64> = outcome
-        .stdout
-        .lines()
-        .map(|line| {
-            line.rsplit(' ').next().unwrap_or_default().parse().unwrap_or_else(|_| panic!("{outcome}"))
-        })
-        .collect();
+    adds_up(&outcome);
+}
+
+#[test]
+fn the_program_with_four_statistics_in_rust_adds_up() {
+    adds_up(&Run::new(example("jealloc", "four_statistics", Profile::own())).outcome().ok());
+}
+
+/// The four figures are what they are for a program with 10 MiB.
+fn adds_up(outcome: &Outcome) {
+    let names = ["stats.allocated", "stats.active", "stats.resident", "stats.mapped"];
+    let lines: Vec<&str> = outcome.stdout.lines().collect();
+    let figure = |(line, name): (&&str, &str)| -> u64 {
+        let figure = line.strip_prefix(name).and_then(|rest| rest.strip_prefix(": ")?.parse().ok());
+        figure.unwrap_or_else(|| panic!("{outcome}"))
+    };
+    let figures: Vec<u64> = lines.iter().zip(names).map(figure).collect();
     let [allocated, active, resident, mapped] = figures[..] else { panic!("{outcome}") };
     assert!(allocated >= 10 << 20, "{outcome}");
     assert!(allocated <= active && active <= resident && active <= mapped, "{outcome}");

@@ -51,6 +51,11 @@ fn copy(from: &Path, to: &Path) {
 
 /// Runs cargo on a package in a folder, with ours in the place of the C library.
 fn cargo(way: Way, folder: &Path, arguments: &[&str]) -> Outcome {
+    cargo_with(way, "0.7", folder, arguments)
+}
+
+/// The same for a release of the binding.
+fn cargo_with(way: Way, binding: &str, folder: &Path, arguments: &[&str]) -> Outcome {
     // One build at a time, so that the packages that all have in common are compiled once.
     static LOCK: Mutex<()> = Mutex::new(());
     let _one_at_a_time = LOCK.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -67,7 +72,7 @@ fn cargo(way: Way, folder: &Path, arguments: &[&str]) -> Outcome {
             run.env("JEMALLOC_OVERRIDE", archive)
         }
         Way::Patch => {
-            let ours = workspace().join("alloc/compat/tikv-jemalloc-sys-0.7");
+            let ours = workspace().join(format!("alloc/compat/tikv-jemalloc-sys-{binding}"));
             run.arg("--config")
                 .arg(format!("patch.{}.tikv-jemalloc-sys.path={ours:?}", ["crates", "io"].join("-")))
         }
@@ -174,4 +179,54 @@ fn a_program_profiles_itself_through_them_optimized_as_a_whole_or_not() {
         // An archive whose malloc is there is asked for it by the program's own malloc, prefix or not.
         assert!(outcome.stdout.ends_with(&format!("malloc is ours: {ours}\n")), "{outcome}");
     }
+}
+
+/// A program of the older release: the allocator, statistics, options by name, extent hooks by the binding's types.
+const OLDER: &str = r#"
+use tikv_jemalloc_ctl::{epoch, raw, stats, version};
+use tikv_jemalloc_sys::{MALLOCX_ALIGN, extent_alloc_t, extent_hooks_t, mallocx, sdallocx};
+
+#[global_allocator]
+static ALLOC: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+#[export_name = "_rjem_malloc_conf"]
+pub static OPTIONS: &[u8] = b"narenas:3\0";
+
+fn main() {
+    let kept = std::hint::black_box(vec![1u8; 10 << 20]);
+    let before = epoch::advance().unwrap();
+    assert_eq!(epoch::advance().unwrap(), before + 1);
+    let (allocated, active) = (stats::allocated::read().unwrap(), stats::active::read().unwrap());
+    assert!(allocated >= kept.len() && allocated <= active, "{allocated} {active}");
+    assert!(stats::resident::mib().unwrap().read().unwrap() >= active);
+    assert_eq!(tikv_jemalloc_ctl::opt::narenas::read().unwrap(), 3);
+    // SAFETY: the start of a vector that is alive, which this allocator made.
+    assert_eq!(unsafe { tikv_jemallocator::usable_size(kept.as_ptr()) }, 10 << 20);
+    // SAFETY: the table that the arena has, valid for ever, with a hook that every table has.
+    let alloc: Option<extent_alloc_t> =
+        unsafe { (*raw::read::<*mut extent_hooks_t>(b"arena.0.extent_hooks\0").unwrap()).alloc };
+    assert!(alloc.is_some());
+    // SAFETY: freed as it was allocated.
+    unsafe {
+        let flags = MALLOCX_ALIGN(4096);
+        let object = mallocx(100, flags);
+        assert_eq!(object as usize % 4096, 0);
+        sdallocx(object, 100, flags);
+    }
+    println!("jemalloc {}", version::read().unwrap().to_string());
+}
+"#;
+
+#[test]
+fn a_program_of_the_release_before_runs_on_its_stand_in() {
+    let manifest = "[package]\nname = \"older\"\nversion = \"0.0.0\"\nedition = \"2021\"\n\
+                    [[bin]]\nname = \"older\"\npath = \"main.rs\"\n\
+                    [dependencies]\ntikv-jemallocator = \"=0.6.1\"\n\
+                    tikv-jemalloc-ctl = { version = \"=0.6.1\", features = [\"stats\", \"use_std\"] }\n\
+                    tikv-jemalloc-sys = \"0.6\"\n[workspace]\n";
+    let scratch = Scratch::new("older");
+    fs::write(scratch.file("Cargo.toml"), manifest).unwrap();
+    fs::write(scratch.file("main.rs"), OLDER).unwrap();
+    let outcome = cargo_with(Way::Patch, "0.6", scratch.path(), &["run"]).ok();
+    assert!(outcome.stdout.starts_with("jemalloc 5.3.1"), "{outcome}");
 }

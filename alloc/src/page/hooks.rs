@@ -69,7 +69,7 @@ pub type MergeHook = unsafe extern "C" fn(
 ) -> bool;
 
 /// `extent_hooks_t`. All but `alloc` may be null, which refuses.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 #[repr(C)]
 pub struct ExtentHooks {
     /// Gets address space.
