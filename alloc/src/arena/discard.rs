@@ -7,6 +7,7 @@ use core::sync::atomic::*;
 
 use super::Arena;
 use super::bin::Bin;
+use super::large::LargeClass;
 use crate::extent::{Extent, Kind, map};
 use crate::page::layer::PurgeCounts;
 use crate::relaxed::Relaxed;
@@ -99,6 +100,7 @@ impl Arena {
         for (mine, theirs) in self.large.all().iter().zip(gone.large.all()) {
             add(&mine.nmalloc, &theirs.nmalloc);
             add(&mine.ndalloc, &theirs.ndalloc);
+            add(&mine.ndirect, &theirs.ndirect);
             add(&mine.nrequests, &theirs.nrequests);
             add(&mine.nfills, &theirs.nfills);
             add(&mine.nflushes, &theirs.nflushes);
@@ -111,7 +113,8 @@ impl Arena {
     pub(super) fn clear_counts(&self) {
         self.all_bins().for_each(|(_, bin)| bin.clear_counts());
         for class in self.large.all() {
-            let counters = [&class.nmalloc, &class.ndalloc, &class.nrequests, &class.nfills, &class.nflushes];
+            let LargeClass { nmalloc, ndalloc, ndirect, nrequests, nfills, nflushes } = class;
+            let counters = [nmalloc, ndalloc, ndirect, nrequests, nfills, nflushes];
             counters.into_iter().for_each(|counter| counter.set(0));
         }
         for counts in [&self.pages.dirty_counts, &self.pages.muzzy_counts] {

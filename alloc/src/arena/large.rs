@@ -2,7 +2,8 @@
 
 use core::sync::atomic::*;
 
-use super::{Arena, run_of};
+use super::Arena;
+use super::extents::{Wanted, run_of};
 use crate::extent::{Extent, Kind, map};
 use crate::page::settings;
 use crate::relaxed::Relaxed;
@@ -10,6 +11,9 @@ use crate::size_class::{CACHE_LINE, NBINS, NSIZES, cacheable, index_of, large_pa
 use crate::units::{PAGE, SzInd, pages_ceil};
 
 /// Counters of the large objects of an arena, by class, and their bytes.
+///
+/// **Synchronization**: `nmalloc`, `ndalloc`, `ndirect` and `bytes` are written with the lock of the arena's descriptors held,
+/// which whoever makes or frees a large object takes anyway. Readers see recent values.
 pub struct LargeCounts {
     classes: [LargeClass; NSIZES - NBINS],
     /// Usable bytes now.
@@ -22,7 +26,9 @@ pub struct LargeClass {
     pub nmalloc: AtomicU64,
     /// Objects freed.
     pub ndalloc: AtomicU64,
-    /// Requests of threads that have ended or left the arena, and requests past any cache.
+    /// Requests past any cache that objects were made for.
+    pub ndirect: AtomicU64,
+    /// Requests of threads that have ended or left the arena, and others past its cache.
     pub nrequests: AtomicU64,
     /// Objects made to fill thread caches.
     pub nfills: AtomicU64,
@@ -35,6 +41,7 @@ impl LargeClass {
         LargeClass {
             nmalloc: AtomicU64::new(0),
             ndalloc: AtomicU64::new(0),
+            ndirect: AtomicU64::new(0),
             nrequests: AtomicU64::new(0),
             nfills: AtomicU64::new(0),
             nflushes: AtomicU64::new(0),
@@ -59,14 +66,18 @@ impl LargeCounts {
         &self.classes
     }
 
-    fn born(&self, class: SzInd, bytes: usize) {
-        self.class(class).nmalloc.fetch_add(1, Ordering::Relaxed);
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    /// An object was made; `direct`: for a request that no cache counts. With the lock held.
+    pub(super) fn born(&self, class: SzInd, bytes: usize, direct: bool) {
+        let counts = self.class(class);
+        counts.nmalloc.change(|n| n + 1);
+        counts.ndirect.change(|n| n + direct as u64);
+        self.bytes.change(|all| all + bytes);
     }
 
-    fn died(&self, class: SzInd, bytes: usize) {
-        self.class(class).ndalloc.fetch_add(1, Ordering::Relaxed);
-        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    /// An object is about to go. With the lock held.
+    pub(super) fn died(&self, class: SzInd, bytes: usize) {
+        self.class(class).ndalloc.change(|n| n + 1);
+        self.bytes.change(|all| all - bytes);
     }
 }
 
@@ -79,6 +90,8 @@ pub struct LargeRequest {
     pub align: usize,
     /// Bits of its sample reference, 0 for none.
     pub sample: u64,
+    /// Whether this is a request of the program that no cache counts.
+    pub direct: bool,
 }
 
 impl Arena {
@@ -95,10 +108,10 @@ impl Arena {
         let class = index_of(request.usable);
         let npages = pages_ceil(request.usable + large_pad()).0;
         let align = pages_ceil(request.align).0.max(1);
-        let (extent, zeroed) = self.take_extent(npages, align, class, Kind::Large)?;
+        let wanted = Wanted { npages, align, class, kind: Kind::Large, direct: request.direct };
+        let (extent, zeroed) = self.take_extent(wanted)?;
         extent.set_object_at(offset(request.align));
         extent.sample.set(request.sample);
-        self.large.born(class, request.usable);
         map::register(extent, 1, self.byte_of_large(request.usable, request.sample));
         Some((extent.object(), zeroed))
     }
@@ -119,7 +132,6 @@ impl Arena {
 
     /// Frees a large object.
     pub fn free_large(&self, extent: &'static Extent) {
-        self.large.died(extent.class(), extent.usable());
         self.give_extent(extent);
     }
 
@@ -141,19 +153,22 @@ impl Arena {
         let mut zeroed = large_pad() == 0;
         // Forgotten before its pages go, so that objects never count as more bytes than the pages that hold them.
         let cut = old.saturating_sub(new) * PAGE;
-        self.large.bytes.fetch_sub(cut, Ordering::Relaxed);
         if new > old {
             zeroed &= self.pages.extend(run_of(extent, 0, old), new - old, &self.base)?;
-        } else if new < old && !self.pages.shrink(run_of(extent, 0, old), new, &self.base, leave) {
-            self.large.bytes.fetch_add(cut, Ordering::Relaxed);
-            return None;
+        } else if new < old {
+            self.counting(|large| large.bytes.change(|bytes| bytes - cut));
+            if !self.pages.shrink(run_of(extent, 0, old), new, &self.base, leave) {
+                self.counting(|large| large.bytes.change(|bytes| bytes + cut));
+                return None;
+            }
         }
-        self.large.died(extent.class(), extent.usable() - cut);
         let class = index_of(usable);
+        self.counting(|large| {
+            large.died(extent.class(), extent.usable() - cut);
+            large.born(class, usable, true);
+        });
         extent.resize(new, class);
         extent.sample.set(sample);
-        self.large.born(class, usable);
-        self.large.class(class).nrequests.fetch_add(1, Ordering::Relaxed);
         map::register(extent, 1, self.byte_of_large(usable, sample));
         Some(zeroed)
     }

@@ -5,6 +5,7 @@ pub mod binding;
 pub mod choice;
 pub mod depot;
 mod discard;
+mod extents;
 pub mod guard;
 pub mod inspect;
 pub mod large;
@@ -22,15 +23,14 @@ use self::depot::Depot;
 use self::large::LargeCounts;
 use self::name::Name;
 use crate::base::{Base, Zeroable};
-use crate::extent::{ByOwner, Extent, Kind, Layout, map};
+use crate::extent::{ByOwner, Extent, map};
 use crate::os::clock;
 use crate::page::caretaker;
 use crate::page::layer::PageLayer;
-use crate::page::supply::Run;
 use crate::relaxed::{Link, List, Listed, Node, Relaxed};
-use crate::size_class::{NBINS, NCACHED, SLABS, cached_classes};
+use crate::size_class::{NBINS, NCACHED, cached_classes};
 use crate::sync::{Mutex, MutexCounts};
-use crate::units::{ArenaInd, Ns, PAGE, SzInd};
+use crate::units::{ArenaInd, Ns, SzInd};
 
 /// Time between two rounds that give back what bins and depots did not need.
 pub const TRIM: Ns = Ns::from_ms(1000);
@@ -78,6 +78,7 @@ pub struct Arena {
     depots: [Depot; NCACHED],
     /// Counters of large objects.
     pub large: LargeCounts,
+    /// Descriptors that describe nothing; its lock guards `large`, too.
     spare: Mutex<List<Extent, ByOwner>>,
     /// Descriptors on that list.
     nspare: AtomicUsize,
@@ -173,9 +174,16 @@ impl Arena {
         &self.sampled[class.idx()]
     }
 
-    /// Where requests of a class are counted that no cache served, or that a thread made which is gone.
+    /// Where requests of a class are counted that a thread made which is gone, or that no cache served, unless a large object
+    /// was made for it.
     pub fn requests(&self, class: SzInd) -> &AtomicU64 {
         if class.idx() < NBINS { &self.bin(class).nrequests } else { &self.large.class(class).nrequests }
+    }
+
+    /// Requests of a class, but for those that threads have yet to tell.
+    pub fn told_requests(&self, class: SzInd) -> u64 {
+        let direct = if class.idx() < NBINS { 0 } else { self.large.class(class).ndirect.get() };
+        self.requests(class).get() + direct
     }
 
     /// All bins with their class, ordinary ones first.
@@ -192,26 +200,6 @@ impl Arena {
     /// All depots with their class.
     pub fn depots(&self) -> impl Iterator<Item = (SzInd, &Depot)> {
         cached_classes().zip(&self.depots)
-    }
-
-    #[inline(always)]
-    fn spare_extent(&self) -> Option<&'static Extent> {
-        {
-            let spare = self.spare.lock();
-            if let Some(extent) = spare.pop() {
-                self.nspare.change(|n| n - 1);
-                return Some(extent);
-            }
-        }
-        let extent = self.base.make()?;
-        self.nextents.fetch_add(1, Ordering::Relaxed);
-        Some(extent)
-    }
-
-    fn keep_extent(&self, extent: &'static Extent) {
-        let spare = self.spare.lock();
-        spare.push(extent);
-        self.nspare.change(|n| n + 1);
     }
 
     /// Descriptors that describe nothing now, and all that were ever made.
@@ -233,115 +221,15 @@ impl Arena {
         self.base.reset_mutex_counts();
     }
 
-    /// Takes pages and describes them; answers also whether they are zero. The map does not show them yet.
-    ///
-    /// What is short may lie idle in another arena, so address space is given back before the request fails.
-    #[inline(always)]
-    fn take_extent(
-        &self,
-        npages: usize,
-        align: usize,
-        class: SzInd,
-        kind: Kind,
-    ) -> Option<(&'static Extent, bool)> {
-        if guard::wanted(kind, align, &self.pages)
-            && let Some(guarded) = self.take_guarded(npages, class, kind)
-        {
-            return Some(guarded);
-        }
-        let take = || self.take_described(npages, align, class, kind);
-        take().or_else(|short| if table::release_address_space(short.0) { take() } else { Err(short) }).ok()
-    }
-
-    /// [`Arena::take_extent`] with guards; `None` also when only guards are not to be had.
-    #[cold]
-    #[inline(never)]
-    fn take_guarded(&self, npages: usize, class: SzInd, kind: Kind) -> Option<(&'static Extent, bool)> {
-        let extent = self.spare_extent()?;
-        let Some((run, zeroed)) = self.pages.take_guarded(npages, &self.base) else {
-            self.keep_extent(extent);
-            return None;
-        };
-        self.describe(extent, run, class, kind, true).then_some((extent, zeroed))
-    }
-
-    fn take_described(
-        &self,
-        npages: usize,
-        align: usize,
-        class: SzInd,
-        kind: Kind,
-    ) -> Result<(&'static Extent, bool), Short> {
-        let extent = self.spare_extent().ok_or(Short::FOR_METADATA)?;
-        let Some((run, zeroed)) = self.pages.take(npages, align, &self.base) else {
-            self.keep_extent(extent);
-            return Err(Short(npages));
-        };
-        if !self.describe(extent, run, class, kind, false) {
-            return Err(Short::FOR_METADATA);
-        }
-        Ok((extent, zeroed))
-    }
-
-    /// Describes a run that was taken; `false` when there is no memory to show it in the map, and it was given back.
-    #[inline(always)]
-    fn describe(&self, extent: &'static Extent, run: Run, class: SzInd, kind: Kind, guarded: bool) -> bool {
-        extent.describe(Layout {
-            base: run.base,
-            npages: run.npages,
-            arena: self.index(),
-            class,
-            kind,
-            guarded,
-            shared: !self.is_manual(),
-            block: run.block,
-        });
-        let shown = map::prepare(run.base, shown(kind, run.npages));
-        if !shown {
-            self.give_pages(extent);
-        }
-        shown
-    }
-
-    /// Takes an extent out of the map and its pages back.
-    fn give_extent(&self, extent: &'static Extent) {
-        map::unregister(extent.base(), shown(extent.kind(), extent.npages()));
-        self.give_pages(extent);
-    }
-
-    fn give_pages(&self, extent: &'static Extent) {
-        let (run, guarded) = (run_of(extent, 0, extent.npages()), extent.is_guarded());
-        self.keep_extent(extent);
-        if guarded {
-            return self.pages.give_guarded(run, &self.base);
-        }
-        self.pages.give(run, &self.base);
-    }
-
-    /// Makes a slab with all regions free, shown in the map.
-    #[inline(always)]
-    fn make_slab(&self, class: SzInd, kind: Kind) -> Option<&'static Extent> {
-        let slab = &SLABS[class.idx()];
-        let npages = slab.npages as usize;
-        let (extent, _) = self.take_extent(npages, 1, class, kind)?;
-        extent.nfree.set(slab.nregs as u16);
-        for (word, bits) in extent.free.iter().enumerate() {
-            let here = (slab.nregs as usize).saturating_sub(word * 64).min(64);
-            bits.set(if here == 0 { 0 } else { !0 >> (64 - here) });
-        }
-        let byte = if kind == Kind::Slab { self.byte(class) } else { map::SPECIAL };
-        map::register(extent, npages, byte);
-        Some(extent)
-    }
-
     /// Gives decayed pages back, and now and then what bins and depots did not need. Cheap when nothing is due, and when
     /// background threads do this.
     pub fn tick(&self) {
         if caretaker::workers() != 0 {
             return self.pages.tick();
         }
-        self.care(clock::now());
-        self.pages.tick();
+        let now = clock::now();
+        self.care(now);
+        self.pages.tick_at(now);
     }
 
     /// What [`Arena::tick`] does, for a background thread. Answers how long after `now` it is to come back; `None` when
@@ -415,23 +303,4 @@ impl Arena {
             self.depots.iter().for_each(|depot| depot.unhold());
         }
     }
-}
-
-/// Pages of address space without which a request fails.
-#[derive(Clone, Copy, Debug)]
-struct Short(usize);
-
-impl Short {
-    /// For a descriptor or a part of the map: a mapping of a fixed size, for which whatever lies idle may do.
-    const FOR_METADATA: Short = Short(1);
-}
-
-/// How many pages of an extent the map shows: of a large object only the first.
-fn shown(kind: Kind, npages: usize) -> usize {
-    if kind == Kind::Large { 1 } else { npages }
-}
-
-/// The pages of an extent from page `from` on.
-fn run_of(extent: &'static Extent, from: usize, npages: usize) -> Run {
-    Run { base: extent.base().wrapping_add(from * PAGE), npages, block: extent.block() }
 }

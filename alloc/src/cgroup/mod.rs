@@ -97,8 +97,11 @@ fn read_now() -> Option<Memory> {
 
 /// Reads the group's memory if it is time to, and acts on it. The caller holds no lock.
 pub fn look() {
+    if !FOUND.get() {
+        return;
+    }
     let now = clock::now();
-    if !FOUND.get() || now.0 < NEXT.get() && !pressure::due() {
+    if now.0 < NEXT.get() && !pressure::due() {
         return;
     }
     // Another thread that is at it will do.

@@ -156,7 +156,7 @@ fn sampled_object(thread: &Block, class: SzInd, requested: usize) -> Option<(*mu
     let object = if class.idx() < NBINS {
         arena.alloc_sampled(class, sample)
     } else {
-        arena.alloc_large(LargeRequest { usable, align: 1, sample }).map(|(object, _)| object)
+        arena.alloc_large(LargeRequest { usable, align: 1, sample, direct: false }).map(|(object, _)| object)
     };
     match object {
         Some(_) => thread.side(class).moved.change(|moved| moved - 1),
@@ -177,7 +177,7 @@ fn from_arena(arena: &Arena, class: SzInd) -> Option<*mut u8> {
     if class.idx() < NBINS {
         return arena.bin(class).alloc(arena, class);
     }
-    let request = LargeRequest { usable: class_size(class.idx()), align: 1, sample: 0 };
+    let request = LargeRequest { usable: class_size(class.idx()), align: 1, sample: 0, direct: false };
     Some(arena.alloc_large(request)?.0)
 }
 
@@ -251,6 +251,7 @@ fn uncached(
         _ => 0,
     };
     let small = usable < LARGE_MIN;
+    let mut counted = false;
     let got = match (cache, cacheable(usable)) {
         (Some(cache), Some(class)) if sample == 0 && always_aligned(usable, align) => {
             cache.alloc(class, arena).map(|object| (object, false))
@@ -258,13 +259,18 @@ fn uncached(
         _ => match (small, sample) {
             (true, 0) => from_arena(arena, class).map(|object| (object, false)),
             (true, _) => arena.alloc_sampled(class, sample).map(|object| (object, false)),
-            _ => arena.alloc_large(LargeRequest { usable, align, sample }),
+            _ => {
+                counted = true;
+                arena.alloc_large(LargeRequest { usable, align, sample, direct: true })
+            }
         },
     };
     match (got, thread) {
         (None, _) => sampling::retract(sample, usable),
         (Some((object, _)), thread) => {
-            arena.requests(class).fetch_add(1, Ordering::Relaxed);
+            if !counted {
+                arena.requests(class).fetch_add(1, Ordering::Relaxed);
+            }
             if let Some(thread) = thread {
                 count_allocated(thread, usable);
                 event::visited(thread, arena);

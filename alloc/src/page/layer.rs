@@ -13,7 +13,7 @@ use super::hooks::ExtentHooks;
 use super::pac::{Mode, Pac};
 use super::purge::{self, Step};
 use super::settings::{self, Dss};
-use super::supply::{PageCounts, Run, Supply};
+use super::supply::{Free, PageCounts, Run, Supply};
 use super::{advice, caretaker, default_hooks, pressure};
 use crate::base::{Base, Zeroable};
 use crate::os::clock;
@@ -288,6 +288,11 @@ impl PageLayer {
     /// Takes pages back.
     pub fn give(&self, run: Run, base: &Base) {
         match self.source(Patience::Endless) {
+            Some(Source::Blocks(mut supply)) if self.at_once() => {
+                supply.withdraw(run.npages);
+                drop(supply);
+                return self.give_at_once(run, base);
+            }
             Some(Source::Blocks(mut supply)) => {
                 let at_once = supply.give(run, self.mode().oversize / PAGE);
                 drop(supply);
@@ -304,19 +309,36 @@ impl PageLayer {
         self.freed(run.npages);
     }
 
-    /// Purges a run that is out of circulation.
+    /// Purges a run that is out of circulation, and whatever else may not stay.
     #[cold]
-    fn purge_run(&self, run: Run, base: &Base) {
+    fn give_at_once(&self, run: Run, base: &Base) {
+        self.dirty_counts.npurge.fetch_add(1, Ordering::Relaxed);
+        let left = self.purge_run(run, base);
+        if left.dirty != 0 || left.muzzy != 0 {
+            self.decay(clock::now());
+        }
+    }
+
+    /// Purges a run that is out of circulation; answers what there is then.
+    #[cold]
+    fn purge_run(&self, run: Run, base: &Base) -> PageCounts {
         let state = purge::advise(&run, Step::DirtyToRetained);
+        if state == Free::Retained {
+            pressure::shrank(run.npages);
+            self.purged_at_once(run.npages);
+        }
         match self.source(Patience::Endless) {
-            Some(Source::Blocks(mut supply)) => supply.vacate(run, state),
+            Some(Source::Blocks(mut supply)) => {
+                supply.vacate(run, state);
+                supply.counts()
+            }
             // The supply was changed over in between, and took the run for one in use.
             Some(Source::Extents(pac)) => {
                 pac.give(run.base, run.npages, self.mode(), base);
+                pac.counts(Patience::Endless).unwrap_or_default()
             }
-            None => {}
+            None => PageCounts::default(),
         }
-        self.purged_at_once(run.npages);
     }
 
     fn purged_at_once(&self, npages: usize) {
@@ -342,7 +364,9 @@ impl PageLayer {
         if self.at_once() {
             return self.decay(clock::now());
         }
-        let fresh = self.fresh.fetch_add(npages, Ordering::Relaxed) + npages;
+        // Pages that two threads free at once may be missed: a little later is as good.
+        let fresh = self.fresh.get() + npages;
+        self.fresh.set(fresh);
         if !caretaker::looks_after(self.owner(), fresh) && fresh > FRESH_MAX {
             self.tick();
         }
@@ -366,10 +390,13 @@ impl PageLayer {
     /// Looks at the clock, and purges what has decayed. Cheap when called again within 10 ms, and when there are
     /// background threads.
     pub fn tick(&self) {
-        if caretaker::looks_after(self.owner(), self.fresh.get()) {
-            return;
+        if !caretaker::looks_after(self.owner(), self.fresh.get()) {
+            self.tick_at(clock::now());
         }
-        let now = clock::now();
+    }
+
+    /// [`PageLayer::tick`] where there are no background threads.
+    pub fn tick_at(&self, now: Ns) {
         if now.since(Ns(self.looked.get())) >= TICK {
             self.decay(now);
         }

@@ -204,6 +204,11 @@ impl Supply {
         })
     }
 
+    /// Takes a run that `take` gave out of circulation, to be purged; it counts in no state until [`Supply::vacate`].
+    pub fn withdraw(&mut self, npages: usize) {
+        self.counts.active -= npages;
+    }
+
     /// Enters what was freed last into the bitmaps.
     #[inline]
     pub(super) fn settle(&mut self) {

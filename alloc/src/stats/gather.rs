@@ -119,7 +119,7 @@ fn add_class(values: &ArenaValues, SzInd(class): SzInd, requests: u64, cached: u
 
 fn told_requests(arena: &Arena, values: &ArenaValues) {
     for class in (0..(NBINS + NLEXTENTS) as u8).map(SzInd) {
-        add_class(values, class, arena.requests(class).load(Ordering::Relaxed), 0);
+        add_class(values, class, arena.told_requests(class), 0);
     }
 }
 

@@ -129,7 +129,8 @@ impl Cache {
             return Some(object);
         }
         if class.idx() >= NBINS {
-            let request = LargeRequest { usable: class_size(class.idx()), align: 1, sample: 0 };
+            let request =
+                LargeRequest { usable: class_size(class.idx()), align: 1, sample: 0, direct: false };
             return Some(arena.alloc_large(request)?.0);
         }
         let mut objects = [core::ptr::null_mut(); BATCH_MAX];

@@ -46,7 +46,7 @@ fn refill_from(thread: &Block, arena: &Arena, class: SzInd) -> Option<*mut u8> {
         arena.bin(class).fill(arena, class, &mut objects[..want])
     } else {
         let usable = class_size(class.idx());
-        objects[0] = arena.alloc_large(LargeRequest { usable, align: 1, sample: 0 })?.0;
+        objects[0] = arena.alloc_large(LargeRequest { usable, align: 1, sample: 0, direct: false })?.0;
         arena.large.class(class).nfills.fetch_add(1, Ordering::Relaxed);
         1
     };

@@ -7,11 +7,14 @@ use crate::os::tls::{self, Phase};
 
 /// The calling thread's block, made if this is its first allocation. `None` while it starts or after it ended, or
 /// when there is no memory: the caller then serves the request uncached.
-#[cold]
+#[inline]
 pub fn current_or_start() -> Option<&'static Block> {
-    if let Some(block) = current() {
-        return Some(block);
-    }
+    current().or_else(start)
+}
+
+#[cold]
+#[inline(never)]
+fn start() -> Option<&'static Block> {
     if tls::phase() != Phase::Fresh {
         return None;
     }

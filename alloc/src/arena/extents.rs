@@ -1,0 +1,178 @@
+//! Extents of an arena: pages, a descriptor and the entry in the map, made together and given back together.
+
+use core::sync::atomic::*;
+
+use super::large::LargeCounts;
+use super::{Arena, guard, table};
+use crate::extent::{Extent, Kind, Layout, map};
+use crate::page::supply::Run;
+use crate::relaxed::Relaxed;
+use crate::size_class::{SLABS, large_pad};
+use crate::units::{PAGE, SzInd};
+
+/// An extent to be made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    /// Length in pages.
+    pub(super) npages: usize,
+    /// Its address is a multiple of so many pages.
+    pub(super) align: usize,
+    pub(super) class: SzInd,
+    pub(super) kind: Kind,
+    /// Of a large object: whether the program's request for it is counted nowhere else.
+    pub(super) direct: bool,
+}
+
+/// Pages of address space without which a request fails.
+#[derive(Clone, Copy, Debug)]
+struct Short(usize);
+
+impl Short {
+    /// For a descriptor or a part of the map: a mapping of a fixed size, for which whatever lies idle may do.
+    const FOR_METADATA: Short = Short(1);
+}
+
+impl Arena {
+    /// A descriptor, for an extent that is counted at once if it is a large object.
+    fn spare_extent(&self, wanted: &Wanted) -> Option<&'static Extent> {
+        let mut made = None;
+        loop {
+            {
+                let spare = self.spare.lock();
+                let recycled = || {
+                    let extent = spare.pop()?;
+                    self.nspare.change(|n| n - 1);
+                    Some(extent)
+                };
+                if let Some(extent) = made.or_else(recycled) {
+                    if wanted.kind == Kind::Large {
+                        let bytes = wanted.npages * PAGE - large_pad();
+                        self.large.born(wanted.class, bytes, wanted.direct);
+                    }
+                    return Some(extent);
+                }
+            }
+            made = Some(self.base.make()?);
+            self.nextents.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes back the descriptor of an extent, which is counted no more if it is a large object.
+    fn keep_extent(&self, extent: &'static Extent) {
+        let spare = self.spare.lock();
+        if extent.kind() == Kind::Large {
+            self.large.died(extent.class(), extent.usable());
+        }
+        spare.push(extent);
+        self.nspare.change(|n| n + 1);
+    }
+
+    /// Shows the counters of large objects to `change`, with their lock held.
+    pub(super) fn counting(&self, change: impl FnOnce(&LargeCounts)) {
+        let _spare = self.spare.lock();
+        change(&self.large);
+    }
+
+    /// Takes pages and describes them; answers also whether they are zero. The map does not show them yet.
+    ///
+    /// What is short may lie idle in another arena, so address space is given back before the request fails.
+    #[inline(always)]
+    pub(super) fn take_extent(&self, wanted: Wanted) -> Option<(&'static Extent, bool)> {
+        if guard::wanted(wanted.kind, wanted.align, &self.pages)
+            && let Some(guarded) = self.take_guarded(&wanted)
+        {
+            return Some(guarded);
+        }
+        match self.take_described(&wanted) {
+            Ok(taken) => Some(taken),
+            Err(short) if table::release_address_space(short.0) => self.take_described(&wanted).ok(),
+            Err(_) => None,
+        }
+    }
+
+    /// [`Arena::take_extent`] with guards; `None` also when only guards are not to be had.
+    #[cold]
+    #[inline(never)]
+    fn take_guarded(&self, wanted: &Wanted) -> Option<(&'static Extent, bool)> {
+        let (run, zeroed) = self.pages.take_guarded(wanted.npages, &self.base)?;
+        let Some(extent) = self.spare_extent(wanted) else {
+            self.pages.give_guarded(run, &self.base);
+            return None;
+        };
+        self.describe(extent, run, wanted, true).then_some((extent, zeroed))
+    }
+
+    fn take_described(&self, wanted: &Wanted) -> Result<(&'static Extent, bool), Short> {
+        let &Wanted { npages, align, .. } = wanted;
+        let (run, zeroed) = self.pages.take(npages, align, &self.base).ok_or(Short(npages))?;
+        let Some(extent) = self.spare_extent(wanted) else {
+            self.pages.give(run, &self.base);
+            return Err(Short::FOR_METADATA);
+        };
+        if !self.describe(extent, run, wanted, false) {
+            return Err(Short::FOR_METADATA);
+        }
+        Ok((extent, zeroed))
+    }
+
+    /// Describes a run that was taken; `false` when there is no memory to show it in the map, and it was given back.
+    #[inline(always)]
+    fn describe(&self, extent: &'static Extent, run: Run, wanted: &Wanted, guarded: bool) -> bool {
+        extent.describe(Layout {
+            base: run.base,
+            npages: run.npages,
+            arena: self.index(),
+            class: wanted.class,
+            kind: wanted.kind,
+            guarded,
+            shared: !self.is_manual(),
+            block: run.block,
+        });
+        let shown = map::prepare(run.base, shown(wanted.kind, run.npages));
+        if !shown {
+            self.give_pages(extent);
+        }
+        shown
+    }
+
+    /// Takes an extent out of the map and its pages back.
+    pub(super) fn give_extent(&self, extent: &'static Extent) {
+        map::unregister(extent.base(), shown(extent.kind(), extent.npages()));
+        self.give_pages(extent);
+    }
+
+    fn give_pages(&self, extent: &'static Extent) {
+        let (run, guarded) = (run_of(extent, 0, extent.npages()), extent.is_guarded());
+        self.keep_extent(extent);
+        if guarded {
+            return self.pages.give_guarded(run, &self.base);
+        }
+        self.pages.give(run, &self.base);
+    }
+
+    /// Makes a slab with all regions free, shown in the map.
+    #[inline(always)]
+    pub(super) fn make_slab(&self, class: SzInd, kind: Kind) -> Option<&'static Extent> {
+        let slab = &SLABS[class.idx()];
+        let npages = slab.npages as usize;
+        let (extent, _) = self.take_extent(Wanted { npages, align: 1, class, kind, direct: false })?;
+        extent.nfree.set(slab.nregs as u16);
+        for (word, bits) in extent.free.iter().enumerate() {
+            let here = (slab.nregs as usize).saturating_sub(word * 64).min(64);
+            bits.set(if here == 0 { 0 } else { !0 >> (64 - here) });
+        }
+        let byte = if kind == Kind::Slab { self.byte(class) } else { map::SPECIAL };
+        map::register(extent, npages, byte);
+        Some(extent)
+    }
+}
+
+/// How many pages of an extent the map shows: of a large object only the first.
+fn shown(kind: Kind, npages: usize) -> usize {
+    if kind == Kind::Large { 1 } else { npages }
+}
+
+/// The pages of an extent from page `from` on.
+pub(super) fn run_of(extent: &'static Extent, from: usize, npages: usize) -> Run {
+    Run { base: extent.base().wrapping_add(from * PAGE), npages, block: extent.block() }
+}
