@@ -7,7 +7,7 @@
 use super::release::{From, release};
 use crate::base::Base;
 use crate::relaxed::Relaxed;
-use crate::size_class::class_size;
+use crate::size_class::{NCACHED_MAX, class_size};
 use crate::sync::{Mutex, MutexCounts, Patience};
 use crate::units::SzInd;
 use core::sync::atomic::AtomicPtr;
@@ -15,28 +15,35 @@ use core::sync::atomic::AtomicPtr;
 /// Most objects in a batch.
 pub const BATCH_MAX: usize = 64;
 
-/// Objects in a batch of a class: 32 KiB worth, 4 to 64.
+/// Objects in a batch of a class that can be cached: 32 KiB worth, 4 to 64.
 pub const fn batch(class: SzInd) -> usize {
-    let n = (32 << 10) / class_size(class.idx());
-    if n < 4 {
-        4
-    } else if n > BATCH_MAX {
-        BATCH_MAX
-    } else {
-        n
-    }
+    BATCHES[class.idx()] as usize
 }
 
 /// Batches that a depot holds at most: 256 KiB worth, 4 to 32.
 const fn capacity(class: SzInd) -> usize {
-    let n = (256 << 10) / (batch(class) * class_size(class.idx()));
-    if n < 4 {
-        4
-    } else if n > 32 {
-        32
-    } else {
-        n
+    CAPACITIES[class.idx()] as usize
+}
+
+/// [`batch`] of each class: refills and flushes ask for it more than once, and a division takes as long as a lock.
+static BATCHES: [u8; NCACHED_MAX] = quotients(32 << 10, &[1; NCACHED_MAX], BATCH_MAX as u8);
+
+static CAPACITIES: [u8; NCACHED_MAX] = quotients(256 << 10, &BATCHES, 32);
+
+/// How often `n` objects of each class fit into so many bytes, but 4 to `most`.
+const fn quotients(bytes: usize, n: &[u8; NCACHED_MAX], most: u8) -> [u8; NCACHED_MAX] {
+    let mut all = [4; NCACHED_MAX];
+    let mut class = 0;
+    while class < NCACHED_MAX {
+        let times = bytes / (n[class] as usize * class_size(class));
+        if times > most as usize {
+            all[class] = most;
+        } else if times > 4 {
+            all[class] = times as u8;
+        }
+        class += 1;
     }
+    all
 }
 
 /// What lies in a depot and came by.

@@ -17,7 +17,8 @@ pub fn step(thread: &Block) {
         return;
     }
     let class = SzInd(thread.gc_class.get());
-    thread.gc_class.set((class.0 + 1) % thread.nclasses());
+    let next = class.0 + 1;
+    thread.gc_class.set(if next < thread.nclasses() { next } else { 0 });
     let (bin, side) = (thread.bin(class), thread.side(class));
     if !thread.caches(class) {
         return;
@@ -30,12 +31,16 @@ pub fn step(thread: &Block) {
         side.delay.change(|delay| delay - surplus as u16);
     } else {
         side.delay.set(settings::gc_delay(class));
-        return_oldest(thread, class, surplus);
+        if surplus != 0 {
+            return_oldest(thread, class, surplus);
+        }
     }
     if side.misses.get() == 0 && !thread.exact.get() && settings::adaptive() {
         let capacity = capacity_min(class).min(side.limit.get() as usize).max(bin.depth());
-        side.capacity.set(capacity as u16);
-        bin.set_capacity(capacity);
+        if capacity != side.capacity.get() as usize {
+            side.capacity.set(capacity as u16);
+            bin.set_capacity(capacity);
+        }
     }
     side.misses.set(0);
     side.gc_depth.set(bin.depth() as u16);
