@@ -21,6 +21,8 @@ pub(super) struct Wanted {
     pub(super) kind: Kind,
     /// Of a large object: whether the program's request for it is counted nowhere else.
     pub(super) direct: bool,
+    /// Whether it takes the place of a smaller object, and may soon be too small in turn.
+    pub(super) grows: bool,
 }
 
 /// Pages of address space without which a request fails.
@@ -103,8 +105,8 @@ impl Arena {
     }
 
     fn take_described(&self, wanted: &Wanted) -> Result<(&'static Extent, bool), Short> {
-        let &Wanted { npages, align, .. } = wanted;
-        let (run, zeroed) = self.pages.take(npages, align, &self.base).ok_or(Short(npages))?;
+        let &Wanted { npages, align, grows, .. } = wanted;
+        let (run, zeroed) = self.pages.take(npages, align, grows, &self.base).ok_or(Short(npages))?;
         let Some(extent) = self.spare_extent(wanted) else {
             self.pages.give(run, &self.base);
             return Err(Short::FOR_METADATA);
@@ -155,7 +157,8 @@ impl Arena {
     pub(super) fn make_slab(&self, class: SzInd, kind: Kind) -> Option<&'static Extent> {
         let slab = &SLABS[class.idx()];
         let npages = slab.npages as usize;
-        let (extent, _) = self.take_extent(Wanted { npages, align: 1, class, kind, direct: false })?;
+        let (extent, _) =
+            self.take_extent(Wanted { npages, align: 1, class, kind, direct: false, grows: false })?;
         extent.nfree.set(slab.nregs as u16);
         for (word, bits) in extent.free.iter().enumerate() {
             let here = (slab.nregs as usize).saturating_sub(word * 64).min(64);

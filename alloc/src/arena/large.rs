@@ -7,7 +7,7 @@ use super::extents::{Wanted, run_of};
 use crate::extent::{Extent, Kind, map};
 use crate::page::settings;
 use crate::relaxed::Relaxed;
-use crate::size_class::{CACHE_LINE, NBINS, NSIZES, cacheable, index_of, large_pad};
+use crate::size_class::{CACHE_LINE, NBINS, NSIZES, cacheable, class_size, index_of, large_pad};
 use crate::units::{PAGE, SzInd, pages_ceil};
 
 /// Counters of the large objects of an arena, by class, and their bytes.
@@ -92,6 +92,15 @@ pub struct LargeRequest {
     pub sample: u64,
     /// Whether this is a request of the program that no cache counts.
     pub direct: bool,
+    /// Whether it takes the place of a smaller object, and may soon be too small in turn.
+    pub grows: bool,
+}
+
+impl LargeRequest {
+    /// For a cached class, whose requests caches count.
+    pub fn cached(class: SzInd, sample: u64) -> LargeRequest {
+        LargeRequest { usable: class_size(class.idx()), align: 1, sample, direct: false, grows: false }
+    }
 }
 
 impl Arena {
@@ -108,7 +117,8 @@ impl Arena {
         let class = index_of(request.usable);
         let npages = pages_ceil(request.usable + large_pad()).0;
         let align = pages_ceil(request.align).0.max(1);
-        let wanted = Wanted { npages, align, class, kind: Kind::Large, direct: request.direct };
+        let wanted =
+            Wanted { npages, align, class, kind: Kind::Large, direct: request.direct, grows: request.grows };
         let (extent, zeroed) = self.take_extent(wanted)?;
         extent.set_object_at(offset(request.align));
         extent.sample.set(request.sample);

@@ -156,7 +156,7 @@ fn sampled_object(thread: &Block, class: SzInd, requested: usize) -> Option<(*mu
     let object = if class.idx() < NBINS {
         arena.alloc_sampled(class, sample)
     } else {
-        arena.alloc_large(LargeRequest { usable, align: 1, sample, direct: false }).map(|(object, _)| object)
+        arena.alloc_large(LargeRequest::cached(class, sample)).map(|(object, _)| object)
     };
     match object {
         Some(_) => thread.side(class).moved.change(|moved| moved - 1),
@@ -177,8 +177,7 @@ fn from_arena(arena: &Arena, class: SzInd) -> Option<*mut u8> {
     if class.idx() < NBINS {
         return arena.bin(class).alloc(arena, class);
     }
-    let request = LargeRequest { usable: class_size(class.idx()), align: 1, sample: 0, direct: false };
-    Some(arena.alloc_large(request)?.0)
+    Some(arena.alloc_large(LargeRequest::cached(class, 0))?.0)
 }
 
 /// Sizes past the lookup table, and first calls of a thread.
@@ -230,7 +229,17 @@ fn any(usable: usize, align: usize, requested: usize) -> (*mut u8, bool) {
     {
         return (cached::<false>(thread, class, requested), false);
     }
-    uncached(thread, None, None, usable, align, requested)
+    uncached(thread, None, None, usable, align, requested, false)
+}
+
+/// [`any`] in the place of a smaller object that had no room to grow.
+pub(super) fn grown(usable: usize, align: usize, requested: usize) -> *mut u8 {
+    let thread = current_or_start();
+    let caches = |thread: &Block| cacheable(usable).is_some_and(|class| thread.caches(class));
+    if usable < LARGE_MIN || thread.is_some_and(caches) {
+        return any(usable, align, requested).0;
+    }
+    uncached(thread, None, None, usable, align, requested, true).0
 }
 
 /// An object that the thread's cache takes no part in, and whether it is known to be zero.
@@ -243,6 +252,7 @@ fn uncached(
     usable: usize,
     align: usize,
     requested: usize,
+    grows: bool,
 ) -> (*mut u8, bool) {
     let Some(arena) = arena.or_else(|| own(thread, usable)) else { return (refuse(), false) };
     let class = index_of(usable);
@@ -261,7 +271,7 @@ fn uncached(
             (true, _) => arena.alloc_sampled(class, sample).map(|object| (object, false)),
             _ => {
                 counted = true;
-                arena.alloc_large(LargeRequest { usable, align, sample, direct: true })
+                arena.alloc_large(LargeRequest { usable, align, sample, direct: true, grows })
             }
         },
     };
@@ -320,7 +330,7 @@ fn named(
         }
         return (cached::<false>(thread, class, requested), false);
     }
-    uncached(thread, Some(arena), None, usable, align, requested)
+    uncached(thread, Some(arena), None, usable, align, requested, false)
 }
 
 /// Counts bytes that were allocated outside the cache bins.
@@ -393,9 +403,9 @@ pub fn alloc(request: Request) -> *mut u8 {
             match (cache, arena) {
                 (Cache::Own, Some(arena)) => named(thread, arena, usable, request.align, request.size),
                 (Cache::Explicit(id), _) => {
-                    uncached(thread, arena, explicit::get(id), usable, request.align, request.size)
+                    uncached(thread, arena, explicit::get(id), usable, request.align, request.size, false)
                 }
-                _ => uncached(thread, arena, None, usable, request.align, request.size),
+                _ => uncached(thread, arena, None, usable, request.align, request.size, false),
             }
         }
     };

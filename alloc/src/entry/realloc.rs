@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use super::alloc::{alloc, count_allocated, malloc, malloc_aligned, note_growth, refuse};
+use super::alloc::{alloc, count_allocated, grown, malloc, malloc_aligned, note_growth, refuse};
 use super::dalloc::{count_deallocated, free, free_through, take_sample, usable_of};
 use super::request::{Cache, Request};
 use super::safety;
@@ -94,7 +94,11 @@ pub unsafe fn realloc(object: *mut u8, request: Request) -> *mut u8 {
         return object;
     }
     let simple = !request.zero && request.cache == Cache::Own && request.arena.is_none();
-    let new = if simple { malloc_aligned(request.size, request.align) } else { alloc(request) };
+    let new = match simple {
+        true if wanted > old => grown(wanted, request.align, request.size),
+        true => malloc_aligned(request.size, request.align),
+        false => alloc(request),
+    };
     if new.is_null() {
         return new;
     }

@@ -249,13 +249,17 @@ impl PageLayer {
         }
     }
 
-    /// Takes `npages` pages whose address is a multiple of `align` pages; answers also whether they are zero.
+    /// Takes `npages` pages whose address is a multiple of `align` pages; answers also whether they are zero. What `grows`
+    /// gets room behind it, where that is to be had.
     ///
     /// `None` when there is no address space, or no memory for descriptors.
     #[inline(always)]
-    pub fn take(&self, npages: usize, align: usize, base: &Base) -> Option<(Run, bool)> {
+    pub fn take(&self, npages: usize, align: usize, grows: bool, base: &Base) -> Option<(Run, bool)> {
         self.growing(
-            |supply| supply.take(npages, align, base),
+            |supply| {
+                let roomy = if grows && align == 1 { supply.take_roomy(npages) } else { None };
+                roomy.map(|run| (run, false)).or_else(|| supply.take(npages, align, base))
+            },
             |pac| {
                 let taken = pac.take(npages, align, self.mode(), base)?;
                 Some((Run { base: taken.base, npages, block: None }, taken.zeroed))

@@ -179,6 +179,26 @@ impl Supply {
         Some((run, zeroed))
     }
 
+    /// Takes dirty pages for something that may soon want those behind them: from the longest dirty run, if that is at least
+    /// twice as long. When something lies in front of the run in its block, it may grow as well, and is left half of it.
+    pub fn take_roomy(&mut self, npages: usize) -> Option<Run> {
+        if self.counts.dirty < 2 * npages {
+            return None;
+        }
+        self.settle();
+        let block = self.by_dirty.iter().rev().find_map(List::first)?;
+        let longest = block.dirty_longest.get() as usize;
+        if longest < 2 * npages {
+            return None;
+        }
+        let start = block.dirty.get().find(longest, 1)?;
+        let middle = start != 0 && longest >= 4 * npages;
+        let run = Run::in_block(block, if middle { start + longest / 2 } else { start }, npages);
+        self.occupy(run);
+        self.counts.active += npages;
+        Some(run)
+    }
+
     /// Takes back a run that `take` gave (or a tail of it); its pages are dirty.
     ///
     /// If they belong to `oversize` or more dirty pages side by side now, these are taken out of circulation and answered, to be
@@ -605,6 +625,26 @@ mod tests {
                 _ => assert_eq!(base.allocated(), described, "round {round}"),
             }
         }
+    }
+
+    #[test]
+    fn what_grows_begins_a_long_dirty_run_and_leaves_half_of_one_to_what_lies_in_front() {
+        let base = Base::default();
+        let mut supply = Supply::default();
+        let (whole, _) = supply.take(2 * BLOCK_PAGES, 1, &base).unwrap();
+        let page = |n: usize| whole.base.wrapping_add(n * PAGE);
+        let part = |from: usize, npages| Run { base: page(from), npages, ..whole };
+        supply.give(part(BLOCK_PAGES + 100, 17), usize::MAX);
+        assert!(supply.take_roomy(9).is_none(), "no room");
+        supply.give(part(0, BLOCK_PAGES), usize::MAX);
+        let first = supply.take_roomy(9).unwrap();
+        assert_eq!((first.base, first.npages), (page(0), 9));
+        let second = supply.take_roomy(9).unwrap();
+        assert_eq!(second.base, page(9 + (BLOCK_PAGES - 9) / 2));
+        assert_eq!(supply.extend(first, 200), Some(false));
+        assert_eq!(supply.extend(second, 200), Some(false));
+        assert!(supply.take_roomy(40).is_none(), "the retained pages are not looked at");
+        assert_eq!(supply.counts().active, BLOCK_PAGES - 17 + 9 + 9 + 400);
     }
 
     #[test]

@@ -129,9 +129,7 @@ impl Cache {
             return Some(object);
         }
         if class.idx() >= NBINS {
-            let request =
-                LargeRequest { usable: class_size(class.idx()), align: 1, sample: 0, direct: false };
-            return Some(arena.alloc_large(request)?.0);
+            return Some(arena.alloc_large(LargeRequest::cached(class, 0))?.0);
         }
         let mut objects = [core::ptr::null_mut(); BATCH_MAX];
         let n = arena.bin(class).fill(arena, class, &mut objects[..first_fill(class)]);

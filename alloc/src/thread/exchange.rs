@@ -7,7 +7,7 @@ use crate::arena::large::LargeRequest;
 use crate::arena::release::{From, release};
 use crate::arena::{Arena, bin::extent_of_object, table};
 use crate::relaxed::Relaxed;
-use crate::size_class::{NBINS, NCACHED, class_size};
+use crate::size_class::{NBINS, NCACHED};
 use crate::tcache::settings;
 use crate::thread::block::Block;
 use crate::thread::lifecycle::follow_processor;
@@ -45,8 +45,7 @@ fn refill_from(thread: &Block, arena: &Arena, class: SzInd) -> Option<*mut u8> {
         side.fill.set((2 * want).min(batch(class)) as u16);
         arena.bin(class).fill(arena, class, &mut objects[..want])
     } else {
-        let usable = class_size(class.idx());
-        objects[0] = arena.alloc_large(LargeRequest { usable, align: 1, sample: 0, direct: false })?.0;
+        objects[0] = arena.alloc_large(LargeRequest::cached(class, 0))?.0;
         arena.large.class(class).nfills.fetch_add(1, Ordering::Relaxed);
         1
     };

@@ -45,7 +45,7 @@ impl PageLayer {
     /// calls, and two more when the pages come back.
     #[cold]
     pub fn take_guarded(&self, npages: usize, base: &Base) -> Option<(Run, bool)> {
-        let (outer, zeroed) = self.take(npages.checked_add(GUARDS)?, 1, base)?;
+        let (outer, zeroed) = self.take(npages.checked_add(GUARDS)?, 1, false, base)?;
         let run = inside(outer);
         // SAFETY: the guards belong to the run that was just taken, and not to the part that is answered.
         let made = guards_of(&run).map(|at| unsafe { pages::forbid(at, PAGE, true) });
@@ -128,7 +128,7 @@ mod tests {
         assert_eq!([-1, 0, 599, 600].map(|page| accessible(at(page))), [true; 4]);
         let dirty = PageCounts { dirty: 602, retained: reserved - 602, ..PageCounts::default() };
         assert_eq!(layer.counts(), dirty);
-        let (all, _) = layer.take(602, 1, &base).unwrap();
+        let (all, _) = layer.take(602, 1, false, &base).unwrap();
         assert_eq!(all.base, at(-1), "what was guarded is taken again as a whole");
     }
 
