@@ -30,8 +30,9 @@ pub const TCACHE_MAX: usize = class_size(NCACHED - 1);
 pub const TCACHE_LIMIT: usize = class_size(NCACHED_MAX - 1);
 /// Largest size that can be asked for.
 pub const LARGE_MAX: usize = class_size(NSIZES - 1);
-/// Largest size that [`index_small`] answers.
-pub const LOOKUP_MAX: usize = 4096;
+/// Largest size that [`index_small`] answers: whatever threads always have bins for. Up to there the usable size of a request
+/// is that of its class, since the distance of the large ones among these classes is a page.
+pub const LOOKUP_MAX: usize = TCACHE_MAX;
 /// Most regions that a slab has (class 8 in one page).
 pub const SLAB_REGIONS_MAX: usize = 512;
 
@@ -74,6 +75,7 @@ static LOOKUP: [u8; LOOKUP_MAX / 8 + 1] = {
     let mut i = 0;
     while i < table.len() {
         table[i] = index_of(i * 8).0;
+        assert!(table[i] < NCACHED as u8);
         i += 1;
     }
     table
@@ -82,7 +84,11 @@ static LOOKUP: [u8; LOOKUP_MAX / 8 + 1] = {
 /// [`index_of`] for `size` up to [`LOOKUP_MAX`], by one table load.
 #[inline(always)]
 pub fn index_small(size: usize) -> SzInd {
-    SzInd(LOOKUP[(size + 7) >> 3])
+    let class = LOOKUP[(size + 7) >> 3];
+    // The compiler sees through small tables only, and would check the index of each bin.
+    // SAFETY: no entry of the table is larger (asserted where it is made).
+    unsafe { core::hint::assert_unchecked(class < NCACHED as u8) };
+    SzInd(class)
 }
 
 /// Least distance between the offsets at which large objects begin.
@@ -229,6 +235,7 @@ mod tests {
     fn every_size_maps_to_the_smallest_class_that_holds_it() {
         for size in 0..200_000 {
             let index = index_of(size).idx();
+            assert!(size > LOOKUP_MAX || usable(size) == Some(class_size(index)), "{size}");
             assert!(class_size(index) >= size, "{size}");
             assert!(index == 0 || class_size(index - 1) < size, "{size}");
             if size <= LOOKUP_MAX {

@@ -13,8 +13,8 @@ use crate::page::pressure;
 use crate::relaxed::Relaxed;
 use crate::sampling;
 use crate::size_class::{
-    LARGE_MIN, LOOKUP_MAX, NBINS, NCACHED, SMALL_MAX, TCACHE_MAX, aligned_size, always_aligned, cacheable,
-    class_size, index_of, index_small, usable, usable_aligned,
+    LARGE_MIN, LOOKUP_MAX, NBINS, NCACHED, SMALL_MAX, aligned_size, always_aligned, cacheable, class_size,
+    index_of, index_small, usable, usable_aligned,
 };
 use crate::tcache::explicit;
 use crate::thread::block::{Block, current};
@@ -56,17 +56,15 @@ pub fn malloc_or(size: usize, slow: extern "C" fn(usize) -> *mut u8) -> *mut u8 
 pub extern "C" fn resume<const ERRNO: bool>(size: usize) -> *mut u8 {
     match current() {
         Some(thread) if size <= LOOKUP_MAX => cached_slow::<ERRNO>(thread, index_small(size), size),
-        // Usable sizes are those of the classes as far as that.
-        Some(thread) if size <= TCACHE_MAX => cached::<ERRNO>(thread, index_of(size), size),
         _ => general::<ERRNO>(size),
     }
 }
 
-/// As [`alloc`] without a wish but an alignment, a power of two: as fast as [`malloc`] for all that is not large.
+/// As [`alloc`] without a wish but an alignment, a power of two: as fast as [`malloc`] up to a page.
 #[inline(always)]
 pub fn malloc_aligned(size: usize, align: usize) -> *mut u8 {
-    // Size 0 is past the table here.
-    if size.wrapping_sub(1) < LOOKUP_MAX
+    // Rounding up to the alignment does not lead past a page. Size 0 is not among these.
+    if size.wrapping_sub(1) < PAGE
         && align <= PAGE
         && let Some(thread) = current()
     {
@@ -356,7 +354,7 @@ pub(super) fn note_growth(thread: &Block) {
 #[unsafe(link_section = "jealloc_text")]
 pub fn calloc(n: usize, size: usize) -> *mut u8 {
     let Some(bytes) = n.checked_mul(size) else { return refuse() };
-    if bytes <= LOOKUP_MAX {
+    if bytes <= SMALL_MAX {
         return zeroed((malloc::<false>(bytes), false), bytes);
     }
     let Some(usable) = usable(bytes) else { return refuse() };
@@ -366,7 +364,7 @@ pub fn calloc(n: usize, size: usize) -> *mut u8 {
 /// Zeroes what is not known to be zero.
 #[inline]
 fn zeroed((object, zero): (*mut u8, bool), bytes: usize) -> *mut u8 {
-    let done = object.is_null() || zero || bytes > LOOKUP_MAX && by_kernel(object);
+    let done = object.is_null() || zero || bytes > SMALL_MAX && by_kernel(object);
     if !done {
         // SAFETY: the object was just allocated with at least `bytes` bytes, and nobody else knows of it.
         unsafe { object.write_bytes(0, bytes) };

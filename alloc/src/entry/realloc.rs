@@ -10,7 +10,7 @@ use crate::arena::{bin::extent_of_object, table};
 use crate::extent::{Extent, Kind, map};
 use crate::sampling;
 use crate::size_class::{
-    LARGE_MIN, LOOKUP_MAX, NCACHED_MAX, class_size, index_small, usable, usable_aligned,
+    LARGE_MIN, LOOKUP_MAX, NBINS, NCACHED_MAX, SMALL_MAX, class_size, index_small, usable, usable_aligned,
 };
 use crate::thread::block::Block;
 use crate::thread::event;
@@ -51,8 +51,11 @@ pub unsafe fn realloc_plain_or(object: *mut u8, size: usize, slow: impl FnOnce()
         if index_small(size).0 == class {
             return object;
         }
-        // SAFETY: by the caller's promises.
-        return unsafe { move_cached(object, class_size(class as usize), size) };
+        // A large object may become a smaller one in place.
+        if class < NBINS as u8 || size <= SMALL_MAX {
+            // SAFETY: by the caller's promises.
+            return unsafe { move_cached(object, class_size(class as usize), size) };
+        }
     }
     slow()
 }
