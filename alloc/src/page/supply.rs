@@ -186,7 +186,7 @@ impl Supply {
             return None;
         }
         self.settle();
-        let block = self.by_dirty.iter().rev().find_map(List::first)?;
+        let block = self.longest_dirty()?;
         let longest = block.dirty_longest.get() as usize;
         if longest < 2 * npages {
             return None;
@@ -329,14 +329,22 @@ impl Supply {
         }
     }
 
+    /// A block with one of the longest dirty runs that the bitmaps know of.
+    fn longest_dirty(&self) -> Option<&'static Block> {
+        self.by_dirty.iter().rev().find_map(List::first)
+    }
+
     /// Takes a run of at most `most` pages in state `state` out of circulation, to be purged; it counts in no
-    /// state until [`Supply::vacate`]. Blocks with the longest dirty runs come first.
+    /// state until [`Supply::vacate`]. Blocks with the longest dirty runs come first, and last what was freed last: it is the
+    /// most likely to be wanted again.
     pub fn take_unused(&mut self, state: Free, most: usize) -> Option<Run> {
-        self.settle();
         let (block, bits) = match state {
             Free::Dirty => {
-                let block = self.by_dirty.iter().rev().find_map(List::first)?;
-                (block, block.bits_in(Free::Dirty))
+                let block = self.longest_dirty().or_else(|| {
+                    self.settle();
+                    self.longest_dirty()
+                })?;
+                (block, block.dirty.get())
             }
             _ => self
                 .regions
@@ -645,6 +653,23 @@ mod tests {
         assert_eq!(supply.extend(second, 200), Some(false));
         assert!(supply.take_roomy(40).is_none(), "the retained pages are not looked at");
         assert_eq!(supply.counts().active, BLOCK_PAGES - 17 + 9 + 9 + 400);
+    }
+
+    #[test]
+    fn what_was_freed_last_is_purged_last() {
+        let base = Base::default();
+        let mut supply = Supply::default();
+        let (whole, _) = supply.take(400, 1, &base).unwrap();
+        let part = |from: usize, npages| Run { base: whole.base.wrapping_add(from * PAGE), npages, ..whole };
+        supply.give(part(0, 5), usize::MAX);
+        // Other pages than those, so that they are entered into the bitmaps.
+        supply.take(7, 1, &base).unwrap();
+        supply.give(part(100, 200), usize::MAX);
+        for old in [part(0, 5), part(100, 200)] {
+            let run = supply.take_unused(Free::Dirty, usize::MAX).unwrap();
+            assert_eq!((run.base, run.npages), (old.base, old.npages));
+        }
+        assert!(supply.take_unused(Free::Dirty, usize::MAX).is_none());
     }
 
     #[test]
