@@ -125,6 +125,13 @@ fn hooks_may_allocate_and_change_errno() {
 }
 
 #[test]
+fn hooks_may_purge_their_own_arena() {
+    for conf in ["", "background_thread:true", "tcache:false,narenas:1"] {
+        Run::new(compiled("callbacks.c")).arg("hooks-purge").preload(&preload()).conf(conf).outcome().ok();
+    }
+}
+
+#[test]
 fn forks_do_not_wait_for_hooks_that_wait_for_memory() {
     Run::new(compiled("callbacks.c")).arg("hooks-forks").preload(&preload()).outcome().ok();
 }

@@ -19,6 +19,11 @@ impl Aside {
         tls::set_phase(Phase::Starting);
         aside
     }
+
+    /// Whether the calling thread's cache is away, or not there yet.
+    pub fn is_stepped() -> bool {
+        tls::phase() == Phase::Starting
+    }
 }
 
 impl Drop for Aside {

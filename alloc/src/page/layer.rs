@@ -16,6 +16,7 @@ use super::settings::{self, Dss};
 use super::supply::{Free, PageCounts, Run, Supply};
 use super::{advice, caretaker, default_hooks, pressure};
 use crate::base::{Base, Zeroable};
+use crate::os::aside::Aside;
 use crate::os::clock;
 use crate::relaxed::{Link, Relaxed};
 use crate::sync::{Guard, Mutex, MutexCounts, Patience};
@@ -434,11 +435,8 @@ impl PageLayer {
 
     fn decay_one(&self, decay: &Mutex<Decay>, counts: &PurgeCounts, step: Step, now: Ns) {
         // With a decay time of 0 nothing may stay behind, so the loser of a race waits for its turn.
-        let mut decay = match decay.try_lock() {
-            Some(decay) => decay,
-            None if self.at_once() => decay.lock(),
-            None => return,
-        };
+        let turn = if self.at_once() { turn(decay) } else { decay.try_lock() };
+        let Some(mut decay) = turn else { return };
         let unused = self.unused(step);
         let keep = decay.advance(now, unused, pressure::share());
         if unused > keep {
@@ -449,10 +447,10 @@ impl PageLayer {
 
     /// Purges all unused pages, whatever their age.
     pub fn purge_all(&self) {
-        let mut dirty = self.dirty.lock();
+        let Some(mut dirty) = turn(&self.dirty) else { return };
         self.run(&self.dirty_counts, Step::DirtyToRetained, 0);
         dirty.purged(self.unused(Step::DirtyToRetained));
-        let mut muzzy = self.muzzy.lock();
+        let Some(mut muzzy) = turn(&self.muzzy) else { return };
         self.run(&self.muzzy_counts, Step::MuzzyToRetained, 0);
         muzzy.purged(self.unused(Step::MuzzyToRetained));
     }
@@ -614,6 +612,12 @@ impl PageLayer {
             self.dirty.unhold();
         }
     }
+}
+
+/// The lock of a decay, waited for; but `None` for an extent hook while somebody purges: that may be the purge that has called
+/// the hook, or one that waits for it.
+fn turn(decay: &Mutex<Decay>) -> Option<Guard<'_, Decay>> {
+    if Aside::is_stepped() { decay.try_lock() } else { Some(decay.lock()) }
 }
 
 /// Whether purged extents are unmapped: nothing is retained, and no program's hooks decide.
