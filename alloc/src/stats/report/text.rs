@@ -1,24 +1,25 @@
 //! The report as text: sections, labels and columns of jemalloc 5.3.1, and some lines of ours.
 
+mod classes;
+mod columns;
+mod huge;
+
 use core::fmt::{self, Display};
 
+use self::columns::{cell, number, titles};
+use super::Parts;
 use super::fragmentation;
 use super::general::{self, Shown};
 use super::out::{ArenaName, Escaped, Out, put};
-use super::{Parts, per_mille, rate};
 use crate::arena::table;
 use crate::os::pages::HUGE_PAGE;
-use crate::page::classes::pages_of;
-use crate::size_class::{NBINS, NLEXTENTS, QUANTUM, SLABS, class_size};
+use crate::size_class::{NBINS, NLEXTENTS, QUANTUM};
 use crate::stats::Reading;
 use crate::stats::values::{ArenaValues, Values};
+use crate::tables::metric::Metric;
 use crate::tables::metric::rows::*;
-use crate::tables::metric::{Metric, Unit};
 use crate::tcache::settings;
 use crate::units::PAGE;
-
-/// Stands for a run of classes that nothing has used.
-const GAP: &str = "                     ---\n";
 
 /// Writes the whole report.
 pub fn write(out: &mut Out, snapshot: &Reading, parts: Parts) {
@@ -153,28 +154,6 @@ fn write_arenas(out: &mut Out, snapshot: &Reading, parts: Parts) {
     }
 }
 
-/// One cell, with the blank in front of it.
-fn cell(out: &mut Out, width: usize, value: impl Display) {
-    put!(out, "{value:>width$}");
-}
-
-fn titles<'a>(out: &mut Out, metrics: impl IntoIterator<Item = &'a Metric>) {
-    for metric in metrics {
-        cell(out, metric.column.width, metric.column.title);
-        if metric.column.rate != 0 {
-            cell(out, metric.column.rate, "(#/sec)");
-        }
-    }
-}
-
-/// The value of a metric, and how often a second.
-fn number(out: &mut Out, metric: &Metric, value: u64, uptime: u64) {
-    cell(out, metric.column.width, value);
-    if metric.column.rate != 0 {
-        cell(out, metric.column.rate, rate(value, uptime));
-    }
-}
-
 fn write_mutexes<const N: usize>(
     out: &mut Out,
     rows: &[Metric; N],
@@ -224,16 +203,16 @@ fn write_arena(out: &mut Out, values: &ArenaValues, parts: Parts) {
         write_mutexes(out, &ARENA_MUTEX, &ARENA_MUTEX_NAMES, &values.mutexes, uptime);
     }
     if parts.bins {
-        write_bins(out, values, parts, uptime);
+        classes::bins(out, values, parts, uptime);
     }
     if parts.large {
-        write_large(out, values, uptime);
+        classes::large(out, values, uptime);
     }
     if parts.extents {
-        write_extents(out, values);
+        classes::extents(out, values);
     }
     if parts.huge {
-        write_huge(out);
+        huge::write(out);
     }
 }
 
@@ -288,164 +267,6 @@ fn write_groups(out: &mut Out, values: &ArenaValues, uptime: u64) {
     line(out, "total:", &|row| values.small.get(row) + values.large.get(row));
 }
 
-/// The share of taken regions, as the reference writes it.
-struct Utilisation(u64, u64);
-
-impl Display for Utilisation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(share @ ..1000) = per_mille(self.0, self.1) else { return f.pad("1") };
-        let digit = |n: u64| b'0' + (n % 10) as u8;
-        let text = [b'0', b'.', digit(share / 100), digit(share / 10), digit(share)];
-        f.pad(core::str::from_utf8(&text).unwrap_or("?"))
-    }
-}
-
-fn write_bins(out: &mut Out, values: &ArenaValues, parts: Parts, uptime: u64) {
-    const BEFORE: [usize; 3] = [bin::NMALLOC, bin::NDALLOC, bin::NREQUESTS];
-    const MIDDLE: [usize; 3] = [bin::CURREGS, bin::CURSLABS, bin::NONFULL_SLABS];
-    const AFTER: [usize; 4] = [bin::NFILLS, bin::NFLUSHES, bin::NSLABS, bin::NRESLABS];
-    put!(out, "bins:{:>15}{:>4}{:>14}", "size", "ind", "allocated");
-    titles(out, BEFORE.iter().map(|&row| &BIN[row]));
-    cell(out, 9, "nshards");
-    titles(out, MIDDLE.iter().map(|&row| &BIN[row]));
-    put!(out, "{:>5}{:>4} {:>6}", "regs", "pgs", "util");
-    titles(out, AFTER.iter().map(|&row| &BIN[row]));
-    if parts.mutexes {
-        titles(out, &BIN_MUTEX);
-    }
-    put!(out, "\n");
-    let mut gap = false;
-    for (class, of) in values.bins.iter().enumerate() {
-        let (was_gap, slab) = (gap, &SLABS[class]);
-        gap = of.get(bin::NSLABS) == 0;
-        if gap {
-            continue;
-        }
-        if was_gap {
-            put!(out, "{GAP}");
-        }
-        let current = of.get(bin::CURREGS);
-        put!(out, "{:>20}{class:>4}{:>14}", slab.size, current * u64::from(slab.size));
-        BEFORE.iter().for_each(|&row| number(out, &BIN[row], of.get(row), uptime));
-        cell(out, 9, 1);
-        MIDDLE.iter().for_each(|&row| number(out, &BIN[row], of.get(row), uptime));
-        let room = of.get(bin::CURSLABS) * u64::from(slab.nregs);
-        put!(out, "{:>5}{:>4} {:>6}", slab.nregs, slab.npages, Utilisation(current, room));
-        AFTER.iter().for_each(|&row| number(out, &BIN[row], of.get(row), uptime));
-        if parts.mutexes {
-            let mutex = &values.bin_mutexes[class];
-            BIN_MUTEX
-                .iter()
-                .enumerate()
-                .for_each(|(row, metric)| number(out, metric, mutex.get(row), uptime));
-        }
-        put!(out, "\n");
-    }
-    if gap {
-        put!(out, "{GAP}");
-    }
-}
-
-fn write_large(out: &mut Out, values: &ArenaValues, uptime: u64) {
-    let shown = || LEXTENT.iter().enumerate().filter(|(_, metric)| !metric.own);
-    put!(out, "large:{:>14}{:>4}{:>13}", "size", "ind", "allocated");
-    titles(out, shown().map(|(_, metric)| metric));
-    put!(out, "\n");
-    let mut gap = false;
-    for (index, of) in values.lextents.iter().enumerate() {
-        let was_gap = gap;
-        gap = of.get(lextent::NREQUESTS) == 0 && of.get(lextent::NMALLOC) == 0;
-        if gap {
-            continue;
-        }
-        if was_gap {
-            put!(out, "{GAP}");
-        }
-        let size = class_size(NBINS + index) as u64;
-        put!(out, "{size:>20}{:>4}{:>13}", NBINS + index, of.get(lextent::CURLEXTENTS).saturating_mul(size));
-        shown().for_each(|(row, metric)| number(out, metric, of.get(row), uptime));
-        put!(out, "\n");
-    }
-    if gap {
-        put!(out, "{GAP}");
-    }
-}
-
-fn write_extents(out: &mut Out, values: &ArenaValues) {
-    const ORDER: [usize; 6] = [
-        extent::NDIRTY,
-        extent::DIRTY_BYTES,
-        extent::NMUZZY,
-        extent::MUZZY_BYTES,
-        extent::NRETAINED,
-        extent::RETAINED_BYTES,
-    ];
-    put!(out, "extents:{:>12}{:>4}", "size", "ind");
-    titles(out, ORDER.iter().map(|&row| &EXTENT[row]));
-    put!(out, "{:>13}{:>13}\n", "ntotal", "total");
-    let mut gap = false;
-    for (index, of) in values.extents.iter().enumerate() {
-        let was_gap = gap;
-        let sum = |unit| {
-            EXTENT
-                .iter()
-                .enumerate()
-                .filter(move |(_, metric)| metric.unit == unit)
-                .map(|(row, _)| of.get(row))
-        };
-        let (count, bytes) = (sum(Unit::Count).sum::<u64>(), sum(Unit::Bytes).sum::<u64>());
-        gap = count == 0;
-        if gap {
-            continue;
-        }
-        if was_gap {
-            put!(out, "{GAP}");
-        }
-        put!(out, "{:>20}{index:>4}", pages_of(index) * PAGE);
-        ORDER.iter().for_each(|&row| cell(out, 13, of.get(row)));
-        put!(out, "{count:>13}{bytes:>13}\n");
-    }
-    if gap {
-        put!(out, "{GAP}");
-    }
-}
-
-/// The huge page allocator, which is not here: zeros, under the reference's labels.
-fn write_huge(out: &mut Out) {
-    for metric in &SEC {
-        put!(out, "{}: 0\n", metric.column.title);
-    }
-    put!(out, "HPA shard stats:\n");
-    for label in ["Pageslabs", "Active pages", "Dirty pages"] {
-        put!(out, "  {label}: 0 (0 huge, 0 nonhuge)\n");
-    }
-    put!(out, "  Retained pages: 0\n");
-    for metric in &HPA_EVENTS {
-        put!(out, "  {}: 0 (0 / sec)\n", metric.column.title);
-    }
-    put!(out, "\n");
-    for kind in ["full", "empty"] {
-        put!(out, "  In {kind} slabs:\n");
-        put!(out, "      npageslabs: 0 huge, 0 nonhuge\n");
-        for label in ["nactive", "ndirty", "nretained"] {
-            put!(out, "      {label}: 0 huge, 0 nonhuge \n");
-        }
-    }
-    put!(out, "  In nonfull slabs:\n{:>20}{:>4}", "size", "ind");
-    for (title, width) in [
-        ("npageslabs_huge", 16),
-        ("nactive_huge", 16),
-        ("ndirty_huge", 16),
-        ("npageslabs_nonhuge", 20),
-        ("nactive_nonhuge", 20),
-        ("ndirty_nonhuge", 20),
-        ("nretained_nonhuge", 20),
-    ] {
-        cell(out, width, title);
-    }
-    put!(out, "\n{GAP}");
-}
-
 #[cfg(test)]
 mod tests {
     extern crate std;
@@ -453,12 +274,7 @@ mod tests {
     use std::format;
 
     #[test]
-    fn shares_and_fractions_look_as_in_the_reference() {
-        assert_eq!(
-            format!("{:>6}|{:>6}|{:>6}", Utilisation(999, 1000), Utilisation(3, 3), Utilisation(0, 0)),
-            " 0.999|     1|     1"
-        );
-        assert_eq!(format!("{:>6}", Utilisation(1, 512)), " 0.001");
+    fn fractions_look_as_in_the_reference() {
         let fixed = [0x4000, 0x1_8000, 0x2_0000, 0].map(|bits| format!("{}", Fixed(bits)));
         assert_eq!(fixed, ["0.25", "1.5", "2", "0"]);
     }
