@@ -183,6 +183,9 @@ fn free_cached(thread: &'static Block, class: SzInd, object: *mut u8) {
     }
 }
 
+/// In the allocator's section by itself: what calls it does so last, and leaves no frame of its own.
+#[inline(never)]
+#[unsafe(link_section = "jealloc_text")]
 fn free_direct(thread: Option<&'static Block>, object: *mut u8) {
     let extent = extent_of_object(object);
     let usable = usable_of(extent);

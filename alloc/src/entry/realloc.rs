@@ -114,6 +114,7 @@ pub unsafe fn realloc(object: *mut u8, request: Request) -> *mut u8 {
 
 /// Makes the object of an extent `wanted` bytes long without moving, of which `requested` were asked for; answers whether
 /// that worked.
+#[unsafe(link_section = "jealloc_text")]
 fn resize(extent: &'static Extent, wanted: usize, requested: usize, zero: bool) -> bool {
     let old = usable_of(extent);
     if old == wanted {
