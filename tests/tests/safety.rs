@@ -197,6 +197,26 @@ fn every_form_of_delete_is_looked_at_and_fills() {
 }
 
 #[test]
+fn programs_that_make_no_mistake_do_what_they_do_while_they_are_checked() {
+    let checks = "size_checks:true,debug_double_free_max_scan:32";
+    let runs: [(&str, &[&str]); 6] = [
+        ("semantics.c", &[]),
+        ("lifecycle.c", &[]),
+        ("explicit.c", &[]),
+        ("counting.c", &["words"]),
+        ("counting.c", &["numbers"]),
+        ("stress.c", &["--seconds=2", "--megabytes=64"]),
+    ];
+    for (source, arguments) in runs {
+        let program = compiled_with(source, &["-fno-builtin", "-pthread", "-w"]);
+        for more in ["", ",junk:true,san_guard_small:3"] {
+            let run = Run::new(&program).args(arguments).preload(&preload());
+            run.conf(&format!("{checks}{more}")).outcome().ok();
+        }
+    }
+}
+
+#[test]
 fn an_access_beyond_a_guarded_extent_ends_the_process_and_one_inside_does_not() {
     let run =
         |what, conf: &str| Run::new(compiled("guards.c")).arg(what).preload(&preload()).conf(conf).outcome();

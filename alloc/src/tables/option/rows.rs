@@ -233,7 +233,7 @@ options! {
     LG_SAN_UAF_ALIGN = absent("lg_san_uaf_align", SSize, "Hold freed objects back to detect writes; not built.");
     ZERO_REALLOC = choice("zero_realloc", &[c"alloc", c"free", c"abort"], 1, "What realloc does with an object and size 0.");
     DOUBLE_FREE_SCAN = strict("debug_double_free_max_scan", 0, (0, UNSIGNED_MAX), Unsigned,
-        "How many of the objects that the thread caches free compares its argument with.");
+        "How many of the objects that the thread caches a freed or resized one is compared with; one that is found ends the process.");
     DISABLE_LARGE_SIZE_CLASSES = switch("disable_large_size_classes", true, "Large objects have whole pages, instead of the size of their class.");
     PROCESS_MADVISE_MAX_BATCH = clipped("process_madvise_max_batch", 0, (0, 128), Size, "Ranges that one system call purges; 0 for one call each.");
 }
@@ -270,5 +270,5 @@ options! {
     CGROUP_AWARE = switch("cgroup_aware", true, "Follow the control group: arenas by its processors, purging as its memory runs short."), Extension;
     CGROUP_PURGE_RATIO = fixed("cgroup_purge_ratio", ONE / 100 * 95, 0, ONE as i128, "Share of the control group's limit at which everything unused is purged."), Extension;
     CGROUP_ROOT = text("cgroup_root", &CGROUP, "Folder with the control group's files, instead of the process's own; for tests and odd mounts."), Extension;
-    SIZE_CHECKS = switch("size_checks", false, "Frees that tell a size are checked, and that pointers are starts of objects; a wrong one ends the process."), Extension;
+    SIZE_CHECKS = switch("size_checks", false, "Frees that tell a size are checked, and that what is freed or resized is the start of an object in use; a wrong one ends the process."), Extension;
 }
