@@ -160,9 +160,13 @@ impl Arena {
         let (extent, _) =
             self.take_extent(Wanted { npages, align: 1, class, kind, direct: false, grows: false })?;
         extent.nfree.set(slab.nregs as u16);
+        let (full, rest) = (slab.nregs as usize / 64, slab.nregs % 64);
         for (word, bits) in extent.free.iter().enumerate() {
-            let here = (slab.nregs as usize).saturating_sub(word * 64).min(64);
-            bits.set(if here == 0 { 0 } else { !0 >> (64 - here) });
+            bits.set(match word {
+                _ if word < full => !0,
+                _ if word == full => (1 << rest) - 1,
+                _ => 0,
+            });
         }
         let byte = if kind == Kind::Slab { self.byte(class) } else { map::SPECIAL };
         map::register(extent, npages, byte);

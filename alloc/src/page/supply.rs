@@ -515,10 +515,16 @@ fn best<K>(
 where
     Block: Listed<K>,
 {
+    let fitting = |list: &List<Block, K>| {
+        list.iter().take(LOOK).filter(|block| longest(block).get() as usize >= npages)
+    };
     lists[npages.ilog2() as usize..].iter().find_map(|list| {
-        list.iter()
-            .take(LOOK)
-            .filter(|block| longest(block).get() as usize >= npages)
+        if align == 1 {
+            // Any of these has a run.
+            let block = fitting(list).min_by_key(|block| block.nfree.get())?;
+            return Some((block, runs(block).find(npages, 1)?));
+        }
+        fitting(list)
             .filter_map(|block| Some((block, runs(block).find(npages, align)?)))
             .min_by_key(|(block, _)| block.nfree.get())
     })
