@@ -211,7 +211,7 @@ fn programs_that_make_no_mistake_do_what_they_do_while_they_are_checked() {
         let program = compiled_with(source, &["-fno-builtin", "-pthread", "-w"]);
         for more in ["", ",junk:true,san_guard_small:3"] {
             let run = Run::new(&program).args(arguments).preload(&preload());
-            run.conf(&format!("{checks}{more}")).outcome().ok();
+            run.conf(format!("{checks}{more}")).outcome().ok();
         }
     }
 }
