@@ -139,11 +139,11 @@ fn values_of_another_type_are_refused() {
     assert!(ctl::read::<usize>(c"stats.allocated").unwrap() > 0);
 }
 
-/// Runs one of the tests below in a process of its own, with options, and answers what it said.
+/// Runs one of the tests here in a process of its own, with options, and answers what it said.
 fn alone(test: &str, conf: &str) -> std::process::Output {
     let own = std::env::current_exe().unwrap();
     let mut command = std::process::Command::new(own);
-    command.args(["--exact", test, "--ignored", "--nocapture"]).env("MALLOC_CONF", conf);
+    command.args(["--exact", test, "--include-ignored", "--nocapture"]).env("MALLOC_CONF", conf);
     command.output().unwrap()
 }
 
@@ -175,12 +175,7 @@ fn a_wrong_layout_is_told_when_sizes_are_checked_and_right_ones_pass() {
     for conf in
         ["size_checks:true", "size_checks:true,cache_oblivious:true,san_guard_small:1,san_guard_large:1"]
     {
-        let own = std::env::current_exe().unwrap();
-        let mut command = std::process::Command::new(own);
-        command
-            .args(["--exact", "any_layout_is_served_aligned_and_kept_by_realloc"])
-            .env("MALLOC_CONF", conf);
-        let output = command.output().unwrap();
+        let output = alone("any_layout_is_served_aligned_and_kept_by_realloc", conf);
         assert!(output.status.success() && output.stderr.is_empty(), "{conf}: {output:?}");
     }
 }

@@ -24,5 +24,5 @@ pub(super) fn wanted(kind: Kind, align: usize, pages: &PageLayer) -> bool {
         Kind::Large => (LARGE.get(), Counter::Large),
         Kind::Slab | Kind::SampledSlab => (SMALL.get(), Counter::Slabs),
     };
-    n != 0 && pages.can_guard() && tls::every(n, counter, align == 1)
+    n != 0 && !pages.has_hooks() && tls::every(n, counter, align == 1)
 }

@@ -9,7 +9,6 @@ use super::{PageLayer, Source};
 use crate::base::Base;
 use crate::os::pages;
 use crate::page::advice;
-use crate::page::pac::Pac;
 use crate::page::supply::Run;
 use crate::sync::Patience;
 use crate::units::PAGE;
@@ -33,11 +32,6 @@ fn outside(inner: Run) -> Run {
 }
 
 impl PageLayer {
-    /// Whether runs can have guards: as in the reference, not where hooks of a program say what becomes of pages.
-    pub fn can_guard(&self) -> bool {
-        self.pac.acquire().is_none_or(Pac::is_default)
-    }
-
     /// Takes `npages` pages with guards; answers also whether they are zero. To be returned by
     /// [`PageLayer::give_guarded`], and neither extended nor shrunk in between.
     ///
@@ -118,7 +112,7 @@ mod tests {
         layer.belong_to(ArenaInd(0), &base);
         layer.start(-1, -1);
         let (run, zeroed) = layer.take_guarded(600, &base).unwrap();
-        assert!(zeroed && layer.can_guard());
+        assert!(zeroed && !layer.has_hooks());
         let at = |page: isize| run.base.wrapping_offset(page * PAGE as isize);
         assert_eq!([-1, 0, 599, 600].map(|page| accessible(at(page))), [false, true, true, false]);
         let counts = layer.counts();
@@ -142,7 +136,7 @@ mod tests {
         let table = Box::leak(Box::new(unsafe { *default_hooks::table().as_ptr() }));
         // SAFETY: the table lives for ever, and its functions are the default ones.
         assert!(unsafe { layer.set_hooks(NonNull::from(table), &base) }.is_some());
-        assert!(!layer.can_guard());
+        assert!(layer.has_hooks());
         assert_eq!((layer.counts().active, layer.counts().guards), (5, 2));
         layer.give_guarded(run, &base);
         let counts = layer.counts();
