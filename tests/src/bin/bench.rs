@@ -11,6 +11,8 @@ use std::process::ExitCode;
 use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 
+use suite::bench::figures::{geometric_mean, median};
+
 /// The C jemalloc with its binding's calls.
 struct CJemalloc;
 
@@ -227,11 +229,6 @@ fn time<A: GlobalAlloc + Sync>(allocator: &A, row: &Row) -> f64 {
     started.elapsed().as_nanos() as f64 / *operations as f64
 }
 
-fn median(samples: &mut [f64]) -> f64 {
-    samples.sort_by(f64::total_cmp);
-    samples[samples.len() / 2]
-}
-
 fn main() -> ExitCode {
     let mut rounds = 9;
     let mut names = Vec::new();
@@ -257,7 +254,7 @@ fn main() -> ExitCode {
         "median of {rounds} interleaved rounds, nanoseconds per operation; a ratio below 1 means ours is faster\n"
     );
     println!("{:<18} {:>9} {:>9} {:>9} {:>9} {:>9}", "", "ours", "C", "system", "ours/C", "ours/sys");
-    let (mut to_c, mut to_system, mut count) = (0.0, 0.0, 0.0);
+    let (mut to_c, mut to_system) = (Vec::new(), Vec::new());
     for row in
         ROWS.iter().filter(|Row(name, ..)| names.is_empty() || names.iter().any(|part| name.contains(part)))
     {
@@ -276,11 +273,10 @@ fn main() -> ExitCode {
                 }
             }
         }
-        let [ours, c, system] = samples.each_mut().map(|samples| median(samples));
+        let [ours, c, system] = samples.map(|samples| median(&samples).expect("there is a round"));
         println!("{:<18} {ours:>9.1} {c:>9.1} {system:>9.1} {:>9.2} {:>9.2}", row.0, ours / c, ours / system);
-        to_c += (ours / c).ln();
-        to_system += (ours / system).ln();
-        count += 1.0;
+        to_c.push(ours / c);
+        to_system.push(ours / system);
     }
     println!(
         "{:<18} {:>9} {:>9} {:>9} {:>9.2} {:>9.2}",
@@ -288,8 +284,8 @@ fn main() -> ExitCode {
         "",
         "",
         "",
-        f64::exp(to_c / count),
-        f64::exp(to_system / count)
+        geometric_mean(to_c).expect("there is a row"),
+        geometric_mean(to_system).expect("there is a row")
     );
     ExitCode::SUCCESS
 }

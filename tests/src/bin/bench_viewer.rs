@@ -19,6 +19,7 @@ use std::time::Instant;
 
 use blazesym::symbolize::source::{Elf, Source};
 use blazesym::symbolize::{Input, Symbolizer};
+use suite::bench::figures;
 use suite::build::{Profile, viewer};
 use suite::perl_jeprof;
 use suite::scratch::Scratch;
@@ -95,13 +96,8 @@ fn measure(command: &mut Command) -> Result<Sample, String> {
 
 /// Not a number when nothing was measured.
 fn median(samples: &[Sample], of: impl Fn(&Sample) -> f64) -> f64 {
-    let mut values: Vec<f64> = samples.iter().map(of).collect();
-    if values.is_empty() {
-        return f64::NAN;
-    }
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 }
+    let values: Vec<f64> = samples.iter().map(of).collect();
+    figures::median(&values).unwrap_or(f64::NAN)
 }
 
 /// What a dump holds.

@@ -12,32 +12,19 @@ pub enum Sums {
 
 /// What two outputs have to have in common, line by line.
 pub fn settled(mode: &str, arguments: &[&str], text: &str, sums: Sums) -> Vec<String> {
+    // Of edges of equal weight it is accidental which one a node still has room for.
+    let has_room = arguments.contains(&NO_ROOM_LIMIT);
+    let is_comparable = |line: &str| has_room || !line.contains(" -> ");
     match mode {
-        "--dot" => {
-            let mut lines = graph(text);
-            // Of edges of equal weight it is accidental which one a node still has room for.
-            if !arguments.contains(&NO_ROOM_LIMIT) {
-                lines.retain(|line| !line.contains(" -> "));
-            }
-            lines
+        "--dot" if sums == Sums::Accidental => {
+            let (nodes, others) = graph(text);
+            nodes.into_iter().chain(others.into_iter().filter(|line| is_comparable(line))).collect()
         }
-        "--collapsed" => {
-            let mut lines: Vec<String> = text.lines().map(String::from).collect();
-            lines.sort();
-            lines
-        }
-        "--callgrind" => {
-            let mut records: Vec<String> = unnumbered(text).split("\n\n").map(String::from).collect();
-            records.sort();
-            records
-        }
+        "--dot" if !has_room => text.lines().filter(|line| is_comparable(line)).map(String::from).collect(),
+        "--dot" | "--collapsed" => sorted(text.lines()),
+        "--callgrind" => sorted(unnumbered(text).split("\n\n")),
         // jeprof refuses to repeat a local file behind the names.
-        "--raw" => {
-            let names = text.split("--- heap\n").next().unwrap_or_default();
-            let mut lines: Vec<String> = names.lines().map(String::from).collect();
-            lines.sort();
-            lines
-        }
+        "--raw" => sorted(text.split("--- heap\n").next().unwrap_or_default().lines()),
         "--text" if sums == Sums::Accidental => {
             let has_cum = arguments.contains(&"--cum") && !arguments.contains(&"--nocum");
             table(text, if has_cum { 3 } else { 0 })
@@ -46,9 +33,15 @@ pub fn settled(mode: &str, arguments: &[&str], text: &str, sums: Sums) -> Vec<St
     }
 }
 
-/// Lines of a graph, its nodes called by their labels: nodes by falling figures, those of equal figures by label, then
+fn sorted<'a>(parts: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut parts: Vec<String> = parts.map(String::from).collect();
+    parts.sort();
+    parts
+}
+
+/// Lines of a graph, its nodes called by their labels: nodes by falling figures, those of equal figures by label; and
 /// all else.
-fn graph(text: &str) -> Vec<String> {
+fn graph(text: &str) -> (Vec<String>, Vec<String>) {
     let mut labels = std::collections::HashMap::new();
     let mut nodes = Vec::new();
     let mut others = Vec::new();
@@ -77,13 +70,8 @@ fn graph(text: &str) -> Vec<String> {
     };
     let mut others: Vec<String> = others.iter().map(called).collect();
     others.sort();
-    let mut lines = Vec::new();
-    for equals in nodes.chunk_by_mut(|a, b| a.0 == b.0) {
-        equals.sort();
-        lines.extend(equals.iter().map(|(_, rest)| rest.clone()));
-    }
-    lines.extend(others);
-    lines
+    nodes.chunk_by_mut(|a, b| a.0 == b.0).for_each(<[_]>::sort);
+    (nodes.into_iter().map(|(_, rest)| rest).collect(), others)
 }
 
 /// Lines of a table, those with the same figure in the column that orders it sorted. The running sum stays in its place.

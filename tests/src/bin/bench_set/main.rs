@@ -205,9 +205,8 @@ fn progress(row: &Row, figures: &Figures, names: &[&str]) {
 }
 
 /// One line of a command's output, or a dash.
-fn told(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).output();
-    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+fn line_of(program: &str, arguments: &[&str]) -> String {
+    let text = real::told(program, arguments).unwrap_or_default();
     text.lines().next().unwrap_or("-").to_owned()
 }
 
@@ -221,9 +220,9 @@ fn conditions(peers: &[Peer], missing: &[String], left_out: &[String]) -> String
         peers.iter().map(|peer| format!("{} ({})", peer.name, peer.version)).collect();
     let mut text = format!(
         "{}, {cores} cores ({}), Linux {}. Allocators: {}.\n",
-        told("date", &["-u", "+%F"]),
+        line_of("date", &["-u", "+%F"]),
         model.unwrap_or("unknown"),
-        told("uname", &["-r"]),
+        line_of("uname", &["-r"]),
         versions.join(", ")
     );
     for (title, list) in [("Allocators that could not be had", missing), ("Rows left out", left_out)] {

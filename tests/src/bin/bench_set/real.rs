@@ -86,7 +86,10 @@ impl Job {
 }
 
 /// What a program prints, without its last newline.
-fn told(program: &str, arguments: &[&str]) -> Result<String, String> {
+///
+/// # Errors
+/// That it cannot be run, or what it said.
+pub fn told(program: &str, arguments: &[&str]) -> Result<String, String> {
     let mut command = Command::new(program);
     command.args(arguments).env_remove("LD_PRELOAD").stdin(Stdio::null());
     let output = command.output().map_err(|error| format!("{program}: {error}"))?;
@@ -122,6 +125,7 @@ fn script(program: PathBuf, name: &str, count: u64) -> Job {
 /// Why it cannot run.
 pub fn job(which: Real, count: u64, quick: bool, scratch: &Scratch) -> Result<Job, String> {
     Ok(match which {
+        Real::Cc1plus | Real::Z3 if quick => return Err("takes too long for a quick run".to_owned()),
         Real::Python => {
             // A launcher on the path may be a script that starts another shell; the interpreter tells its own path.
             let launcher = text(&find(&["python3"])?);
@@ -131,9 +135,6 @@ pub fn job(which: Real, count: u64, quick: bool, scratch: &Scratch) -> Result<Jo
         Real::Lua => script(find(&["lua5.4", "lua5.3", "lua"])?, "trees.lua", count),
         Real::Ruby => script(find(&["ruby"])?, "words.rb", count),
         Real::Cc1plus => {
-            if quick {
-                return Err("takes too long for a quick run".to_owned());
-            }
             let compiler = told("g++", &["-print-prog-name=cc1plus"])?;
             let system = told("g++", &["-print-multiarch"])?;
             let words =
@@ -152,12 +153,7 @@ pub fn job(which: Real, count: u64, quick: bool, scratch: &Scratch) -> Result<Jo
             let words = vec!["-batch".to_owned(), ":memory:".to_owned()];
             Job { input: Some(statements), ..Job::new(find(&["sqlite3"])?, words) }
         }
-        Real::Z3 => {
-            if quick {
-                return Err("takes too long for a quick run".to_owned());
-            }
-            Job::new(find(&["z3"])?, vec![text(&fed("factors.smt2"))])
-        }
+        Real::Z3 => Job::new(find(&["z3"])?, vec![text(&fed("factors.smt2"))]),
         Real::Redis => {
             find(&["redis-benchmark"])?;
             let server = find(&["redis-server"])?;
