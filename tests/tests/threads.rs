@@ -86,6 +86,10 @@ fn options_say_which_sizes_threads_cache_and_how_many_objects() {
     );
     limits("tcache_gc_incr_bytes:1024,tcache_gc_interval:10", &[(64, 256), (4096, 32)]);
     limits("tcache:false", &[(64, 0)]);
+    let several = Run::new(compiled("limits.c")).preload(&preload()).args(["64", "80", "96"]);
+    let several =
+        several.env("_RJEM_MALLOC_CONF", "tcache_ncached_max:64-80:5").conf("tcache_ncached_max:80-96:7");
+    assert_eq!(several.outcome().ok().stdout, "5 1\n5 1\n7 1\n");
     let bad = Run::new(compiled("limits.c")).preload(&preload()).conf("tcache_ncached_max:8-64:x").outcome();
     assert_eq!(
         bad.warnings(),

@@ -1,17 +1,17 @@
-//! The text of `tcache_ncached_max`: `<least>-<greatest>:<n>`, with `|` between. Pure.
+//! The text of `tcache_ncached_max`: `<least>-<greatest>:<n>`, with `|` between, which may be left out. Pure.
 
 use super::geometry::CAPACITY_MAX;
 use crate::size_class::{TCACHE_LIMIT, index_of};
 use crate::units::SzInd;
 
-/// Tells `set` each class of each range with its number of objects. Answers whether the text could be read to its end;
-/// ranges before an error count, as in the reference.
+/// Tells `set` each class of each range with its number of objects. Answers how many bytes could be read; ranges before
+/// an error count, as in the reference.
 ///
 /// Ranges that begin behind the largest class that can be cached, or whose ends are in the wrong order, set nothing.
-pub fn read(text: &[u8], mut set: impl FnMut(SzInd, u16)) -> bool {
+pub fn read(text: &[u8], mut set: impl FnMut(SzInd, u16)) -> usize {
     let mut rest = text;
     while !rest.is_empty() {
-        let Some((range, behind)) = range(rest) else { return false };
+        let Some((range, behind)) = range(rest) else { break };
         rest = behind;
         let greatest = range.greatest.min(TCACHE_LIMIT);
         if range.least > greatest {
@@ -21,7 +21,12 @@ pub fn read(text: &[u8], mut set: impl FnMut(SzInd, u16)) -> bool {
             set(SzInd(class), range.n.min(CAPACITY_MAX) as u16);
         }
     }
-    true
+    text.len() - rest.len()
+}
+
+/// How much of a text [`read`] reads.
+pub fn readable(text: &[u8]) -> usize {
+    read(text, |_, _| ())
 }
 
 struct Range {
@@ -34,20 +39,30 @@ fn range(text: &[u8]) -> Option<(Range, &[u8])> {
     let (least, text) = number(text)?;
     let (greatest, text) = number(text.strip_prefix(b"-")?)?;
     let (n, text) = number(text.strip_prefix(b":")?)?;
-    let behind = match text {
-        [] => text,
-        [b'|', behind @ ..] => behind,
-        _ => return None,
-    };
-    Some((Range { least, greatest, n }, behind))
+    Some((Range { least, greatest, n }, text.strip_prefix(b"|").unwrap_or(text)))
 }
 
-/// A decimal number; saturates.
+/// A number as C's `strtoumax` with base 0 reads it; one that does not fit is none.
 fn number(text: &[u8]) -> Option<(usize, &[u8])> {
-    let len = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let digits = text[..len].iter().map(|&byte| (byte - b'0') as usize);
-    let value = digits.fold(0usize, |sum, digit| sum.saturating_mul(10).saturating_add(digit));
-    (len != 0).then_some((value, &text[len..]))
+    let text = text.trim_ascii_start();
+    let (negative, text) = match text {
+        [b'-', text @ ..] => (true, text),
+        [b'+', text @ ..] => (false, text),
+        _ => (false, text),
+    };
+    let (radix, text) = match text {
+        [b'0', b'x' | b'X', digits @ ..] if digits.first().is_some_and(u8::is_ascii_hexdigit) => (16, digits),
+        [b'0', b'0'..=b'9', ..] => (8, text),
+        _ => (10, text),
+    };
+    let mut digits = text.iter().map_while(|&byte| (byte as char).to_digit(radix));
+    let first = digits.next()? as usize;
+    let mut len = 1;
+    let value = digits.try_fold(first, |value, digit| {
+        len += 1;
+        value.checked_mul(radix as usize)?.checked_add(digit as usize)
+    })?;
+    Some((if negative { value.wrapping_neg() } else { value }, &text[len..]))
 }
 
 #[cfg(test)]
@@ -56,10 +71,11 @@ mod tests {
     use super::*;
     use std::vec::Vec;
 
+    /// Whether a text can be read to its end, and what it says.
     fn told(text: &str) -> (bool, Vec<(u8, u16)>) {
         let mut told = Vec::new();
         let good = read(text.as_bytes(), |class, n| told.push((class.0, n)));
-        (good, told)
+        (good == text.len(), told)
     }
 
     #[test]
@@ -75,10 +91,22 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_read_as_c_reads_them() {
+        for (text, n) in [("0x8-8:010", 8), (" 8-\t8:+07", 7), ("8-8:0", 0), ("8-8:-1", 8191)] {
+            assert_eq!(told(text), (true, [(0, n)].into()), "{text}");
+        }
+        assert_eq!(told("8-8:3 16-16:4"), (true, [(0, 3), (1, 4)].into()));
+        assert_eq!(told("-8-16:1"), (true, [].into()));
+    }
+
+    #[test]
     fn what_cannot_be_read_is_told_and_what_came_before_counts() {
-        for text in ["8", "8-", "8-16", "8-16:", "a-b:c", "8-16:1,", "-", "8-16:1 "] {
+        for text in
+            ["8", "8-", "8-16", "8-16:", "a-b:c", "8-16:1,", "-", "8-16:1 ", "8-18446744073709551616:1"]
+        {
             assert!(!told(text).0, "{text}");
         }
+        assert_eq!(readable(b"8-8:3|16:4"), 6);
         assert_eq!(told("8-8:3|x"), (false, [(0, 3)].into()));
         assert_eq!(told("8-8:3|"), (true, [(0, 3)].into()));
     }

@@ -41,7 +41,7 @@ pub fn set_max(thread: &'static Block, bytes: usize) -> bool {
 /// Sets how many objects of which sizes the thread caches, in the words of `tcache_ncached_max`. `false`: the text could
 /// not be read, and nothing was changed, or there was no memory for the cache.
 pub fn set_limits(thread: &'static Block, text: &[u8]) -> bool {
-    if !ranges::read(text, |_, _| {}) {
+    if ranges::readable(text) != text.len() {
         return false;
     }
     lifecycle::flush(thread);

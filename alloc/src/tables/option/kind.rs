@@ -107,6 +107,19 @@ impl Text {
         let mut bytes = bytes.fuse();
         self.0[..TEXT_MAX - 1].iter().for_each(|byte| byte.set(bytes.next().unwrap_or(0)));
     }
+
+    /// Adds settings to a list with `|` between them. `false`: there is no room, and nothing was added.
+    pub(super) fn add(&self, settings: &[u8]) -> bool {
+        let settings = settings.strip_suffix(b"|").unwrap_or(settings);
+        let len = self.0.iter().take_while(|byte| byte.get() != 0).count();
+        let separator = if len == 0 || settings.is_empty() { &b""[..] } else { b"|" };
+        let fits = len + separator.len() + settings.len() < TEXT_MAX;
+        if fits {
+            let added = separator.iter().chain(settings);
+            self.0[len..].iter().zip(added).for_each(|(at, &byte)| at.set(byte));
+        }
+        fits
+    }
 }
 
 impl Letters {

@@ -44,8 +44,8 @@ pub struct Opt {
     pub computed: bool,
     /// How `opt.<name>` is written at run time, if it can be; sets the value, too.
     pub write: Option<Write>,
-    /// What a text must be; one that is not is kept all the same, for the part of it that can be read.
-    check: Option<fn(&[u8]) -> bool>,
+    /// Of a list of settings: how much of a text can be read. That part is added to what the list holds.
+    readable: Option<fn(&[u8]) -> usize>,
     /// Most that it can be set to from now on, while each value that is given bounds those behind it.
     bound: Option<AtomicI64>,
     value: AtomicI64,
@@ -61,7 +61,7 @@ impl Opt {
             default_word: false,
             computed: false,
             write: None,
-            check: None,
+            readable: None,
             bound: None,
             value: AtomicI64::new(default),
         }
@@ -122,12 +122,15 @@ impl Opt {
             return Ok(());
         }
         match self.kind {
-            Kind::Text(text) => {
-                text.write(value.iter().copied());
-                if self.check.is_some_and(|check| !check(value)) {
-                    return Err(BadValue::Settings);
+            Kind::Text(text) => match self.readable {
+                None => text.write(value.iter().copied()),
+                Some(readable) => {
+                    let good = readable(value);
+                    if !text.add(&value[..good]) || good != value.len() || value.is_empty() {
+                        return Err(BadValue::Settings);
+                    }
                 }
-            }
+            },
             Kind::Letters(letters) => letters.write(value),
             Kind::Alias { target, of, .. } => {
                 self.value.set(self.kind.number(value)?);
@@ -212,14 +215,19 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_cannot_be_read_to_its_end_is_refused_and_kept() {
+    fn settings_of_a_list_add_up_and_count_as_far_as_they_can_be_read() {
         static TEXT: Text = Text::holding("");
-        // Of the row itself only the check: other tests look at its value.
-        let opt = Opt { check: TCACHE_NCACHED_MAX.check, ..rows::text("ranges", &TEXT, "") };
-        for bad in [&b""[..], b"8-64:10|nonsense"] {
-            assert_eq!((opt.parse(bad), opt.as_cstr().to_bytes()), (Err(BadValue::Settings), bad));
-        }
-        assert_eq!(opt.parse(b"8-64:10|100-200:3"), Ok(()));
+        // Of the row itself only what reads it: other tests look at its value.
+        let opt = Opt { readable: TCACHE_NCACHED_MAX.readable, ..rows::text("ranges", &TEXT, "") };
+        let parse = |value: &[u8]| (opt.parse(value), opt.as_cstr().to_str().unwrap());
+        assert_eq!(parse(b""), (Err(BadValue::Settings), ""));
+        assert_eq!(parse(b"nonsense"), (Err(BadValue::Settings), ""));
+        assert_eq!(parse(b"8-64:10|nonsense"), (Err(BadValue::Settings), "8-64:10"));
+        assert_eq!(parse(b"100-200:3"), (Ok(()), "8-64:10|100-200:3"));
+        // No room: nothing of it is kept, since a part of a number is another number.
+        let mut long = [b' '; 5000];
+        long[4993..].copy_from_slice(b"8-64:10");
+        assert_eq!(parse(&long), (Err(BadValue::Settings), "8-64:10|100-200:3"));
     }
 
     #[test]

@@ -38,14 +38,15 @@ pub(super) const fn text(name: &'static str, text: &'static Text, doc: &'static 
     Opt::new(name, 0, Kind::Text(text), doc)
 }
 
-/// A text that `check` must accept.
-const fn checked(
+/// A list with `|` between its settings, of which `readable` tells how much it can read; each one that is given adds to
+/// those before it.
+const fn list(
     name: &'static str,
     value: &'static Text,
-    check: fn(&[u8]) -> bool,
+    readable: fn(&[u8]) -> usize,
     doc: &'static str,
 ) -> Opt {
-    Opt { check: Some(check), ..text(name, value, doc) }
+    Opt { readable: Some(readable), ..text(name, value, doc) }
 }
 
 const fn letters(name: &'static str, text: &'static Text, doc: &'static str) -> Opt {
@@ -243,8 +244,8 @@ options! {
     OTHERS:
     NARENAS_RATIO = fixed("narenas_ratio", 4 * ONE, 1, i32::MAX as i128, "Arenas per processor."), Unlisted;
     LG_TCACHE_MAX = alias("lg_tcache_max", &TCACHE_MAX, |lg| 1 << lg, &number(0, 23, true, Size), 15, "Log2 of tcache_max."), Unlisted;
-    TCACHE_NCACHED_MAX = checked("tcache_ncached_max", &NCACHED, |text| !text.is_empty() && ranges::read(text, |_, _| ()),
-        "Objects that a thread may cache, by sizes: least-greatest:number, with | between several."), Unlisted;
+    TCACHE_NCACHED_MAX = list("tcache_ncached_max", &NCACHED, ranges::readable,
+        "Objects that a thread may cache, by sizes: least-greatest:number, with | between several. Given again, it adds to what was given."), Unlisted;
     SAN_GUARD_SMALL = strict("san_guard_small", 0, (0, SIZE_MAX), Size, "Every so manieth slab that a thread takes lies between inaccessible pages; 0 for none."), Unlisted;
     SAN_GUARD_LARGE = strict("san_guard_large", 0, (0, SIZE_MAX), Size, "Every so manieth large object that a thread takes lies between inaccessible pages; 0 for none."), Unlisted;
     PROF_LOG = switch("prof_log", false, "Log samples from the start, as prof.log_start does."), Unlisted;
