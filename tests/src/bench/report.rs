@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::bench::figures::{Figures, Metric, geometric_mean, spread};
-use crate::bench::rows::{ROWS, Row, STAGES, stage_name};
+use crate::bench::rows::{Row, STAGES, stage_name};
 
 /// The column of the library under test.
 pub const OURS: &str = "ours";
@@ -27,6 +27,8 @@ pub struct Report<'a> {
     pub figures: &'a Figures,
     /// Columns: [`BASE`], [`OURS`], then the others.
     pub peers: &'a [&'a str],
+    /// Which rows of the samples.
+    pub rows: &'static [Row],
 }
 
 type Name = (String, &'static str);
@@ -38,7 +40,9 @@ impl Report<'_> {
 
     /// Timed rows with samples of the base.
     fn timed(&self) -> impl Iterator<Item = &'static Row> {
-        ROWS.iter().filter(|row| row.timed() && self.figures.median(row.name, Metric::Time, BASE).is_some())
+        self.rows
+            .iter()
+            .filter(|row| row.timed() && self.figures.median(row.name, Metric::Time, BASE).is_some())
     }
 
     /// Rows in which ours and the base were both measured, with ours as a multiple.
@@ -63,7 +67,7 @@ impl Report<'_> {
         let mut text = self.summary();
         let timed: Vec<Name> = self.timed().map(|row| (row.name.to_owned(), row.what)).collect();
         let stages: Vec<Name> =
-            STAGES.iter().map(|(row, stage, what)| (stage_name(row, stage), *what)).collect();
+            self.stages().map(|(row, stage, what)| (stage_name(row, stage), *what)).collect();
         text += "\n### Time\n\nSeconds of jemalloc, and the others as multiples of its run in the same round; medians, ± the median deviation in percent.\n\n";
         text += &self.table(Metric::Time, &timed, |seconds| format!("{seconds:.3}"));
         text +=
@@ -71,9 +75,15 @@ impl Report<'_> {
         text += &self.table(Metric::Peak, &timed, megabytes);
         text += "\n### Resident memory at the end of the process\n\n";
         text += &self.table(Metric::Last, &timed, megabytes);
-        text += "\n### Resident memory after a stage\n\n";
-        text += &self.table(Metric::Last, &stages, megabytes);
+        if !stages.is_empty() {
+            text += "\n### Resident memory after a stage\n\n";
+            text += &self.table(Metric::Last, &stages, megabytes);
+        }
         text
+    }
+
+    fn stages(&self) -> impl Iterator<Item = &'static (&'static str, &'static str, &'static str)> {
+        STAGES.iter().filter(|(owner, ..)| self.rows.iter().any(|row| row.name == *owner))
     }
 
     /// Means, counts and what is behind.
@@ -139,7 +149,7 @@ impl Report<'_> {
 
     fn failures(&self) -> String {
         let mut failed = Vec::new();
-        for row in ROWS {
+        for row in self.rows {
             for peer in self.peers {
                 let count = self.figures.samples(row.name, Metric::Failed, peer).len();
                 if count > 0 {
@@ -192,21 +202,35 @@ fn sentence(title: &str, found: Vec<String>) -> String {
     format!("{title}: {what}.\n\n")
 }
 
-/// Puts `fresh` between the two marker lines of `text`.
+/// Puts `fresh` between the two marker lines of `text` that name the command with its option.
 ///
 /// # Errors
 /// When the markers are not there.
-pub fn between_markers(text: &str, fresh: &str) -> Result<String, String> {
-    const BEGIN: &str = "<!-- made by cargo bench-set -->\n";
-    const END: &str = "<!-- end of what cargo bench-set made -->\n";
-    let (before, rest) = text.split_once(BEGIN).ok_or("the begin marker is missing")?;
-    let (_, after) = rest.split_once(END).ok_or("the end marker is missing")?;
-    Ok(format!("{before}{BEGIN}{fresh}{END}{after}"))
+pub fn between_markers(text: &str, option: &str, fresh: &str) -> Result<String, String> {
+    let command = format!("cargo bench-set {option}");
+    let (begin, end) = markers(command.trim_end());
+    let (before, rest) = text.split_once(&begin).ok_or_else(|| format!("no line {begin}"))?;
+    let (_, after) = rest.split_once(&end).ok_or_else(|| format!("no line {end}"))?;
+    Ok(format!("{before}{begin}{fresh}{end}{after}"))
+}
+
+fn markers(command: &str) -> (String, String) {
+    (
+        format!(
+            "<!-- made by {command} -->
+"
+        ),
+        format!(
+            "<!-- end of what {command} made -->
+"
+        ),
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::rows::{ROWS, RUST};
 
     const PEERS: [&str; 3] = [BASE, OURS, "other"];
 
@@ -227,7 +251,7 @@ mod tests {
     #[test]
     fn means_are_over_all_rows_and_without_the_extreme_ones() {
         let figures = figures();
-        let text = Report { figures: &figures, peers: &PEERS }.summary();
+        let text = Report { figures: &figures, peers: &PEERS, rows: ROWS }.summary();
         assert!(text.contains("| time | 1.000 | 0.447 |"), "{text}");
         assert!(text.contains("| time without tchurn | 0.500 | 2.000 |"), "{text}");
         assert!(text.contains("| rows: fastest or within 3 % of it | 1 | 1 |"), "{text}");
@@ -238,7 +262,7 @@ mod tests {
     fn what_is_behind_is_named_with_its_figure() {
         let mut figures = figures();
         figures.add("grow", Metric::Failed, "other", 1.0);
-        let text = Report { figures: &figures, peers: &PEERS }.summary();
+        let text = Report { figures: &figures, peers: &PEERS, rows: ROWS }.summary();
         assert!(text.contains("Slower than 1.05 times jemalloc: tchurn (2.00).\n"), "{text}");
         assert!(text.contains("More than 10 % behind the best peer: tchurn (20.00 of other).\n"), "{text}");
         assert!(text.contains("Runs that failed: grow under other (1 times).\n"), "{text}");
@@ -247,7 +271,7 @@ mod tests {
     #[test]
     fn cells_are_ratios_with_spread_and_the_lowest_is_bold() {
         let figures = figures();
-        let report = Report { figures: &figures, peers: &PEERS };
+        let report = Report { figures: &figures, peers: &PEERS, rows: ROWS };
         let names = [("slots1".to_owned(), "some"), ("grow".to_owned(), "not measured")];
         let text = report.table(Metric::Time, &names, |seconds| format!("{seconds:.1} s"));
         assert!(text.ends_with("| slots1 | 1.0 s ±10 | **0.50 ±0** | 2.00 ±0 | some |\n"), "{text}");
@@ -255,11 +279,30 @@ mod tests {
     }
 
     #[test]
-    fn only_what_lies_between_the_markers_is_replaced() {
-        let begin = "<!-- made by cargo bench-set -->\n";
-        let end = "<!-- end of what cargo bench-set made -->\n";
-        let text = format!("a\n{begin}old\n{end}b\n");
-        assert_eq!(between_markers(&text, "new\n"), Ok(format!("a\n{begin}new\n{end}b\n")));
-        assert!(between_markers("a\nb\n", "new\n").is_err());
+    fn a_report_knows_its_own_rows_alone() {
+        let mut figures = figures();
+        for (peer, value) in PEERS.iter().zip([1.0, 0.5, 0.25]) {
+            figures.add("rust-json", Metric::Time, peer, value);
+            figures.add("rust-json", Metric::Failed, peer, 1.0);
+        }
+        let text = Report { figures: &figures, peers: &PEERS, rows: RUST }.markdown();
+        assert!(text.contains("| time | 0.500 | 0.250 |"), "{text}");
+        assert!(!text.contains("slots1") && !text.contains("after a stage"), "{text}");
+        let text = Report { figures: &figures, peers: &PEERS, rows: ROWS }.markdown();
+        assert!(!text.contains("rust-json") && text.contains("after a stage"), "{text}");
+    }
+
+    #[test]
+    fn only_what_lies_between_the_markers_of_the_option_is_replaced() {
+        let part = |command| {
+            let (begin, end) = markers(command);
+            (format!("a\n{begin}"), format!("{end}b\n"))
+        };
+        let (plain, rust) = (part("cargo bench-set"), part("cargo bench-set --rust"));
+        let text = |one, two| format!("{}{one}{}{}{two}{}", plain.0, plain.1, rust.0, rust.1);
+        let old = text("old\n", "old\n");
+        assert_eq!(between_markers(&old, "", "new\n"), Ok(text("new\n", "old\n")));
+        assert_eq!(between_markers(&old, "--rust", "new\n"), Ok(text("old\n", "new\n")));
+        assert!(between_markers(&old, "--other", "new\n").is_err());
     }
 }

@@ -9,6 +9,27 @@ pub enum Program {
     Idle(&'static str),
     /// Something installed, which `tests/src/bin/bench_set/real.rs` finds.
     Real(Real),
+    /// A program of `tests/bench/rust`, linked with each allocator.
+    Linked(Linking),
+}
+
+/// How Rust programs are built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Linking {
+    /// Cargo's release profile.
+    Plain,
+    /// With `lto = "fat"` as one unit, so that an allocator in Rust becomes part of its callers.
+    Fat,
+}
+
+impl Linking {
+    /// Both, with the names of cargo's profiles.
+    pub const ALL: [(Linking, &str); 2] = [(Linking::Plain, "release"), (Linking::Fat, "fat")];
+
+    /// Of cargo's profile.
+    pub fn profile(self) -> &'static str {
+        Linking::ALL[self as usize].1
+    }
 }
 
 /// A program from outside.
@@ -94,6 +115,19 @@ pub const ROWS: &[Row] = &[
     real("redis", Real::Redis, 150_000, "Redis: CPU time of the server under redis-benchmark"),
 ];
 
+/// The rows of `--rust`.
+#[rustfmt::skip]
+pub const RUST: &[Row] = &[
+    linked("rust-parse", Linking::Plain, &["parse", "2"], 2, "syn: syntax trees of this repository, changed and printed, 2 threads"),
+    linked("rust-json", Linking::Plain, &["json", "1"], 1, "serde_json: a document of 48 MB, walked, changed, dropped"),
+    linked("rust-map", Linking::Plain, &["map", "2"], 700_000, "dashmap: strings to lists, 2 threads"),
+    linked("rust-index", Linking::Plain, &["index", "2"], 2, "ordered maps: an index of this repository's words, 2 threads"),
+    linked("fat-parse", Linking::Fat, &["parse", "2"], 2, "the same, with fat LTO"),
+    linked("fat-json", Linking::Fat, &["json", "1"], 1, "the same, with fat LTO"),
+    linked("fat-map", Linking::Fat, &["map", "2"], 700_000, "the same, with fat LTO"),
+    linked("fat-index", Linking::Fat, &["index", "2"], 2, "the same, with fat LTO"),
+];
+
 /// Rows whose time and peak say nothing of their own.
 pub const MEMORY_ONLY: &[&str] = &["nothing", "frag-idle"];
 
@@ -126,6 +160,16 @@ const fn real(name: &'static str, which: Real, count: u64, what: &'static str) -
     Row { name, program: Program::Real(which), arguments: &[], count, extreme: false, what }
 }
 
+const fn linked(
+    name: &'static str,
+    linking: Linking,
+    arguments: &'static [&'static str],
+    count: u64,
+    what: &'static str,
+) -> Row {
+    Row { name, program: Program::Linked(linking), arguments, count, extreme: false, what }
+}
+
 impl Row {
     const fn extreme(mut self) -> Row {
         self.extreme = true;
@@ -149,7 +193,7 @@ mod tests {
 
     #[test]
     fn names_are_distinct_and_stages_belong_to_rows() {
-        let mut names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
+        let mut names: Vec<&str> = ROWS.iter().chain(RUST).map(|row| row.name).collect();
         assert!(STAGES.iter().all(|(row, ..)| names.contains(row)));
         assert!(MEMORY_ONLY.iter().all(|row| names.contains(row)));
         names.sort_unstable();
@@ -157,6 +201,7 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), count);
         assert_eq!(stage_name("frag-idle", "idle"), "frag:idle");
+        assert!(Linking::ALL.iter().all(|(linking, profile)| linking.profile() == *profile));
     }
 
     #[test]

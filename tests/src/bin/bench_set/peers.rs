@@ -14,8 +14,8 @@ pub struct Peer {
     /// For the documentation.
     pub version: String,
     /// What is preloaded. For the system's own allocator its C library, because a program may be linked with another
-    /// allocator, which then stands back.
-    pub library: PathBuf,
+    /// allocator, which then stands back. Of Rust programs, the folder of those that are linked with it.
+    pub path: PathBuf,
 }
 
 /// All that can be had, jemalloc first and ours second; the others, each with its reason.
@@ -24,12 +24,8 @@ pub struct Peer {
 /// When the script of the peers cannot be run.
 pub fn all() -> Result<(Vec<Peer>, Vec<String>), String> {
     let mut peers = vec![
-        Peer {
-            name: BASE.to_owned(),
-            version: "5.3.1, with profiling".to_owned(),
-            library: reference::v531(),
-        },
-        Peer { name: OURS.to_owned(), version: "this one".to_owned(), library: preload_of(Profile::Release) },
+        Peer { name: BASE.to_owned(), version: "5.3.1, with profiling".to_owned(), path: reference::v531() },
+        Peer { name: OURS.to_owned(), version: "this one".to_owned(), path: preload_of(Profile::Release) },
     ];
     let mut missing = Vec::new();
     let script = workspace().join("tests/bench/peers.sh");
@@ -46,11 +42,11 @@ pub fn all() -> Result<(Vec<Peer>, Vec<String>), String> {
         if library == "-" {
             missing.push(format!("{name} {version}: {reason}"));
         } else {
-            peers.push(Peer { name: name.to_owned(), version: version.to_owned(), library: library.into() });
+            peers.push(Peer { name: name.to_owned(), version: version.to_owned(), path: library.into() });
         }
     }
     match glibc() {
-        Some((version, library)) => peers.push(Peer { name: "glibc".to_owned(), version, library }),
+        Some((version, library)) => peers.push(Peer { name: "glibc".to_owned(), version, path: library }),
         None => missing.push("glibc: ldconfig names no libc.so.6".to_owned()),
     }
     Ok((peers, missing))

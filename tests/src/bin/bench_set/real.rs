@@ -37,7 +37,15 @@ impl Job {
     /// # Errors
     /// When its input cannot be opened.
     pub fn command(&self) -> Result<Command, String> {
-        let mut command = Command::new(&self.program);
+        self.command_of(&self.program)
+    }
+
+    /// The same with another program in its place.
+    ///
+    /// # Errors
+    /// As [`Job::command`].
+    pub fn command_of(&self, program: &Path) -> Result<Command, String> {
+        let mut command = Command::new(program);
         command.args(&self.arguments).envs(self.environment.iter().copied());
         match &self.input {
             Some(path) => {
