@@ -12,7 +12,7 @@ use crate::extent::Extent;
 use crate::page::dss;
 use crate::relaxed::{Link, List, Relaxed};
 use crate::report;
-use crate::sync::{Mutex, Patience};
+use crate::sync::{Mutex, MutexCounts, Patience};
 use crate::units::ArenaInd;
 
 /// Most arenas: an index fits the 12 bits that `MALLOCX_ARENA` has for it.
@@ -287,6 +287,16 @@ pub fn forget_threads(mine: Option<&Arena>) {
 /// Every arena that was ever made, those that wait for their next life included: a background thread may be about to leave one.
 fn ever_made() -> impl Iterator<Item = &'static Arena> {
     core::iter::successors(MADE.acquire(), |arena| arena.made_before.get()).chain(destroyed())
+}
+
+/// How often the lock of the arenas was taken and waited for.
+pub fn mutex_counts() -> MutexCounts {
+    LOCK.counts()
+}
+
+/// Sets these to zero.
+pub fn reset_mutex_counts() {
+    LOCK.reset_counts();
 }
 
 /// Locks all arenas for a fork, each kind of lock of all arenas before the next kind: a thread that holds a bin of one

@@ -262,11 +262,13 @@ fn fill_depots(arena: &Arena, values: &ArenaValues) {
 fn fill_mutexes(arena: &Arena, values: &ArenaValues) {
     let [supply, growth, dirty, muzzy] = arena.pages.mutex_counts();
     let mut base = arena.base.mutex_counts();
+    let mut caches = MutexCounts::default();
+    arena.depots().for_each(|(_, depot)| caches.add(&depot.mutex_counts()));
     if arena.index().0 == 0 {
         base.add(&table::BASE.mutex_counts());
+        caches.add(&lifecycle::mutex_counts());
+        caches.add(&table::mutex_counts());
     }
-    let mut depots = MutexCounts::default();
-    arena.depots().for_each(|(_, depot)| depots.add(&depot.mutex_counts()));
     for (name, counts) in [
         ("extent_avail", arena.spare_mutex_counts()),
         ("extents_dirty", supply),
@@ -274,7 +276,7 @@ fn fill_mutexes(arena: &Arena, values: &ArenaValues) {
         ("decay_dirty", dirty),
         ("decay_muzzy", muzzy),
         ("base", base),
-        ("tcache_list", depots),
+        ("tcache_list", caches),
     ] {
         if let Some(at) = ARENA_MUTEX_NAMES.iter().position(|other| *other == name) {
             values.mutexes[at].fill(counts.values());

@@ -24,6 +24,7 @@ use crate::sampling;
 use crate::sync::Mutex;
 use crate::tables::metric::{Metric, Scope};
 use crate::tables::value::{ARENAS_ALL, CtlError, Value};
+use crate::thread::lifecycle;
 use crate::units::ArenaInd;
 
 /// Index that stands for all destroyed arenas.
@@ -129,6 +130,8 @@ pub fn reset_mutexes() {
     background::reset_mutex_counts();
     sampling::reset_mutex_counts();
     table::BASE.reset_mutex_counts();
+    table::reset_mutex_counts();
+    lifecycle::reset_mutex_counts();
     table::all().for_each(Arena::reset_mutex_counts);
     STATE.reset_counts();
 }

@@ -12,7 +12,7 @@ use crate::arena::{Arena, binding, table};
 use crate::os::tls::{self, Phase};
 use crate::relaxed::{List, Relaxed};
 use crate::sampling;
-use crate::sync::{Mutex, Patience};
+use crate::sync::{Mutex, MutexCounts, Patience};
 use crate::tcache::settings;
 use crate::thread::exchange::return_oldest;
 use crate::units::{ArenaInd, SzInd};
@@ -164,6 +164,19 @@ pub fn caches(patience: Patience, mut each: impl FnMut(Cached)) -> bool {
         }
     }
     true
+}
+
+/// How often the locks of both lists were taken and waited for.
+pub fn mutex_counts() -> MutexCounts {
+    let mut counts = LIVE.counts();
+    counts.add(&FREE.counts());
+    counts
+}
+
+/// Sets these to zero.
+pub fn reset_mutex_counts() {
+    LIVE.reset_counts();
+    FREE.reset_counts();
 }
 
 /// Locks for a fork.
