@@ -89,10 +89,12 @@ static inline size_t number(char **arguments, int at) {
     return value;
 }
 
+enum { MOST_THREADS = 128 };
+
 // Runs `body` in `count` threads at once, each with its number, and waits for them.
 static inline void in_threads(size_t count, void *(*body)(void *)) {
-    pthread_t threads[64];
-    if (count > 64) fail("too many threads");
+    pthread_t threads[MOST_THREADS];
+    if (count > MOST_THREADS) fail("too many threads");
     for (size_t at = 0; at < count; at++)
         if (pthread_create(&threads[at], NULL, body, (void *)at)) fail("no thread");
     for (size_t at = 0; at < count; at++) pthread_join(threads[at], NULL);

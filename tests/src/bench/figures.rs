@@ -17,15 +17,24 @@ pub enum Metric {
     Failed,
     /// A checksum of the library of ours that the row was measured with.
     Build,
+    /// Times that locks were taken, per million operations.
+    Taken,
+    /// Of these, times after sleeping.
+    Slept,
+    /// Of these, times after spinning.
+    Spun,
 }
 
-const NAMES: [(Metric, &str); 6] = [
+const NAMES: [(Metric, &str); 9] = [
     (Metric::Time, "time"),
     (Metric::Cpu, "cpu"),
     (Metric::Peak, "peak"),
     (Metric::Last, "last"),
     (Metric::Failed, "failed"),
     (Metric::Build, "build"),
+    (Metric::Taken, "taken"),
+    (Metric::Slept, "slept"),
+    (Metric::Spun, "spun"),
 ];
 
 impl Metric {

@@ -2,5 +2,6 @@
 
 pub mod chart;
 pub mod figures;
+pub mod locks;
 pub mod report;
 pub mod rows;

@@ -1,5 +1,6 @@
 //! What the command line asks for.
 
+use suite::bench::locks::LOADS;
 use suite::bench::rows::{ROWS, RUST, Row};
 
 /// Which part of the set.
@@ -9,6 +10,8 @@ pub enum Part {
     Preloaded,
     /// Rust programs that are linked with their allocator.
     Rust,
+    /// How often locks are taken and waited for.
+    Locks,
 }
 
 impl Part {
@@ -17,14 +20,29 @@ impl Part {
         match self {
             Part::Preloaded => "",
             Part::Rust => "--rust",
+            Part::Locks => "--locks",
         }
     }
 
-    /// What it measures.
+    /// The rows that it measures for time and memory.
     pub fn rows(self) -> &'static [Row] {
         match self {
             Part::Preloaded => ROWS,
             Part::Rust => RUST,
+            Part::Locks => &[],
+        }
+    }
+
+    /// What it measures: names, and what they are.
+    pub fn names(self) -> Vec<(&'static str, String)> {
+        match self {
+            Part::Preloaded | Part::Rust => {
+                self.rows().iter().map(|row| (row.name, row.what.to_owned())).collect()
+            }
+            Part::Locks => {
+                let what = |threads, conf| format!("locks of a server with {threads} threads {conf}");
+                LOADS.iter().map(|load| (load.name, what(load.threads, load.conf))).collect()
+            }
         }
     }
 }
@@ -67,6 +85,7 @@ impl Asked {
             let split = |list: String| list.split(',').map(str::to_owned).collect();
             match word.as_str() {
                 "--rust" => asked.part = Part::Rust,
+                "--locks" => asked.part = Part::Locks,
                 "--quick" => asked.quick = true,
                 "--rounds" => {
                     let count = value()?.parse().ok().filter(|count| (1..=1000).contains(count));
@@ -83,16 +102,16 @@ impl Asked {
             asked.rounds = if asked.quick { 1 } else { 5 };
         }
         for word in &asked.only {
-            if !asked.part.rows().iter().any(|row| row.name.starts_with(word.as_str())) {
+            if !asked.part.names().iter().any(|(name, _)| name.starts_with(word.as_str())) {
                 return Err(format!("no row begins with {word}; --list names them"));
             }
         }
         Ok(asked)
     }
 
-    /// Whether a row is to be measured.
-    pub fn chooses(&self, row: &Row) -> bool {
-        self.only.is_empty() || self.only.iter().any(|word| row.name.starts_with(word))
+    /// Whether what has this name is to be measured.
+    pub fn chooses(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|word| name.starts_with(word.as_str()))
     }
 }
 
@@ -107,10 +126,17 @@ mod tests {
     #[test]
     fn rows_are_those_of_the_part() {
         let found = asked("--rust --only rust-json,fat").expect("is understood");
-        let chosen = RUST.iter().filter(|row| found.chooses(row)).count();
+        let chosen = RUST.iter().filter(|row| found.chooses(row.name)).count();
         assert_eq!((found.part, found.rounds, chosen), (Part::Rust, 5, 5));
         assert_eq!(asked("--quick").expect("is understood").rounds, 1);
-        for wrong in ["--rust --only slots1", "--only rust-json", "--rounds 0", "--rounds", "--fast"] {
+        for wrong in [
+            "--rust --only slots1",
+            "--locks --only slots1",
+            "--only rust-json",
+            "--rounds 0",
+            "--rounds",
+            "--fast",
+        ] {
             assert!(asked(wrong).is_err(), "{wrong}");
         }
     }

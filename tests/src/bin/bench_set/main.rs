@@ -1,14 +1,16 @@
 //! The benchmark set: every row under every allocator, each run a process of its own, as ratios to the C jemalloc.
 //!
-//! `cargo bench-set [--rust] [--quick] [--rounds N] [--only ROWS] [--peers NAMES] [--list] [--report]`. ROWS and NAMES are
+//! `cargo bench-set [--rust | --locks] [--quick] [--rounds N] [--only ROWS] [--peers NAMES] [--list] [--report]`. ROWS and NAMES are
 //! words with commas between; a row is taken when its name begins with a word. Allocators are put in by `LD_PRELOAD`, with
-//! their defaults; with `--rust` the rows are Rust programs that are linked with each. In each round every allocator runs a
+//! their defaults; with `--rust` the rows are Rust programs that are linked with each; with `--locks` it is counted
+//! how often locks were taken and waited for. In each round every allocator runs a
 //! row once, in an order that rotates from round to round, so that a slow moment of the machine hits all alike; the tables
 //! hold medians over the rounds (5). A quick run does an eighth of the work once and prints; the others also write their
 //! section of `docs/performance.md` when every row has been measured. Samples are kept in the target folder, so that the
 //! set can be run in pieces; `--report` writes from them without running.
 
 mod asked;
+mod locks;
 mod measure;
 mod page;
 mod peers;
@@ -56,6 +58,14 @@ fn store() -> PathBuf {
     target_folder().join("bench-set/samples.tsv")
 }
 
+/// Samples of earlier runs; none for a quick one.
+fn kept_before(asked: &Asked) -> Result<Figures, String> {
+    if asked.quick {
+        return Ok(Figures::default());
+    }
+    Figures::parse(&fs::read_to_string(store()).unwrap_or_default())
+}
+
 /// Tells apart what a row was measured with: the library of ours, or the program that is linked with it.
 fn build_of(row: &Row, ours: &Peer) -> Result<f64, String> {
     match row.program {
@@ -66,10 +76,7 @@ fn build_of(row: &Row, ours: &Peer) -> Result<f64, String> {
 
 fn run(asked: &Asked) -> Result<(), String> {
     let rows = asked.part.rows();
-    let (all, missing) = match asked.part {
-        Part::Preloaded => peers::all()?,
-        Part::Rust => rust::all()?,
-    };
+    let (all, missing) = if asked.part == Part::Rust { rust::all()? } else { peers::all()? };
     let wanted = |peer: &&Peer| {
         peer.name == BASE || peer.name == OURS || asked.peers.is_empty() || asked.peers.contains(&peer.name)
     };
@@ -80,15 +87,11 @@ fn run(asked: &Asked) -> Result<(), String> {
     let names: Vec<&str> = peers.iter().map(|peer| peer.name.as_str()).collect();
     let scratch = Scratch::new("bench-set");
 
-    let mut kept = if asked.quick {
-        Figures::default()
-    } else {
-        Figures::parse(&fs::read_to_string(store()).unwrap_or_default())?
-    };
+    let mut kept = kept_before(asked)?;
     let (mut ready, mut left_out) = (Vec::new(), Vec::new());
     for row in rows {
         match Ready::new(row, asked.quick, &scratch) {
-            Ok(found) if asked.chooses(row) => ready.push(found),
+            Ok(found) if asked.chooses(row.name) => ready.push(found),
             Ok(_) => {}
             Err(what) => left_out.push(format!("{} ({what})", row.name)),
         }
@@ -165,10 +168,13 @@ fn document(
 fn main() -> ExitCode {
     let answer = Asked::new(std::env::args().skip(1)).and_then(|asked| {
         if asked.list {
-            asked.part.rows().iter().for_each(|row| println!("{:<13} {}", row.name, row.what));
+            asked.part.names().iter().for_each(|(name, what)| println!("{name:<13} {what}"));
             return Ok(());
         }
-        run(&asked)
+        match asked.part {
+            Part::Preloaded | Part::Rust => run(&asked),
+            Part::Locks => locks::run(&asked),
+        }
     });
     match answer {
         Ok(()) => ExitCode::SUCCESS,

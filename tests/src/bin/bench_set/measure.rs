@@ -6,7 +6,7 @@
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::Instant;
 
 /// Seconds after which a run is taken for hung and ended by a signal.
@@ -25,12 +25,19 @@ pub struct Run {
     pub last: f64,
     /// What it wrote to its standard output.
     pub output: String,
+    /// What it wrote to its standard error.
+    pub errors: String,
 }
 
 impl Run {
     /// The seconds that the program measured itself, if it did.
     pub fn own_seconds(&self) -> Option<f64> {
-        self.output.lines().find_map(|line| line.strip_prefix("seconds\t")?.parse().ok())
+        self.told("seconds")
+    }
+
+    /// A number that the program tells under a name.
+    pub fn told(&self, name: &str) -> Option<f64> {
+        self.output.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('\t')?.parse().ok())
     }
 
     /// Stages with their resident memory in bytes.
@@ -67,8 +74,8 @@ pub fn run(
     output: &Path,
     meanwhile: Option<&(dyn Fn() -> Result<(), String> + Sync)>,
 ) -> Result<Run, String> {
-    let mut child = start(command, output)?;
-    let errors = child.stderr.take();
+    let errors = output.with_extension("errors");
+    let child = start(command, output, &errors)?;
     let id = child.id() as libc::pid_t;
     let (status, mut run, served) = std::thread::scope(|scope| {
         let client = |meanwhile: &'_ (dyn Fn() -> Result<(), String> + Sync)| {
@@ -83,18 +90,19 @@ pub fn run(
         Ok::<_, String>((status, run, served))
     })?;
     run.output = fs::read_to_string(output).unwrap_or_default();
+    run.errors = fs::read_to_string(errors).unwrap_or_default();
     served?;
     if status == 0 {
         return Ok(run);
     }
-    let said = errors.map(std::io::read_to_string).and_then(Result::ok).unwrap_or_default();
-    Err(format!("ended with wait status {status:#x}: {}", said.lines().last().unwrap_or_default()))
+    Err(format!("ended with wait status {status:#x}: {}", run.errors.lines().last().unwrap_or_default()))
 }
 
 /// Starts it, to be traced by this thread.
-fn start(command: &mut Command, output: &Path) -> Result<Child, String> {
-    let file = File::create(output).map_err(|error| format!("{}: {error}", output.display()))?;
-    command.stdout(file).stderr(Stdio::piped());
+fn start(command: &mut Command, output: &Path, errors: &Path) -> Result<Child, String> {
+    // Files, because nobody reads a pipe until the program has ended.
+    let file = |path: &Path| File::create(path).map_err(|error| format!("{}: {error}", path.display()));
+    command.stdout(file(output)?).stderr(file(errors)?);
     // SAFETY: all are system calls without memory of ours, which are allowed between fork and exec.
     unsafe {
         command.pre_exec(|| {
@@ -197,6 +205,7 @@ mod tests {
         let failed = run(Command::new("sh").args(["-c", "echo because >&2; exit 3"]), &output, None);
         assert_eq!(failed.expect_err("fails"), "ended with wait status 0x300: because");
         // The operating system's temporary folder is cleaned by others if this fails.
+        let _ = fs::remove_file(output.with_extension("errors"));
         let _ = fs::remove_file(output);
     }
 }

@@ -18,15 +18,20 @@ pub struct Peer {
     pub path: PathBuf,
 }
 
+/// jemalloc, and ours.
+pub fn main_two() -> Vec<Peer> {
+    vec![
+        Peer { name: BASE.to_owned(), version: "5.3.1, with profiling".to_owned(), path: reference::v531() },
+        Peer { name: OURS.to_owned(), version: "this one".to_owned(), path: preload_of(Profile::Release) },
+    ]
+}
+
 /// All that can be had, jemalloc first and ours second; the others, each with its reason.
 ///
 /// # Errors
 /// When the script of the peers cannot be run.
 pub fn all() -> Result<(Vec<Peer>, Vec<String>), String> {
-    let mut peers = vec![
-        Peer { name: BASE.to_owned(), version: "5.3.1, with profiling".to_owned(), path: reference::v531() },
-        Peer { name: OURS.to_owned(), version: "this one".to_owned(), path: preload_of(Profile::Release) },
-    ];
+    let mut peers = main_two();
     let mut missing = Vec::new();
     let script = workspace().join("tests/bench/peers.sh");
     let answer = Command::new(&script)
