@@ -388,7 +388,7 @@ impl PageLayer {
     }
 
     /// Whether nothing may stay unused.
-    fn at_once(&self) -> bool {
+    pub fn at_once(&self) -> bool {
         self.dirty_ms.get() == 0 || pressure::share() == 0
     }
 

@@ -77,7 +77,7 @@ pub fn make_room(thread: &Block, class: SzInd) {
         // A thread that is bound to a manual arena may have cached objects of it, which no other thread may get.
         let whole = class.idx() < NCACHED && some.len() == batch(class) && !thread.arena().is_manual();
         let owner = table::owner(extent_of_object(some[0]));
-        if !whole || !owner.depot(class).push(class, &owner.base, some) {
+        if !whole || !owner.depot(class).push(class, &owner.base, some, !owner.pages.at_once()) {
             release(class, some, From::Cache);
         }
     }
