@@ -199,7 +199,9 @@ impl State {
     fn widen(&mut self, class: SzInd, base: &Base, adapts: bool) -> bool {
         let wanted = match self.capacity {
             0 => capacity_min(class),
-            full if adapts && self.missed && self.stretch.pushed + 1 >= full => (2 * self.capacity).min(capacity_max(class)),
+            full if adapts && self.missed && self.stretch.pushed + 1 >= full => {
+                (2 * self.capacity).min(capacity_max(class))
+            }
             _ => return false,
         };
         if wanted <= self.capacity {

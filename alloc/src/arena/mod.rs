@@ -107,7 +107,7 @@ impl Listed<ByRetired> for Arena {
 
 impl Arena {
     /// Makes an arena usable, be it fresh or destroyed.
-    fn start(&self, index: ArenaInd, role: Role, dirty_ms: i64, muzzy_ms: i64) {
+    fn start(&self, index: ArenaInd, role: Role, dirty_ms: i64, muzzy_ms: i64, lenient: bool) {
         self.index.set(index.0);
         self.role.set(role as u8);
         self.dying.set(false);
@@ -117,7 +117,7 @@ impl Arena {
         self.trimmed.set(0);
         self.clear_counts();
         *self.name.lock() = Name::first(index, role);
-        self.pages.start(dirty_ms, muzzy_ms);
+        self.pages.start(dirty_ms, muzzy_ms, lenient);
     }
 
     /// What it is for.
@@ -230,6 +230,8 @@ impl Arena {
         let now = clock::now();
         self.care(now);
         self.pages.tick_at(now);
+        // Few threads have anything to do with the huge arena, so what it keeps for a moment is looked at by all.
+        table::huge().into_iter().for_each(|arena| arena.pages.give_up_kept(now));
     }
 
     /// What [`Arena::tick`] does, for a background thread. Answers how long after `now` it is to come back; `None` when

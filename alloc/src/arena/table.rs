@@ -68,7 +68,7 @@ pub fn configure(plan: Plan) {
     // Made by who allocated while the options were read.
     if let Some(first) = get(ArenaInd(0)) {
         let ms = |state| settings::decay_ms(ArenaInd(0), false, state);
-        first.pages.start(ms(settings::Decaying::Dirty), ms(settings::Decaying::Muzzy));
+        first.pages.start(ms(settings::Decaying::Dirty), ms(settings::Decaying::Muzzy), false);
     }
 }
 
@@ -125,6 +125,11 @@ pub fn huge_for(usable: usize) -> Option<&'static Arena> {
     get_or_make(ArenaInd(HUGE.get()))
 }
 
+/// The huge arena, if it was made.
+pub fn huge() -> Option<&'static Arena> {
+    TABLE.get(HUGE.get() as usize)?.get().filter(|arena| arena.role() == Role::Huge)
+}
+
 /// The arena of `index`, with the lock held.
 pub(super) fn make(retired: &mut Retired, index: ArenaInd) -> Option<&'static Arena> {
     let link = TABLE.get(index.0 as usize)?;
@@ -136,8 +141,10 @@ pub(super) fn make(retired: &mut Retired, index: ArenaInd) -> Option<&'static Ar
             Some(arena) => arena,
             None => fresh()?,
         };
-        let ms = |state| settings::decay_ms(index, role == Role::Huge, state);
-        arena.start(index, role, ms(settings::Decaying::Dirty), ms(settings::Decaying::Muzzy));
+        let huge = role == Role::Huge;
+        let ms = |state| settings::decay_ms(index, huge, state);
+        let lenient = huge && settings::decay_ms(index, false, settings::Decaying::Dirty) != 0;
+        arena.start(index, role, ms(settings::Decaying::Dirty), ms(settings::Decaying::Muzzy), lenient);
         link.publish(arena);
         give_out(index.0, role);
     }

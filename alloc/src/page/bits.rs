@@ -50,6 +50,16 @@ impl Bits {
         around(|i| self.0[i], at)
     }
 
+    /// Length of the run of set bits that begins at the first position.
+    pub fn leading(self) -> usize {
+        self.next(0, false)
+    }
+
+    /// Length of the run of set bits that ends at the last position.
+    pub fn trailing(self) -> usize {
+        if self.has(BLOCK_PAGES - 1) { self.around(BLOCK_PAGES - 1).1 } else { 0 }
+    }
+
     /// Whether a bit is set.
     pub fn has(self, at: usize) -> bool {
         self.0[at / 64] >> (at % 64) & 1 != 0

@@ -65,6 +65,12 @@ pub struct PageLayer {
     dirty_ms: AtomicI64,
     /// `muzzy_decay_ms`, readable without the lock.
     muzzy_ms: AtomicI64,
+    /// Whether nobody asked for a decay time of 0, and it is so only because of what the arena is for.
+    lenient: AtomicBool,
+    /// Pages that stay for a little although a run of them is oversize.
+    kept: AtomicUsize,
+    /// Until when.
+    kept_until: AtomicU64,
 }
 
 impl Default for Decay {
@@ -97,8 +103,10 @@ impl PageLayer {
         }
     }
 
-    /// Sets both decay times in milliseconds, which restarts both curves.
-    pub fn start(&self, dirty_ms: i64, muzzy_ms: i64) {
+    /// Sets both decay times in milliseconds, which restarts both curves. `lenient`: that there are no dirty pages is
+    /// nobody's wish.
+    pub fn start(&self, dirty_ms: i64, muzzy_ms: i64, lenient: bool) {
+        self.lenient.set(lenient);
         let counts = self.counts();
         let now = clock::now();
         self.muzzy_ms.set(muzzy_ms);
@@ -218,6 +226,7 @@ impl PageLayer {
     pub fn set_decay_ms(&self, dirty: Option<i64>, muzzy: Option<i64>) {
         let (counts, now) = (self.counts(), clock::now());
         if let Some(ms) = dirty {
+            self.lenient.set(false);
             self.dirty_ms.set(ms);
             self.dirty.lock().start(ms, now, counts.dirty);
         }
@@ -238,7 +247,11 @@ impl PageLayer {
             Source::Blocks(mut supply) => {
                 let before = supply.grown();
                 let result = blocks(&mut supply);
-                pressure::grew(supply.grown().wrapping_sub(before));
+                let grown = supply.grown().wrapping_sub(before);
+                if grown != 0 && supply.churn.is_waiting() {
+                    supply.churn.took(grown, clock::now());
+                }
+                pressure::grew(grown);
                 result
             }
             Source::Extents(pac) => {
@@ -294,12 +307,17 @@ impl PageLayer {
     pub fn give(&self, run: Run, base: &Base) {
         match self.source(Patience::Endless) {
             Some(Source::Blocks(mut supply)) if self.at_once() => {
+                if self.may_keep() && keeps(&mut supply, run) {
+                    supply.keep(run);
+                    return self.note_kept(&supply);
+                }
                 supply.withdraw(run.npages);
                 drop(supply);
                 return self.give_at_once(run, base);
             }
             Some(Source::Blocks(mut supply)) => {
                 let at_once = supply.give(run, self.mode().oversize / PAGE);
+                self.note_kept(&supply);
                 drop(supply);
                 if let Some(run) = at_once {
                     self.purge_run(run, base);
@@ -312,6 +330,33 @@ impl PageLayer {
             None => {}
         }
         self.freed(run.npages);
+    }
+
+    /// Whether anything may stay where the decay time is 0.
+    fn may_keep(&self) -> bool {
+        self.lenient.get() && pressure::share() != 0 && caretaker::workers() == 0
+    }
+
+    fn note_kept(&self, supply: &Supply) {
+        let (kept, until) = supply.churn.kept();
+        self.kept.set(kept);
+        self.kept_until.set(until.0);
+    }
+
+    /// Gives back what was kept because the program seemed to want it, once it did without for long enough.
+    pub fn give_up_kept(&self, now: Ns) {
+        let kept = self.kept.get();
+        if kept == 0 || now.0 <= self.kept_until.get() {
+            return;
+        }
+        self.kept.set(0);
+        if self.at_once() {
+            return self.decay(now);
+        }
+        let Some(mut decay) = self.dirty.try_lock() else { return };
+        let unused = self.unused(Step::DirtyToRetained);
+        self.run(&self.dirty_counts, Step::DirtyToRetained, unused.saturating_sub(kept));
+        decay.purged(self.unused(Step::DirtyToRetained));
     }
 
     /// Purges a run that is out of circulation, and whatever else may not stay.
@@ -402,7 +447,9 @@ impl PageLayer {
 
     /// [`PageLayer::tick`] where there are no background threads.
     pub fn tick_at(&self, now: Ns) {
-        if now.since(Ns(self.looked.get())) >= TICK {
+        self.give_up_kept(now);
+        // What was kept where nothing else is goes by its own time.
+        if now.since(Ns(self.looked.get())) >= TICK && !(self.kept.get() != 0 && self.lenient.get()) {
             self.decay(now);
         }
     }
@@ -612,6 +659,12 @@ impl PageLayer {
             self.dirty.unhold();
         }
     }
+}
+
+/// Whether a run that is about to come back may stay, where nothing else does.
+fn keeps(supply: &mut Supply, run: Run) -> bool {
+    let dirty = supply.counts().dirty + run.npages;
+    supply.churn.keeps(run.npages, dirty, clock::now())
 }
 
 /// The lock of a decay, waited for; but `None` for an extent hook while somebody purges: that may be the purge that has called

@@ -5,11 +5,13 @@
 //! contents), *muzzy* (`MADV_FREE`d) or *retained* (neither: reads as zero, costs no memory). Neighbouring free
 //! pages need no merging: a run is whatever the bitmap shows.
 
+mod across;
 pub mod advice;
 pub mod bits;
 pub mod block;
 pub mod caretaker;
 pub mod census;
+mod churn;
 pub mod classes;
 pub mod decay;
 pub mod default_hooks;

@@ -1,18 +1,20 @@
 //! The page supply of an arena: finds runs of pages, takes runs back, grows and cuts runs in place.
 //!
 //! A run of up to 512 pages lies in one block: the fullest of the first few blocks that have a long enough run,
-//! dirty pages before muzzy and retained ones, lowest address first. A longer run takes whole blocks side by side
-//! and the head of the last.
+//! dirty pages before muzzy and retained ones, lowest address first. A longer run may begin anywhere and reaches across
+//! blocks side by side.
 
 use core::ptr::null_mut;
 use core::sync::atomic::AtomicU16;
 
 use super::bits::{BLOCK_PAGES, Bits};
 use super::block::{BLOCK, Block, ByArena, ByDirty, ByFree, Region};
+use super::churn::Churn;
 use super::growth::Growth;
 use super::recent::Recent;
-use super::{default_hooks, settings};
+use super::{across, default_hooks, settings};
 use crate::base::Base;
+use crate::os::clock;
 use crate::relaxed::{List, Listed, Relaxed};
 use crate::size_class::LARGE_MIN;
 use crate::units::PAGE;
@@ -133,6 +135,8 @@ pub struct Supply {
     pub(super) recent: Recent,
     /// Pages ever taken that no memory backed.
     pub(super) grown: usize,
+    /// What of that was given back just before.
+    pub(super) churn: Churn,
 }
 
 impl Supply {
@@ -203,25 +207,36 @@ impl Supply {
     ///
     /// If they belong to `oversize` or more dirty pages side by side now, these are taken out of circulation and answered, to be
     /// purged: as in jemalloc, when at least the size of a large object was freed, and not when it is a small
-    /// part of the whole ([`settings::lg_fit`]).
+    /// part of the whole ([`settings::lg_fit`]); and not when the program takes such pages again at once ([`Churn`]).
     pub fn give(&mut self, run: Run, oversize: usize) -> Option<Run> {
-        self.counts.active -= run.npages;
         if self.counts.dirty + run.npages < oversize || run.npages < LARGE_MIN / PAGE {
-            if !self.recent.push(run) {
-                self.settle();
-                self.recent.push(run);
-            }
-            self.counts.dirty += run.npages;
+            self.keep(run);
             return None;
         }
+        self.counts.active -= run.npages;
         self.settle();
         self.vacate(run, Free::Dirty);
         let whole = dirty_around(run)?;
         let close = whole.npages >> settings::lg_fit() <= run.npages;
-        (whole.npages >= oversize && close).then(|| {
-            self.occupy(whole);
-            whole
-        })
+        if whole.npages < oversize
+            || !close
+            || self.churn.keeps(whole.npages, self.counts.dirty, clock::now())
+        {
+            return None;
+        }
+        self.occupy(whole);
+        Some(whole)
+    }
+
+    /// Takes back a run that `take` gave (or a tail of it), whose pages are dirty and stay so for now.
+    #[inline]
+    pub fn keep(&mut self, run: Run) {
+        self.counts.active -= run.npages;
+        if !self.recent.push(run) {
+            self.settle();
+            self.recent.push(run);
+        }
+        self.counts.dirty += run.npages;
     }
 
     /// Takes a run that `take` gave out of circulation, to be purged; it counts in no state until [`Supply::vacate`].
@@ -267,32 +282,24 @@ impl Supply {
         Some(Run::in_block(block, page, npages))
     }
 
-    /// First run of whole blocks and a head, in the oldest region that has one.
+    /// First run across blocks in the oldest region that has one; of dirty pages, if there is one.
     fn find_across(&self, npages: usize, align: usize) -> Option<Run> {
-        let (whole, rest) = (npages / BLOCK_PAGES, npages % BLOCK_PAGES);
-        self.regions.iter().find_map(|region| {
+        let run_in = |region: &'static Region, page: usize| {
             let blocks = region.blocks();
-            let mut start = 0;
-            for (index, block) in blocks.iter().enumerate() {
-                let aligned = blocks[start].base().addr().is_multiple_of(align.saturating_mul(PAGE));
-                let head_fits = || rest == 0 || block.used.count_in(0, rest) == 0;
-                let before = index - start;
-                if aligned && before == whole && head_fits() {
-                    return Some(Run::in_block(&blocks[start], 0, npages));
-                }
-                let empty = block.nfree.get() as usize == BLOCK_PAGES;
-                if aligned && empty && before + 1 == whole && rest == 0 {
-                    return Some(Run::in_block(&blocks[start], 0, npages));
-                }
-                if !empty || !aligned || before >= whole {
-                    start = index + 1;
-                }
-                if start >= blocks.len() {
-                    return None;
-                }
-            }
-            None
-        })
+            let at = page - region.base().addr() / PAGE;
+            Some(Run::in_block(blocks.get(at / BLOCK_PAGES)?, at % BLOCK_PAGES, npages))
+        };
+        let dirty = |region: &'static Region| {
+            let count = |block: &Block| block.ndirty.get() as usize;
+            let page = across::first(region.blocks(), npages, align, count, |block| block.dirty.get())?;
+            run_in(region, page)
+        };
+        let free = |region: &'static Region| {
+            let count = |block: &Block| block.nfree.get() as usize;
+            run_in(region, across::first(region.blocks(), npages, align, count, Block::free_bits)?)
+        };
+        let in_dirty = if self.counts.dirty < npages { None } else { self.regions.iter().find_map(dirty) };
+        in_dirty.or_else(|| self.regions.iter().find_map(free))
     }
 
     /// Marks free pages as used; answers whether all of them are zero.
