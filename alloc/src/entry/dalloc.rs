@@ -197,7 +197,7 @@ fn free_direct(thread: Option<&'static Block>, object: *mut u8) {
     count_deallocated(thread, usable);
     // The thread's own arena has its turns when the thread allocates; another one may have no occasion but this.
     if !core::ptr::eq(owner, thread.arena()) {
-        event::passed(thread, 1, usable as u64);
+        event::passed_one(thread, usable);
         event::visited(thread, owner);
     }
 }

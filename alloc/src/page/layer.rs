@@ -22,8 +22,8 @@ use crate::relaxed::{Link, Relaxed};
 use crate::sync::{Guard, Mutex, MutexCounts, Patience};
 use crate::units::{ArenaInd, Ns, PAGE};
 
-/// Pages that may become unused between two looks at the clock: 1 MiB.
-const FRESH_MAX: usize = 256;
+/// Pages that may become unused between two looks at the clock: 4 MiB.
+const FRESH_MAX: usize = 1024;
 /// Least time between two looks at the decay curves; a hundredth of the shortest useful decay time.
 const TICK: Ns = Ns::from_ms(10);
 

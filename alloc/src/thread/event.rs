@@ -86,19 +86,35 @@ fn draw_wait(thread: &Block) -> bool {
     drawn.is_some()
 }
 
+/// Most bytes of one object that bring the next turn of collection and decay nearer. A turn takes about as long as a large
+/// object, and there is no more for it to do after one of them than after a small one; large pages that become unused
+/// are looked at by the page layer itself.
+const STEP_MAX: u64 = TICK_BYTES as u64 / 8;
+
 /// An uncached object was allocated, and counted.
 pub fn allocated(thread: &Block, usable: usize) {
     watch::count(usable as u64);
-    passed(thread, 1, usable as u64);
+    passed_one(thread, usable);
+}
+
+/// An object of `usable` bytes was allocated or freed past all caches.
+pub fn passed_one(thread: &Block, usable: usize) {
+    let bytes = usable as u64;
+    // Whoever watches a thread's peak must not miss one large object.
+    passed_by(thread, 1, bytes, if thread.watch.is_on() { bytes } else { bytes.min(STEP_MAX) });
 }
 
 /// About `n` objects of `bytes` bytes in all were allocated or freed: collection and decay have their turn now and then.
 pub fn passed(thread: &Block, n: u64, bytes: u64) {
+    passed_by(thread, n, bytes, bytes);
+}
+
+fn passed_by(thread: &Block, n: u64, bytes: u64, step: u64) {
     let pace = settings::pace();
     if let Some(pace) = pace {
         keep_pace(thread, pace, n, bytes);
     }
-    let wait = thread.tick_wait.get().saturating_sub_unsigned(bytes);
+    let wait = thread.tick_wait.get().saturating_sub_unsigned(step);
     if wait > 0 {
         thread.tick_wait.set(wait);
         return;

@@ -66,6 +66,12 @@ impl Watch {
         self.callback.set(core::ptr::null_mut());
     }
 
+    /// Whether anybody wants to know.
+    #[inline]
+    pub fn is_on(&self) -> bool {
+        self.on.get()
+    }
+
     /// The callback and its context.
     pub fn activity(&self) -> (Option<Activity>, *mut c_void) {
         // SAFETY: a null pointer is `None`; anything else was such a function when `set_activity` stored it.
@@ -88,7 +94,7 @@ fn held(thread: &Block) -> i64 {
 /// Looks at the thread's counts, when anybody wants to know. Called about every 64 KiB that it allocates or frees.
 pub fn look(thread: &Block) {
     let watch = &thread.watch;
-    if !watch.on.get() {
+    if !watch.is_on() {
         return;
     }
     note_peak(thread);
