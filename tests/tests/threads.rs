@@ -26,6 +26,11 @@ fn background_threads_purge_while_the_program_sleeps_and_end_when_told() {
     );
 }
 
+#[test]
+fn blocks_of_one_cache_line_that_two_threads_give_back_are_not_given_to_both_again() {
+    run("neighbours.c", "", &[]);
+}
+
 fn reports(outcome: &Outcome) -> usize {
     outcome.stderr.matches("___ Begin jemalloc statistics ___").count()
 }
