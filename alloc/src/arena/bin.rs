@@ -8,6 +8,7 @@ use core::sync::atomic::*;
 
 use super::Arena;
 use crate::extent::{ByOwner, Extent, Kind, SampleRecord, map};
+use crate::page::layer::turn;
 use crate::relaxed::{Link, List, Relaxed};
 use crate::report::{self, Misuse};
 use crate::size_class::{SLAB_REGIONS_MAX, SLABS};
@@ -97,9 +98,10 @@ impl Bin {
     /// Gives back empty slabs.
     ///
     /// Any thread may do so at any time, unlike what else is done to a manual arena while it is reset. There the lock is
-    /// kept until the map does not show the slabs any more: a reset takes it, and then finds none that is on its way.
+    /// kept until the map does not show the slabs any more: a reset takes it, and then finds none that is on its way. An extent
+    /// hook that is called meanwhile leaves the bin alone.
     pub fn trim(&self, arena: &Arena) {
-        let mut state = self.lock();
+        let Some(mut state) = turn(&self.state) else { return };
         let freed = state.take_empty();
         let kept = arena.is_manual().then_some(state);
         give_all(arena, &freed);

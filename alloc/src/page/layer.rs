@@ -667,10 +667,10 @@ fn keeps(supply: &mut Supply, run: Run) -> bool {
     supply.churn.keeps(run.npages, dirty, clock::now())
 }
 
-/// The lock of a decay, waited for; but `None` for an extent hook while somebody purges: that may be the purge that has called
-/// the hook, or one that waits for it.
-fn turn(decay: &Mutex<Decay>) -> Option<Guard<'_, Decay>> {
-    if Aside::is_stepped() { decay.try_lock() } else { Some(decay.lock()) }
+/// A lock that is held while pages are given back, waited for; but `None` for an extent hook while somebody has it: that may
+/// be the call that has called the hook, or one that waits for it.
+pub fn turn<T>(lock: &Mutex<T>) -> Option<Guard<'_, T>> {
+    if Aside::is_stepped() { lock.try_lock() } else { Some(lock.lock()) }
 }
 
 /// Whether purged extents are unmapped: nothing is retained, and no program's hooks decide.
