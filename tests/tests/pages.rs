@@ -81,6 +81,27 @@ fn hooks_set_on_an_arena_with_objects_rule_it_from_then_on() {
 }
 
 #[test]
+fn functions_that_the_allocator_calls_may_ask_for_statistics() {
+    let rest = "narenas:1,oversize_threshold:0,prof:true,lg_prof_sample:12,dirty_decay_ms:1";
+    for more in ["", ",muzzy_decay_ms:1000", ",retain:false"] {
+        for arguments in
+            [&["all", "own"][..], &["all", "first"], &["all", "own", "other"], &["all", "first", "other"]]
+        {
+            let program = Run::new(compiled("asking_hooks.c")).args(arguments).preload(&preload());
+            let outcome = program.conf(format!("{rest}{more}")).outcome().ok();
+            for hook in
+                ["alloc", "dalloc", "forced", "split", "merge", "sample", "sample_free", "dump", "backtrace"]
+            {
+                assert!(
+                    outcome.stdout.lines().any(|line| line == format!("{hook} asked")),
+                    "{hook}: {outcome}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn a_large_calloc_gets_its_zeros_from_the_kernel() {
     let calloc = |conf: &str, zeros: &str| {
         let conf = format!("oversize_threshold:0,dirty_decay_ms:-1,{conf}");

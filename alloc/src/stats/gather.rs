@@ -35,11 +35,11 @@ pub fn make_room(slot: &'static Slot) -> Option<()> {
 }
 
 /// Fills the slot; `before` is the last snapshot, below which no number of requests falls, and `ctl` what
-/// the lock of the snapshots counted.
+/// the lock of the snapshots counted. Of an arena whose locks are not to be had in time the older figures stay.
 ///
 /// Cost: for each arena a few thousand loads and its locks; a few loads for each thread and cached class. Arenas that
 /// were never made cost nothing.
-pub fn fill(slot: &'static Slot, before: Option<&'static Slot>, ctl: MutexCounts) {
+pub fn fill(slot: &'static Slot, before: Option<&'static Slot>, ctl: MutexCounts, patience: Patience) {
     let narenas = table::total();
     slot.narenas.set(narenas);
     slot.arenas[..narenas as usize].iter().filter_map(|link| link.get()).for_each(ArenaValues::clear);
@@ -47,7 +47,7 @@ pub fn fill(slot: &'static Slot, before: Option<&'static Slot>, ctl: MutexCounts
     for (arena, values) in pairs(slot) {
         told_requests(arena, values);
     }
-    lifecycle::caches(Patience::Endless, |cached| {
+    lifecycle::caches(patience, |cached| {
         if let Some(values) = values_of(slot, cached.arena) {
             let bytes = cached.objects * class_size(cached.class.idx());
             values.own.add(arena::TCACHE_BYTES, bytes as u64);
@@ -56,15 +56,19 @@ pub fn fill(slot: &'static Slot, before: Option<&'static Slot>, ctl: MutexCounts
     });
     slot.merged.clear();
     for (arena, values) in pairs(slot) {
-        fill_arena(arena, values);
         values.life.set(arena.life.get());
         let older = before.and_then(|slot| values_of(slot, arena.index())).filter(|older| older.there.get());
         // Another arena may have had the index.
         let same = |older: &&'static ArenaValues| older.life.get() == values.life.get();
-        if let Some(older) = older.filter(same).filter(|older| !core::ptr::eq(*older, values)) {
-            never_fewer(values, older);
+        let older = older.filter(same).filter(|older| !core::ptr::eq(*older, values));
+        match (arena.moment(patience), older) {
+            (None, Some(older)) => values.copy(older),
+            (moment, older) => {
+                fill_arena(arena, values, moment, patience);
+                older.into_iter().for_each(|older| never_fewer(values, older));
+                sum_classes(values);
+            }
         }
-        sum_classes(values);
         values.there.set(true);
         slot.merged.merge(values, arena.index().0 == 0, false);
     }
@@ -74,7 +78,7 @@ pub fn fill(slot: &'static Slot, before: Option<&'static Slot>, ctl: MutexCounts
     merged.set(arena::MUZZY_DECAY_MS, NO_TIME);
     slot.destroyed.clear();
     if let Some(destroyed) = table::destroyed() {
-        of_destroyed(destroyed, &slot.destroyed);
+        of_destroyed(destroyed, &slot.destroyed, patience);
         slot.destroyed.there.set(true);
     }
     slot.destroyed.own.set(arena::DSS, word(NOT_APPLICABLE));
@@ -84,10 +88,10 @@ pub fn fill(slot: &'static Slot, before: Option<&'static Slot>, ctl: MutexCounts
 }
 
 /// What destroyed arenas counted.
-fn of_destroyed(arena: &'static Arena, values: &ArenaValues) {
+fn of_destroyed(arena: &'static Arena, values: &ArenaValues, patience: Patience) {
     values.clear();
     told_requests(arena, values);
-    fill_arena(arena, values);
+    fill_arena(arena, values, arena.moment(patience), patience);
     sum_classes(values);
 }
 
@@ -132,18 +136,19 @@ fn never_fewer(values: &ArenaValues, older: &ArenaValues) {
     }
 }
 
-fn fill_arena(arena: &'static Arena, values: &ArenaValues) {
-    // With endless patience there is always an answer.
-    if let Some(moment) = arena.moment(Patience::Endless) {
-        fill_pages(arena, values, &moment);
+fn fill_arena(arena: &'static Arena, values: &ArenaValues, moment: Option<Moment>, patience: Patience) {
+    if let Some(moment) = moment {
+        fill_pages(arena, values, &moment, patience);
         fill_free(values, &moment);
         fill_bins(values, &moment);
         values.large.set(large::ALLOCATED, moment.large_bytes as u64);
     }
-    fill_depots(arena, values);
+    fill_depots(arena, values, patience);
     fill_large(arena, values);
     fill_mutexes(arena, values);
     fill_settings(arena, values);
+    let explicit = explicit::cached_bytes(arena.index(), patience).unwrap_or(0);
+    values.own.add(arena::TCACHE_BYTES, explicit as u64);
 }
 
 fn fill_settings(arena: &Arena, values: &ArenaValues) {
@@ -161,19 +166,16 @@ fn fill_settings(arena: &Arena, values: &ArenaValues) {
     own.set(arena::MUZZY_NPURGE, muzzy.npurge.get());
     own.set(arena::MUZZY_NMADVISE, muzzy.nmadvise.get());
     own.set(arena::MUZZY_PURGED, muzzy.purged.get());
-    let explicit = explicit::cached_bytes(arena.index(), Patience::Endless).unwrap_or(0);
-    own.add(arena::TCACHE_BYTES, explicit as u64);
 }
 
 /// Pages and the arena's own structures. What belongs to no single arena counts with the first, as in the reference.
-fn fill_pages(arena: &Arena, values: &ArenaValues, moment: &Moment) {
+fn fill_pages(arena: &Arena, values: &ArenaValues, moment: &Moment, patience: Patience) {
     let (own, pages) = (&values.own, moment.pages);
     // By what is reserved, not by what is used: a bound that purging does not change.
     let rtree = map::bytes_for(pages.reserved()).next_multiple_of(PAGE);
     let first = arena.index().0 == 0;
     // What describes arenas that were destroyed describes the next ones.
-    let common =
-        if first { table::retired_metadata(Patience::Endless).unwrap_or_default() } else { (0, 0, 0) };
+    let common = if first { table::retired_metadata(patience).unwrap_or_default() } else { (0, 0, 0) };
     let of = |bytes: fn(&Base) -> usize| bytes(&arena.base) + if first { bytes(&table::BASE) } else { 0 };
     // In this order, since each bounds the next and all of them grow.
     let allocated = of(Base::allocated) + common.0;
@@ -240,9 +242,9 @@ fn fill_large(arena: &Arena, values: &ArenaValues) {
     }
 }
 
-fn fill_depots(arena: &Arena, values: &ArenaValues) {
+fn fill_depots(arena: &Arena, values: &ArenaValues, patience: Patience) {
     for (class, depot) in arena.depots() {
-        let Some(counts) = depot.counts(class, Patience::Endless) else { continue };
+        let Some(counts) = depot.counts(class, patience) else { continue };
         let bytes = counts.objects * class_size(class.idx());
         values.own.add(arena::TCACHE_BYTES, bytes as u64);
         add_class(values, class, 0, counts.objects as u64);

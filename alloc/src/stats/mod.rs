@@ -3,7 +3,9 @@
 //! A snapshot is taken by a write to `epoch`, and by a report for itself. Snapshots lie in base memory; one that somebody
 //! reads is left alone, so that a report is consistent however long it takes and whatever its receiver does.
 //!
-//! **Locks**: the lock of the snapshots is held while one is taken, that is, over all locks of threads and arenas.
+//! **Locks**: the lock of the snapshots is held while one is taken, that is, over all locks of threads and arenas. A function
+//! of the program that is called under some of these, an extent hook, does not wait for them: a snapshot that it takes has
+//! older figures of the arena that it is called for, and while another thread takes one it sees the one before.
 
 mod gather;
 pub mod report;
@@ -12,6 +14,7 @@ mod totals;
 pub mod values;
 
 use core::ops::Deref;
+use core::sync::atomic::*;
 
 pub use self::report::{Parts, print, print_leaf, report};
 pub use self::totals::{Totals, gather, totals};
@@ -21,7 +24,7 @@ use crate::background;
 use crate::relaxed::{Link, Relaxed};
 pub use crate::report::{write, write_for};
 use crate::sampling;
-use crate::sync::Mutex;
+use crate::sync::{Guard, Mutex, Patience};
 use crate::tables::metric::{Metric, Scope};
 use crate::tables::value::{ARENAS_ALL, CtlError, Value};
 use crate::thread::lifecycle;
@@ -30,63 +33,79 @@ use crate::units::ArenaInd;
 /// Index that stands for all destroyed arenas.
 pub const ARENAS_DESTROYED: usize = ARENAS_ALL + 1;
 
-struct State {
-    epoch: u64,
-    current: Link<Slot>,
-    all: Link<Slot>,
+/// The last snapshot, and its number. They change with the lock held.
+static CURRENT: Link<Slot> = Link::new();
+static EPOCH: AtomicU64 = AtomicU64::new(0);
+
+/// All snapshots.
+struct Slots(Link<Slot>);
+
+static SLOTS: Mutex<Slots> = Mutex::new(Slots(Link::new()));
+
+/// The lock of the snapshots; `None` for a function of the program that cannot wait for the thread that has it.
+fn locked() -> Option<Guard<'static, Slots>> {
+    SLOTS.lock_within(Patience::of_caller())
 }
 
-static STATE: Mutex<State> = Mutex::new(State { epoch: 0, current: Link::new(), all: Link::new() });
-
-impl State {
+impl Slots {
     /// A snapshot that is neither the current one nor read by anybody.
     fn spare(&mut self) -> Option<&'static Slot> {
-        let current = self.current.get().map_or(core::ptr::null(), core::ptr::from_ref);
-        let mut next = self.all.get();
+        let current = CURRENT.get().map_or(core::ptr::null(), core::ptr::from_ref);
+        let mut next = self.0.get();
         while let Some(slot) = next {
-            if !core::ptr::eq(slot, current) && slot.readers.get() == 0 {
+            // Acquire pairs with the Release of a reader that ends.
+            if !core::ptr::eq(slot, current) && slot.readers.load(Ordering::Acquire) == 0 {
                 return Some(slot);
             }
             next = slot.next.get();
         }
         let slot = table::BASE.make::<Slot>()?;
-        slot.next.set(self.all.get());
-        self.all.set(Some(slot));
+        slot.next.set(self.0.get());
+        self.0.set(Some(slot));
         Some(slot)
     }
 
-    fn advance(&mut self) -> Option<u64> {
+    fn advance(&mut self) -> Option<&'static Slot> {
         // The first arena is there from the start, whether or not anything was allocated.
         table::get_or_make(ArenaInd(0))?;
         let slot = self.spare()?;
         gather::make_room(slot)?;
-        gather::fill(slot, self.current.get(), STATE.counts());
-        self.current.set(Some(slot));
-        self.epoch += 1;
-        Some(self.epoch)
+        gather::fill(slot, CURRENT.get(), SLOTS.counts(), Patience::of_caller());
+        CURRENT.publish(slot);
+        EPOCH.change(|n| n + 1);
+        Some(slot)
     }
 
     /// The current snapshot, taken now if there is none yet.
     fn current(&mut self) -> Option<&'static Slot> {
-        if self.current.get().is_none() {
-            self.advance()?;
-        }
-        self.current.get()
+        CURRENT.get().or_else(|| self.advance())
     }
 }
 
-/// Takes a new snapshot and answers its number; `None` when there is no memory for one.
+/// Takes a new snapshot; `None` when there is no memory for one. An extent hook is not made to wait for one that another
+/// thread takes.
 ///
 /// Cost: see [`gather::fill`].
-pub fn advance() -> Option<u64> {
-    STATE.lock().advance()
+pub fn advance() -> Option<()> {
+    match locked() {
+        Some(mut slots) => slots.advance(),
+        None => CURRENT.acquire(),
+    }
+    .map(drop)
+}
+
+/// The current snapshot, taken now if there is none yet.
+fn current() -> Option<&'static Slot> {
+    match locked() {
+        Some(mut slots) => slots.current(),
+        None => CURRENT.acquire(),
+    }
 }
 
 /// Number of the last snapshot; takes the first one if there is none.
 pub fn epoch() -> Option<u64> {
-    let mut state = STATE.lock();
-    state.current()?;
-    Some(state.epoch)
+    current()?;
+    Some(EPOCH.get())
 }
 
 /// The values of an index in `stats.arenas`, if the snapshot has them.
@@ -103,7 +122,7 @@ fn arena_of(slot: &'static Slot, index: usize) -> Option<&'static ArenaValues> {
 
 /// Whether the last snapshot has an arena of this index, or all arenas, or destroyed ones.
 pub fn has_arena(index: usize) -> bool {
-    STATE.lock().current().is_some_and(|slot| arena_of(slot, index).is_some())
+    current().is_some_and(|slot| arena_of(slot, index).is_some())
 }
 
 /// The value of a metric in the last snapshot. `mib` leads to its leaf.
@@ -111,8 +130,12 @@ pub fn has_arena(index: usize) -> bool {
 /// # Errors
 /// [`CtlError::NotFound`] when the snapshot has no such arena, or there is no memory for the first one.
 pub fn value(metric: &Metric, mib: &[usize]) -> Result<Value, CtlError> {
-    let mut state = STATE.lock();
-    let slot = state.current().ok_or(CtlError::NotFound)?;
+    let mut slots = locked();
+    let slot = match &mut slots {
+        Some(slots) => slots.current(),
+        None => CURRENT.acquire(),
+    }
+    .ok_or(CtlError::NotFound)?;
     let value = match metric.scope {
         Scope::Process => Some(slot.process.get(metric.index)),
         Scope::Background => Some(slot.background.get(metric.index)),
@@ -133,7 +156,7 @@ pub fn reset_mutexes() {
     table::reset_mutex_counts();
     lifecycle::reset_mutex_counts();
     table::all().for_each(Arena::reset_mutex_counts);
-    STATE.reset_counts();
+    SLOTS.reset_counts();
 }
 
 /// A snapshot that stays as it is for as long as this lives.
@@ -148,18 +171,17 @@ impl Deref for Reading {
 
 impl Drop for Reading {
     fn drop(&mut self) {
-        let _state = STATE.lock();
-        self.0.readers.change(|n| n - 1);
+        // Release pairs with the Acquire of who wants to fill the snapshot again.
+        self.0.readers.fetch_sub(1, Ordering::Release);
     }
 }
 
 impl Reading {
-    /// Takes a new snapshot and keeps it; `None` when there is no memory for one.
+    /// Takes a new snapshot and keeps it; `None` when there is no memory for one, or another thread takes one and an extent
+    /// hook would have to wait for it.
     pub fn fresh() -> Option<Reading> {
-        let mut state = STATE.lock();
-        state.advance()?;
-        let slot = state.current.get()?;
-        slot.readers.change(|n| n + 1);
+        let slot = locked()?.advance()?;
+        slot.readers.fetch_add(1, Ordering::Relaxed);
         Some(Reading(slot))
     }
 
@@ -171,7 +193,7 @@ impl Reading {
 
 /// Locks for a fork.
 pub(crate) fn hold() {
-    STATE.hold();
+    SLOTS.hold();
 }
 
 /// Unlocks after a fork.
@@ -180,5 +202,5 @@ pub(crate) fn hold() {
 /// As [`Mutex::unhold`].
 pub(crate) unsafe fn unhold() {
     // SAFETY: by the caller's promise.
-    unsafe { STATE.unhold() }
+    unsafe { SLOTS.unhold() }
 }

@@ -11,6 +11,7 @@ use rustix::thread::futex;
 
 use self::counters::Counters;
 pub use self::counters::{MutexCounts, forked};
+use crate::os::aside::Aside;
 
 /// Words: 0 free, 1 held, 2 held and somebody may sleep. `lock` moves 0 to 1 or to 2, `drop` moves any to 0.
 const FREE: u32 = 0;
@@ -21,6 +22,9 @@ const CONTENDED: u32 = 2;
 /// batch of 64 objects.
 static TRIES: AtomicU32 = AtomicU32::new(100);
 const FOREVER: u32 = u32::MAX;
+
+/// Tries with [`Patience::Brief`].
+const BRIEF_TRIES: u32 = 1000;
 
 /// Sets how often a waiter tries before it sleeps, from `opt.mutex_max_spin`: -1 for without end.
 pub fn configure(max_spin: i64, processors: u32) {
@@ -49,6 +53,16 @@ pub enum Patience {
     Endless,
     /// A few milliseconds.
     Short,
+    /// As long as most critical sections take, without sleep: the caller holds locks itself.
+    Brief,
+}
+
+impl Patience {
+    /// What the calling thread can afford. A function of the program that is called under locks, such as an extent hook,
+    /// waits for itself when it waits for one of them, and for others that wait for them.
+    pub fn of_caller() -> Patience {
+        if Aside::is_stepped() { Patience::Brief } else { Patience::Endless }
+    }
 }
 
 /// Mutual exclusion over a `T`. All-zero memory is an unlocked mutex over an all-zero `T`.
@@ -105,6 +119,9 @@ impl<T> Mutex<T> {
         if let Some(guard) = self.try_lock() {
             return Some(guard);
         }
+        if patience == Patience::Brief {
+            return self.spin(BRIEF_TRIES).then(|| self.taken());
+        }
         let wait = self.counters.sleep();
         for nap in 0..=NAPS {
             // As in `wait`; each wake-up that was meant for another leads to a swap, so that it is passed on.
@@ -128,16 +145,8 @@ impl<T> Mutex<T> {
 
     #[cold]
     fn wait(&self) {
-        let tries = TRIES.load(Relaxed);
-        let mut tried = 0;
-        while tried < tries || tries == FOREVER {
-            tried = tried.saturating_add(1);
-            core::hint::spin_loop();
-            if self.word.load(Relaxed) == FREE
-                && self.word.compare_exchange(FREE, HELD, Acquire, Relaxed).is_ok()
-            {
-                return self.counters.spun();
-            }
+        if self.spin(TRIES.load(Relaxed)) {
+            return self.counters.spun();
         }
         let wait = self.counters.sleep();
         while self.word.swap(CONTENDED, Acquire) != FREE {
@@ -147,15 +156,31 @@ impl<T> Mutex<T> {
         self.counters.slept(wait);
     }
 
+    /// Takes the lock if it is free at one of so many looks.
+    fn spin(&self, tries: u32) -> bool {
+        let mut tried = 0;
+        while tried < tries || tries == FOREVER {
+            tried = tried.saturating_add(1);
+            core::hint::spin_loop();
+            if self.word.load(Relaxed) == FREE
+                && self.word.compare_exchange(FREE, HELD, Acquire, Relaxed).is_ok()
+            {
+                return true;
+            }
+        }
+        false
+    }
+
     /// How often the mutex was taken and waited for. Takes no lock.
     pub fn counts(&self) -> MutexCounts {
         self.counters.counts()
     }
 
-    /// Sets the counters to zero.
+    /// Sets the counters to zero; those of a lock that the caller is called under stay.
     pub fn reset_counts(&self) {
-        let _guard = self.lock();
-        self.counters.reset();
+        if let Some(_guard) = self.lock_within(Patience::of_caller()) {
+            self.counters.reset();
+        }
     }
 
     /// Takes the lock without a guard, for the time of a fork.
@@ -226,7 +251,9 @@ mod tests {
         let m = Mutex::new(1);
         let g = m.lock();
         assert!(m.try_lock().is_none());
-        assert!(m.lock_within(Patience::Short).is_none(), "its holder cannot wait for itself");
+        for patience in [Patience::Short, Patience::Brief] {
+            assert!(m.lock_within(patience).is_none(), "its holder cannot wait for itself");
+        }
         drop(g);
         assert!(m.try_lock().is_some());
         assert!(m.lock_within(Patience::Short).is_some() && m.lock_within(Patience::Endless).is_some());
