@@ -23,9 +23,13 @@ pub enum Metric {
     Slept,
     /// Of these, times after spinning.
     Spun,
+    /// Instructions of one operation.
+    Instructions,
+    /// Nanoseconds of one operation.
+    Nanoseconds,
 }
 
-const NAMES: [(Metric, &str); 9] = [
+const NAMES: [(Metric, &str); 11] = [
     (Metric::Time, "time"),
     (Metric::Cpu, "cpu"),
     (Metric::Peak, "peak"),
@@ -35,6 +39,8 @@ const NAMES: [(Metric, &str); 9] = [
     (Metric::Taken, "taken"),
     (Metric::Slept, "slept"),
     (Metric::Spun, "spun"),
+    (Metric::Instructions, "instructions"),
+    (Metric::Nanoseconds, "nanoseconds"),
 ];
 
 impl Metric {

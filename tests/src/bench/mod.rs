@@ -3,5 +3,6 @@
 pub mod chart;
 pub mod figures;
 pub mod locks;
+pub mod operations;
 pub mod report;
 pub mod rows;

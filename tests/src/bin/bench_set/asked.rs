@@ -1,6 +1,8 @@
 //! What the command line asks for.
 
 use suite::bench::locks::LOADS;
+use suite::bench::operations::OPERATIONS;
+use suite::bench::report::{BASE, OURS};
 use suite::bench::rows::{ROWS, RUST, Row};
 
 /// Which part of the set.
@@ -12,6 +14,8 @@ pub enum Part {
     Rust,
     /// How often locks are taken and waited for.
     Locks,
+    /// What single operations cost.
+    Operations,
 }
 
 impl Part {
@@ -21,6 +25,7 @@ impl Part {
             Part::Preloaded => "",
             Part::Rust => "--rust",
             Part::Locks => "--locks",
+            Part::Operations => "--operations",
         }
     }
 
@@ -29,7 +34,7 @@ impl Part {
         match self {
             Part::Preloaded => ROWS,
             Part::Rust => RUST,
-            Part::Locks => &[],
+            Part::Locks | Part::Operations => &[],
         }
     }
 
@@ -42,6 +47,9 @@ impl Part {
             Part::Locks => {
                 let what = |threads, conf| format!("locks of a server with {threads} threads {conf}");
                 LOADS.iter().map(|load| (load.name, what(load.threads, load.conf))).collect()
+            }
+            Part::Operations => {
+                OPERATIONS.iter().map(|operation| (operation.name, operation.what.to_owned())).collect()
             }
         }
     }
@@ -86,6 +94,7 @@ impl Asked {
             match word.as_str() {
                 "--rust" => asked.part = Part::Rust,
                 "--locks" => asked.part = Part::Locks,
+                "--operations" => asked.part = Part::Operations,
                 "--quick" => asked.quick = true,
                 "--rounds" => {
                     let count = value()?.parse().ok().filter(|count| (1..=1000).contains(count));
@@ -107,6 +116,11 @@ impl Asked {
             }
         }
         Ok(asked)
+    }
+
+    /// Whether an allocator takes part: the two that all is about always do.
+    pub fn includes(&self, peer: &str) -> bool {
+        [BASE, OURS].contains(&peer) || self.peers.is_empty() || self.peers.iter().any(|name| name == peer)
     }
 
     /// Whether what has this name is to be measured.

@@ -1,17 +1,19 @@
 //! The benchmark set: every row under every allocator, each run a process of its own, as ratios to the C jemalloc.
 //!
-//! `cargo bench-set [--rust | --locks] [--quick] [--rounds N] [--only ROWS] [--peers NAMES] [--list] [--report]`. ROWS and NAMES are
-//! words with commas between; a row is taken when its name begins with a word. Allocators are put in by `LD_PRELOAD`, with
-//! their defaults; with `--rust` the rows are Rust programs that are linked with each; with `--locks` it is counted
-//! how often locks were taken and waited for. In each round every allocator runs a
-//! row once, in an order that rotates from round to round, so that a slow moment of the machine hits all alike; the tables
-//! hold medians over the rounds (5). A quick run does an eighth of the work once and prints; the others also write their
-//! section of `docs/performance.md` when every row has been measured. Samples are kept in the target folder, so that the
-//! set can be run in pieces; `--report` writes from them without running.
+//! `cargo bench-set [--rust | --locks | --operations] [--quick] [--rounds N] [--only ROWS] [--peers NAMES] [--list]
+//! [--report]`. ROWS and NAMES are words with commas between; a row is taken when its name begins with a word. Allocators
+//! are put in by `LD_PRELOAD`, with their defaults. With `--rust` the rows are Rust programs that are linked with each, with
+//! `--locks` it is counted how often locks are taken and waited for, with `--operations` what single operations cost.
+//!
+//! In each round every allocator runs a row once, in an order that rotates from round to round, so that a slow moment of
+//! the machine hits all alike; the tables hold medians over the rounds (5). A quick run does an eighth of the work once and
+//! prints; the others also write their section of `docs/performance.md` when every row has been measured. Samples are kept
+//! in the target folder, so that the set can be run in pieces; `--report` writes from them without running.
 
 mod asked;
 mod locks;
 mod measure;
+mod operations;
 mod page;
 mod peers;
 mod programs;
@@ -77,13 +79,10 @@ fn build_of(row: &Row, ours: &Peer) -> Result<f64, String> {
 fn run(asked: &Asked) -> Result<(), String> {
     let rows = asked.part.rows();
     let (all, missing) = if asked.part == Part::Rust { rust::all()? } else { peers::all()? };
-    let wanted = |peer: &&Peer| {
-        peer.name == BASE || peer.name == OURS || asked.peers.is_empty() || asked.peers.contains(&peer.name)
-    };
     if let Some(unknown) = asked.peers.iter().find(|name| !all.iter().any(|peer| peer.name == **name)) {
         return Err(format!("no allocator {unknown}; {}", missing.join("; ")));
     }
-    let peers: Vec<&Peer> = all.iter().filter(wanted).collect();
+    let peers: Vec<&Peer> = all.iter().filter(|peer| asked.includes(&peer.name)).collect();
     let names: Vec<&str> = peers.iter().map(|peer| peer.name.as_str()).collect();
     let scratch = Scratch::new("bench-set");
 
@@ -174,6 +173,7 @@ fn main() -> ExitCode {
         match asked.part {
             Part::Preloaded | Part::Rust => run(&asked),
             Part::Locks => locks::run(&asked),
+            Part::Operations => operations::run(&asked),
         }
     });
     match answer {
