@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::bench::figures::{Figures, Metric};
+use crate::bench::figures::{Figures, Metric, spread};
 use crate::json::Json;
 
 /// A run of the server of `tests/bench/programs/server.c`.
@@ -148,11 +148,14 @@ fn heads(base: &str, ours: &str) -> String {
     ["taken", "slept for", "spun for"].map(two).concat()
 }
 
-/// Both allocators' medians of each metric.
+/// Both allocators' medians of each metric; of waits, which are rare, with their spread in percent.
 fn cells(figures: &Figures, row: &str, base: &str, ours: &str) -> String {
     let cell = |metric: Metric, peer: &str| match figures.median(row, metric, peer) {
         Some(rate) if metric == Metric::Taken => format!(" {rate:.0} |"),
-        Some(rate) => format!(" {rate:.3} |"),
+        Some(rate) => {
+            let spread = spread(figures.samples(row, metric, peer));
+            format!(" {rate:.3}{} |", spread.map(|part| format!(" ±{:.0}", part * 100.0)).unwrap_or_default())
+        }
         None => " - |".to_owned(),
     };
     COUNTS.iter().flat_map(|(metric, _)| [cell(*metric, base), cell(*metric, ours)]).collect()
@@ -186,8 +189,14 @@ mod tests {
         let all = (rows + 3 + 2) as f64 * 50.0;
         assert_eq!(figures.median("locks-128", Metric::Taken, "base"), Some(all));
         let text = markdown(&figures, "base", "ours");
-        assert!(text.contains("| bins | 150 | 15 | 15.000 | 1.500 | 1.500 | 1.500 | slabs"), "{text}");
-        assert!(text.contains("| process | 100 | 10 | 10.000 | 1.000 | 1.000 | 1.000 | stat"), "{text}");
+        assert!(
+            text.contains("| bins | 150 | 15 | 15.000 ±0 | 1.500 ±0 | 1.500 ±0 | 1.500 ±0 | slabs"),
+            "{text}"
+        );
+        assert!(
+            text.contains("| process | 100 | 10 | 10.000 ±0 | 1.000 ±0 | 1.000 ±0 | 1.000 ±0 | stat"),
+            "{text}"
+        );
         assert!(text.contains("| narenas:1 | 2 | - | - |"), "{text}");
         assert!(text.contains("Where, with 128 threads and narenas:1:"), "{text}");
         forget(&mut figures, &LOADS[3], "base");
