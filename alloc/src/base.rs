@@ -95,6 +95,19 @@ struct Header {
 
 impl Bump {
     const EMPTY: Bump = Bump { at: 0, end: 0, latest: 0, nchunks: 0, advised: false };
+
+    fn fits(&self, bytes: usize, align: usize) -> bool {
+        self.at != 0 && self.at.next_multiple_of(align) + bytes <= self.end
+    }
+
+    /// Goes on in a fresh chunk. What is left of the one before is lost, unless the new one follows it; all of it was never
+    /// touched.
+    fn extend(&mut self, chunk: usize, bytes: usize) {
+        if chunk != self.end {
+            self.at = chunk;
+        }
+        self.end = chunk + bytes;
+    }
 }
 
 impl Default for Base {
@@ -122,36 +135,31 @@ impl Base {
 
     /// Zeroed memory of `bytes` bytes at a multiple of `align` (a power of two up to a page), for ever.
     ///
-    /// `None` when the kernel has none. Cost: a lock; a system call for each 256 KiB.
+    /// `None` when the kernel has none. Cost: a lock; a system call for each 256 KiB, without the lock unless metadata has
+    /// huge pages: threads that start together all come here.
     pub fn alloc(&self, bytes: usize, align: usize) -> Option<NonNull<u8>> {
         let mut bump = self.bump.lock();
-        let mut start = bump.at.next_multiple_of(align);
-        if bump.at == 0 || start + bytes > bump.end {
+        if !bump.fits(bytes, align) {
             match mode() {
-                MetadataThp::Disabled => self.extend(&mut bump, bytes)?,
+                MetadataThp::Disabled => {
+                    drop(bump);
+                    let chunk = bytes.next_multiple_of(PAGE).max(CHUNK);
+                    let at = pages::reserve(chunk)?.as_ptr();
+                    self.mapped.fetch_add(chunk, Relaxed);
+                    bump = self.bump.lock();
+                    bump.extend(at.expose_provenance(), chunk);
+                }
                 mode => self.extend_huge(&mut bump, bytes, mode)?,
             }
-            start = bump.at.next_multiple_of(align);
         }
+        let start = bump.at.next_multiple_of(align);
         if bump.advised {
             let touched = (start + bytes).next_multiple_of(HUGE) - bump.at.next_multiple_of(HUGE);
             self.huge.fetch_add(touched / HUGE, Relaxed);
         }
         self.allocated.fetch_add(start + bytes - bump.at, Relaxed);
         bump.at = start + bytes;
-        NonNull::new(start as *mut u8)
-    }
-
-    fn extend(&self, bump: &mut Bump, bytes: usize) -> Option<()> {
-        let chunk = bytes.next_multiple_of(PAGE).max(CHUNK);
-        let at = pages::reserve(chunk)?.as_ptr() as usize;
-        self.mapped.fetch_add(chunk, Relaxed);
-        // What is left of the old chunk is lost unless the new one follows it.
-        if at != bump.end {
-            bump.at = at;
-        }
-        bump.end = at + chunk;
-        Some(())
+        NonNull::new(core::ptr::with_exposed_provenance_mut(start))
     }
 
     /// Takes a chunk of whole huge pages, and asks for such when it is time to.

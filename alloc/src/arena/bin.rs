@@ -83,16 +83,43 @@ impl Bin {
 
     /// Fills `out` with free regions for a thread cache and answers how many; fewer when memory ran out.
     pub fn fill(&self, arena: &Arena, class: SzInd, out: &mut [*mut u8]) -> usize {
-        let mut state = self.lock();
-        state.counts.nfills += 1;
-        state.take(arena, class, Kind::Slab, out)
+        self.take(arena, class, Kind::Slab, out, 1)
     }
 
     /// One region for a caller without a cache.
     pub fn alloc(&self, arena: &Arena, class: SzInd) -> Option<*mut u8> {
         let mut one = [core::ptr::null_mut()];
-        let n = self.lock().take(arena, class, Kind::Slab, &mut one);
-        (n == 1).then_some(one[0])
+        (self.take(arena, class, Kind::Slab, &mut one, 0) == 1).then_some(one[0])
+    }
+
+    /// Takes regions into `out`, and counts so many fills. The lock is not held while a slab is made, which may take a system
+    /// call.
+    pub(super) fn take(
+        &self,
+        arena: &Arena,
+        class: SzInd,
+        kind: Kind,
+        out: &mut [*mut u8],
+        nfills: u64,
+    ) -> usize {
+        let mut state = self.lock();
+        state.counts.nfills += nfills;
+        let mut filled = 0;
+        loop {
+            filled += state.take(class, &mut out[filled..]);
+            if filled == out.len() {
+                return filled;
+            }
+            drop(state);
+            let Some(extent) = arena.make_slab(class, kind) else { return filled };
+            state = self.lock();
+            if kind == Kind::SampledSlab && !state.give_records(arena, extent) {
+                drop(state);
+                arena.give_extent(extent);
+                return filled;
+            }
+            state.adopt(extent);
+        }
     }
 
     /// Gives back empty slabs.
@@ -131,12 +158,12 @@ pub(super) fn give_all(arena: &Arena, freed: &List<Extent, ByOwner>) {
 }
 
 impl BinState {
-    /// Takes regions into `out`.
-    pub(super) fn take(&mut self, arena: &Arena, class: SzInd, kind: Kind, out: &mut [*mut u8]) -> usize {
+    /// Takes regions of the slabs that there are into `out`; answers how many.
+    fn take(&mut self, class: SzInd, out: &mut [*mut u8]) -> usize {
         let size = SLABS[class.idx()].size as usize;
         let mut filled = 0;
         while filled < out.len() {
-            let Some(extent) = self.current.get().or_else(|| self.next_slab(arena, class, kind)) else {
+            let Some(extent) = self.current.get().or_else(|| self.next_slab()) else {
                 break;
             };
             filled += take_regions(extent, size, &mut out[filled..]);
@@ -147,25 +174,28 @@ impl BinState {
     }
 
     #[cold]
-    fn next_slab(&mut self, arena: &Arena, class: SzInd, kind: Kind) -> Option<&'static Extent> {
+    fn next_slab(&mut self) -> Option<&'static Extent> {
         if let Some(extent) = self.partial.iter().find_map(List::pop) {
             self.counts.nreslabs += 1;
             self.counts.nonfull -= 1;
             return Some(extent);
         }
-        if let Some(extent) = self.empty.pop() {
-            self.nempty -= 1;
-            self.counts.nreslabs += 1;
-            return Some(extent);
-        }
-        let extent = arena.make_slab(class, kind)?;
-        if kind == Kind::SampledSlab && !self.give_records(arena, extent) {
-            arena.give_extent(extent);
-            return None;
-        }
+        let extent = self.empty.pop()?;
+        self.nempty -= 1;
+        self.counts.nreslabs += 1;
+        Some(extent)
+    }
+
+    /// Takes a fresh slab in. Another thread may have made one meanwhile.
+    fn adopt(&mut self, extent: &'static Extent) {
         self.counts.nslabs += 1;
         self.counts.curslabs += 1;
-        Some(extent)
+        if self.current.get().is_none() {
+            self.current.set(Some(extent));
+        } else {
+            self.nempty += 1;
+            self.empty.push(extent);
+        }
     }
 
     /// Takes back the region at `p` of `extent`; answers the slab when it is to be returned to the page layer.
