@@ -306,6 +306,13 @@ pub fn reset_mutex_counts() {
     LOCK.reset_counts();
 }
 
+/// Lets `set` give an arena hooks of a program. A fork that has found it without such does not go on meanwhile: it would take
+/// the locks of arena 0 first, and the hooks might wait for memory from there with a lock that the fork wants.
+pub fn hooking<R>(arena: &Arena, set: impl FnOnce() -> R) -> R {
+    let _lock = (!arena.pages.has_hooks()).then(|| LOCK.lock());
+    set()
+}
+
 /// Locks all arenas for a fork, each kind of lock of all arenas before the next kind: a thread that holds a bin of one
 /// arena may take the pages of another.
 ///

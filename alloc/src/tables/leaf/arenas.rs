@@ -134,7 +134,7 @@ pub unsafe fn make(hooks: Option<NonNull<ExtentHooks>>) -> Result<u32, CtlError>
     let arena = table::create(|_| ()).ok_or(CtlError::Exhausted)?;
     if let Some(hooks) = hooks
         // SAFETY: by the caller's promises.
-        && unsafe { arena.pages.set_hooks(hooks, &arena.base) }.is_none()
+        && table::hooking(arena, || unsafe { arena.pages.set_hooks(hooks, &arena.base) }).is_none()
     {
         // It has no objects, so there is nothing to forget.
         table::destroy(arena, &mut |_, _, _| ());

@@ -110,5 +110,6 @@ fn write_hooks(mib: &[usize], value: Option<Value>) -> Result<(), CtlError> {
     };
     // SAFETY: the documented interface wants a table that stays valid as long as it is set, and functions that do what
     // their types say.
-    unsafe { arena.pages.set_hooks(hooks, &arena.base) }.map(|_| ()).ok_or(CtlError::Failed)
+    let set = || unsafe { arena.pages.set_hooks(hooks, &arena.base) };
+    table::hooking(arena, set).map(|_| ()).ok_or(CtlError::Failed)
 }
