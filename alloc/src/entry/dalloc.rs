@@ -23,11 +23,10 @@ use crate::units::SzInd;
 /// 2. Nobody uses it any more.
 #[inline(always)]
 pub unsafe fn free(object: *mut u8) {
-    // 0 (not ours) and 255 (special) both become at least NCACHED_MAX.
-    let class = map::class_byte(object).wrapping_sub(1);
-    if class < NCACHED_MAX as u8
-        && let Some(thread) = current()
-        && thread.bin(SzInd(class)).push(object)
+    // What is not ours and what is special have bins that are always full.
+    let byte = map::class_byte(object);
+    if let Some(thread) = current()
+        && thread.bin_of_byte(byte).push(object)
     {
         return;
     }
@@ -41,10 +40,9 @@ pub unsafe fn free(object: *mut u8) {
 /// As [`free`].
 #[inline(always)]
 pub unsafe fn free_sized(object: *mut u8, size: usize, align: usize) {
-    let class = map::class_byte(object).wrapping_sub(1);
-    if class < NCACHED_MAX as u8
-        && let Some(thread) = current()
-        && thread.bin(SzInd(class)).push(object)
+    let byte = map::class_byte(object);
+    if let Some(thread) = current()
+        && thread.bin_of_byte(byte).push(object)
     {
         return;
     }

@@ -45,7 +45,7 @@ pub unsafe fn realloc_plain(object: *mut u8, size: usize) -> *mut u8 {
 /// As [`realloc`].
 #[inline(always)]
 pub unsafe fn realloc_plain_or(object: *mut u8, size: usize, slow: impl FnOnce() -> *mut u8) -> *mut u8 {
-    // 0 (not ours) and 255 (special) both become at least NCACHED_MAX.
+    // 0 (not ours) and the greatest (special) both become at least NCACHED_MAX.
     let class = map::class_byte(object).wrapping_sub(1);
     if class < NCACHED_MAX as u8 && size <= LOOKUP_MAX {
         if index_small(size).0 == class {

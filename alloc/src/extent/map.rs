@@ -13,6 +13,7 @@ use core::sync::atomic::*;
 use super::Extent;
 use crate::os::pages;
 use crate::relaxed::Relaxed;
+use crate::size_class::NCACHED_MAX;
 use crate::units::{LG_PAGE, PAGE};
 
 const LEAF_PAGES: usize = 1 << 20;
@@ -21,8 +22,8 @@ const ROOTS: usize = 1 << (48 - LG_LEAF);
 
 /// Class byte of an address that is not ours.
 pub const NONE: u8 = 0;
-/// Class byte of objects that only the slow path of `free` may handle: sampled ones, uncached large ones.
-pub const SPECIAL: u8 = 0xff;
+/// Class byte of objects that only the slow path of `free` may handle: sampled ones, uncached large ones. The greatest.
+pub const SPECIAL: u8 = NCACHED_MAX as u8 + 1;
 
 #[repr(C, align(4096))]
 struct Leaf {
@@ -56,7 +57,10 @@ pub fn class_byte(p: *const u8) -> u8 {
     // SAFETY: a root entry is zero (NOWHERE itself) or leads to a leaf that lives for ever and whose provenance
     // was exposed when it was made; the page index is below the length of both. The relaxed load suffices: a
     // thread that holds a pointer into the page got it by some synchronisation after the leaf was published.
-    unsafe { (*entry).load(Ordering::Relaxed) }
+    let byte = unsafe { (*entry).load(Ordering::Relaxed) };
+    // SAFETY: leaves begin as zeros, and `write` stores nothing greater.
+    unsafe { core::hint::assert_unchecked(byte <= SPECIAL) };
+    byte
 }
 
 fn leaf(address: usize) -> Option<&'static Leaf> {
@@ -95,7 +99,7 @@ fn write(address: usize, class: u8, extent: *mut Extent) {
     if let Some(leaf) = leaf(address) {
         let page = page_of(address);
         leaf.extent[page].set(extent);
-        leaf.class[page].set(class);
+        leaf.class[page].set(class.min(SPECIAL));
     }
 }
 

@@ -5,6 +5,7 @@ use core::sync::atomic::*;
 
 use crate::arena::Arena;
 use crate::base::{Base, Zeroable};
+use crate::extent::map;
 use crate::os::tls;
 use crate::relaxed::{Link, Listed, Node, Relaxed};
 use crate::sampling;
@@ -44,7 +45,9 @@ pub struct Side {
 /// **Synchronization**: only the thread itself writes; a forked child and the statistics read.
 #[repr(C, align(64))]
 pub struct Block {
-    bins: [CacheBin; NCACHED_MAX],
+    /// By the class byte of the map. The first and the last have no room for anything, for what is not ours and for what is
+    /// [`map::SPECIAL`]: `free` then need not look at what the byte is before it tries to push.
+    bins: [CacheBin; map::SPECIAL as usize + 1],
     arena: Link<Arena>,
     prof: UnsafeCell<sampling::Thread>,
     /// Epoch of the profiler in which `due` marks and `wait` were drawn.
@@ -208,7 +211,13 @@ impl Block {
     /// The bin of a cached class.
     #[inline(always)]
     pub fn bin(&self, class: SzInd) -> &CacheBin {
-        &self.bins[class.idx()]
+        &self.bins[class.idx() + 1]
+    }
+
+    /// The bin for objects with this class byte of the map; one without room unless they are of a cached class.
+    #[inline(always)]
+    pub fn bin_of_byte(&self, byte: u8) -> &CacheBin {
+        &self.bins[byte as usize]
     }
 
     /// The slow paths' part of a cached class.
