@@ -53,12 +53,25 @@ fn whatever_is_done_at_once_no_byte_is_wrong_and_all_memory_comes_back() {
 
 #[test]
 fn the_words_that_count_a_threads_bytes_are_exact_after_every_call() {
-    holds("counting.c", "words", &["", "tcache:false", "prof:true,lg_prof_sample:0,prof_prefix:"]);
+    holds(
+        "counting.c",
+        "words",
+        &["", "tcache:false", "prof:true,lg_prof_sample:0,prof_prefix:", "zero:true"],
+    );
 }
 
 #[test]
 fn the_numbers_of_a_threads_bytes_are_exact_too() {
-    holds("counting.c", "numbers", &["", "tcache:false", "prof:true,lg_prof_sample:12,prof_prefix:"]);
+    holds(
+        "counting.c",
+        "numbers",
+        &[
+            "",
+            "tcache:false",
+            "prof:true,lg_prof_sample:12,prof_prefix:",
+            "junk:true,prof:true,lg_prof_sample:12,prof_prefix:",
+        ],
+    );
 }
 
 #[test]

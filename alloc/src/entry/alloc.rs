@@ -16,7 +16,7 @@ use crate::size_class::{
     LARGE_MIN, LOOKUP_MAX, NBINS, NCACHED, SMALL_MAX, aligned_size, always_aligned, cacheable, class_size,
     index_of, index_small, usable, usable_aligned,
 };
-use crate::tcache::explicit;
+use crate::tcache::{explicit, settings};
 use crate::thread::block::{Block, current};
 use crate::thread::exchange::{refill, stock};
 use crate::thread::lifecycle::follow_processor;
@@ -55,7 +55,7 @@ pub fn malloc_or(size: usize, slow: extern "C" fn(usize) -> *mut u8) -> *mut u8 
 #[unsafe(link_section = "jealloc_text")]
 pub extern "C" fn resume<const ERRNO: bool>(size: usize) -> *mut u8 {
     match current() {
-        Some(thread) if size <= LOOKUP_MAX => cached_slow::<ERRNO>(thread, index_small(size), size),
+        Some(thread) if size <= LOOKUP_MAX => missed::<ERRNO>(thread, index_small(size), size),
         _ => general::<ERRNO>(size),
     }
 }
@@ -75,7 +75,7 @@ pub fn malloc_aligned(size: usize, align: usize) -> *mut u8 {
         {
             return object;
         }
-        return cached_slow::<false>(thread, class, size);
+        return missed::<false>(thread, class, size);
     }
     aligned_slow(size, align)
 }
@@ -105,10 +105,42 @@ fn cached<const ERRNO: bool>(thread: &'static Block, class: SzInd, requested: us
     {
         return object;
     }
+    missed::<ERRNO>(thread, class, requested)
+}
+
+/// The request was counted; its event is due, or the bin is empty, or every request comes here.
+#[inline(always)]
+fn missed<const ERRNO: bool>(thread: &'static Block, class: SzInd, requested: usize) -> *mut u8 {
+    if settings::each_call() {
+        return filled::<ERRNO>(thread, class, requested);
+    }
     cached_slow::<ERRNO>(thread, class, requested)
 }
 
-/// The request was counted; its event is due, or the bin is empty.
+/// [`missed`] while new memory is filled: as quick as can be for an object of the cache.
+#[cold]
+#[inline(never)]
+#[unsafe(link_section = "jealloc_text")]
+fn filled<const ERRNO: bool>(thread: &'static Block, class: SzInd, requested: usize) -> *mut u8 {
+    match safety::filled(thread, class) {
+        Some(object) => object,
+        None => filled_slow::<ERRNO>(thread, class, requested),
+    }
+}
+
+/// The rest of [`filled`], apart, so that it needs no room for what this needs.
+#[cold]
+#[inline(never)]
+#[unsafe(link_section = "jealloc_text")]
+fn filled_slow<const ERRNO: bool>(thread: &'static Block, class: SzInd, requested: usize) -> *mut u8 {
+    let object = cached_slow::<ERRNO>(thread, class, requested);
+    if !object.is_null() {
+        // SAFETY: it has as many bytes as its class says, and is not handed out yet (1).
+        unsafe { safety::fill_new(object, class_size(class.idx()), false) };
+    }
+    object
+}
+
 #[cold]
 #[inline(never)]
 #[unsafe(link_section = "jealloc_text")]
@@ -126,10 +158,6 @@ fn cached_slow<const ERRNO: bool>(thread: &'static Block, class: SzInd, requeste
     if exact {
         thread.close(class);
         thread.allocated.change(|n| n + object.map_or(0, |_| usable as u64));
-        if let Some(object) = object {
-            // SAFETY: it has `usable` bytes, and is not handed out yet (1).
-            unsafe { safety::fill_new(object, usable, false) };
-        }
     }
     note_growth(thread);
     if let Some((object, sample)) = sampled {

@@ -1,8 +1,8 @@
 //! Checks of what programs do wrong, and filling: what the options ask of every call.
 //!
 //! Nothing of it is looked for on the fast paths. With any check of freed objects, all objects have the map byte that sends
-//! `free` to its slow path, which caches them all the same; with filling of new memory, threads take the slow path at every
-//! allocation, as those do that count exactly.
+//! `free` to its slow path, which caches them all the same; with filling of new memory, bins count to their next request only,
+//! so that each allocation takes the slow path, which serves it from the cache all the same.
 
 use core::sync::atomic::*;
 
@@ -12,9 +12,10 @@ use crate::arena::settings::{frees_are_watched, watch_frees};
 use crate::extent::{Extent, Kind, map};
 use crate::relaxed::Relaxed;
 use crate::report;
-use crate::size_class::{LOOKUP_MAX, SLABS, index_small, usable_aligned};
+use crate::size_class::{LOOKUP_MAX, SLABS, class_size, index_small, usable_aligned};
 use crate::tcache::settings;
 use crate::thread::block::{Block, current};
+use crate::thread::event;
 use crate::units::SzInd;
 
 /// What new memory is filled with.
@@ -58,6 +59,8 @@ pub struct Options {
 }
 
 static NEW: AtomicU8 = AtomicU8::new(Fill::None as u8);
+/// What it is filled with, where it is filled.
+static NEW_BYTE: AtomicU8 = AtomicU8::new(0);
 static JUNK_FREED: AtomicBool = AtomicBool::new(false);
 static XMALLOC: AtomicBool = AtomicBool::new(false);
 static ZERO_REALLOC: AtomicU8 = AtomicU8::new(ZeroRealloc::Free as u8);
@@ -70,6 +73,7 @@ const JUNK_FREE: u8 = 0x5a;
 /// Sets the options. Called before the first thread starts.
 pub fn configure(options: Options) {
     NEW.set(options.new as u8);
+    NEW_BYTE.set(if options.new == Fill::Junk { JUNK_NEW } else { 0 });
     JUNK_FREED.set(options.junk_freed);
     XMALLOC.set(options.xmalloc);
     ZERO_REALLOC.set(options.zero_realloc as u8);
@@ -110,10 +114,29 @@ pub(super) unsafe fn fill_new(p: *mut u8, bytes: usize, zero: bool) -> bool {
     if fill == Fill::None as u8 || fill == Fill::Zeros as u8 && zero {
         return zero;
     }
-    let byte = if fill == Fill::Zeros as u8 { 0 } else { JUNK_NEW };
     // SAFETY: by the caller's promise (1).
-    unsafe { p.write_bytes(byte, bytes) };
-    byte == 0
+    unsafe { p.write_bytes(NEW_BYTE.get(), bytes) };
+    fill == Fill::Zeros as u8
+}
+
+/// The common allocation while new memory is filled: an object of the thread's cache, filled, for a request that was counted and
+/// on which no event falls. `None`: it is for the general way.
+#[inline(always)]
+pub(super) fn filled(thread: &Block, class: SzInd) -> Option<*mut u8> {
+    if thread.exact.get() || !event::passes(thread, class) {
+        return None;
+    }
+    let object = thread.bin(class).pop()?;
+    let byte = NEW_BYTE.get();
+    // Its answer is the object, which therefore has to be kept nowhere.
+    // SAFETY: the object has so many bytes, and is not handed out yet.
+    Some(unsafe { libc::memset(object.cast(), byte.into(), size_of_class(class)) }.cast())
+}
+
+/// Bytes of an object of a class; of a small one as its slab tells, which is quicker than to work it out.
+#[inline(always)]
+fn size_of_class(class: SzInd) -> usize {
+    SLABS.get(class.idx()).map_or_else(|| class_size(class.idx()), |slab| slab.size as usize)
 }
 
 /// Looks at an object that is being freed, and fills it, as the options say.
@@ -141,9 +164,6 @@ fn check_freed(object: *mut u8) {
 /// This is what checks cost in production: some fifty instructions, without a lock or a call.
 #[inline(always)]
 pub(super) fn freed_to_cache(thread: &Block, object: *mut u8, told: Option<(usize, usize)>) -> bool {
-    if JUNK_FREED.get() {
-        return false;
-    }
     let Some(extent) = map::extent_of(object) else { return false };
     if extent.kind() != Kind::Slab || !extent.is_shared() {
         return false;
@@ -158,7 +178,21 @@ pub(super) fn freed_to_cache(thread: &Block, object: *mut u8, told: Option<(usiz
     let bin = thread.bin(class);
     check_region(extent, class, object);
     check_newest(object, |n| bin.holds(object, n));
-    bin.push(object)
+    let cached = bin.push(object);
+    if cached && JUNK_FREED.get() {
+        junk_freed(object, class);
+    }
+    cached
+}
+
+/// Fills an object that this thread has just cached. In that order there is nothing left to do behind it, so that nothing has to
+/// be kept; apart, so that checks without it need no registers for it.
+#[cold]
+#[inline(never)]
+fn junk_freed(object: *mut u8, class: SzInd) {
+    // SAFETY: an object of the class begins here, as the caller has checked, its owner gave it up, and only this thread
+    // takes what it caches.
+    unsafe { object.write_bytes(JUNK_FREE, size_of_class(class)) };
 }
 
 /// Looks at an object that is about to be resized, as the options say for frees.

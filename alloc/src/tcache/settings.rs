@@ -126,7 +126,7 @@ fn limit_of(class: SzInd, options: &Options) -> u16 {
     by_slab.next_multiple_of(2).clamp(even_min, even_max) as u16
 }
 
-/// Whether threads that start take the slow path at each call.
+/// Whether every allocation takes the slow path, so that new memory can be filled there.
 pub fn each_call() -> bool {
     EACH_CALL.get()
 }

@@ -38,6 +38,8 @@ pub struct Side {
     pub misses: AtomicU16,
     /// Objects that collections leave alone before the next that takes some (`tcache_gc_delay_bytes`).
     pub delay: AtomicU16,
+    /// Requests until the next event, where each of them takes the slow path and the bin counts to the next one only.
+    pub wait: AtomicU64,
 }
 
 /// Block of a thread. Lives in base memory, recycled from thread to thread.

@@ -40,8 +40,27 @@ pub fn rearm(thread: &Block, class: SzInd) -> u64 {
     };
     let drawn = sampling::draw_allocs(thread.prof(), class_size(class.idx()));
     let distance = drawn.map_or(most, |drawn| drawn.min(most));
-    thread.bin(class).arm(distance, drawn == Some(distance));
+    let due = drawn == Some(distance);
+    if settings::each_call() {
+        thread.side(class).wait.set(distance);
+        thread.bin(class).arm(1, due);
+    } else {
+        thread.bin(class).arm(distance, due);
+    }
     distance
+}
+
+/// Where each request takes the slow path: counts the one that has just been made, and answers whether no event falls on it.
+#[inline(always)]
+pub fn passes(thread: &Block, class: SzInd) -> bool {
+    let (side, bin) = (thread.side(class), thread.bin(class));
+    let wait = side.wait.get();
+    if wait <= 1 {
+        return false;
+    }
+    side.wait.set(wait - 1);
+    bin.arm(1, bin.due.get());
+    true
 }
 
 /// Draws all distances of a new thread, or of the calling one anew, so that a change of the profiler that it made itself

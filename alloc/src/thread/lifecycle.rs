@@ -7,13 +7,12 @@ use core::ffi::c_void;
 use core::sync::atomic::*;
 
 use super::block::{Block, ByState, current};
-use super::{counters, event};
+use super::event;
 use crate::arena::{Arena, binding, table};
 use crate::os::tls::{self, Phase};
 use crate::relaxed::{List, Relaxed};
 use crate::sampling;
 use crate::sync::{Mutex, MutexCounts, Patience};
-use crate::tcache::settings;
 use crate::thread::exchange::return_oldest;
 use crate::units::{ArenaInd, SzInd};
 
@@ -61,9 +60,6 @@ pub(super) fn make() -> Option<&'static Block> {
         return None;
     }
     event::refresh(block);
-    if settings::each_call() {
-        counters::exact(block);
-    }
     LIVE.lock().push(block);
     Some(block)
 }
