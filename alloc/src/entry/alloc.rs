@@ -17,7 +17,7 @@ use crate::size_class::{
     index_of, index_small, usable, usable_aligned,
 };
 use crate::tcache::{explicit, settings};
-use crate::thread::block::{Block, current};
+use crate::thread::block::{Block, current, current_or_nobody};
 use crate::thread::exchange::{refill, stock};
 use crate::thread::lifecycle::follow_processor;
 use crate::thread::start::current_or_start;
@@ -36,10 +36,8 @@ pub fn malloc<const ERRNO: bool>(size: usize) -> *mut u8 {
 /// be kept for it on the fast path.
 #[inline(always)]
 pub fn malloc_or(size: usize, slow: extern "C" fn(usize) -> *mut u8) -> *mut u8 {
-    if size <= LOOKUP_MAX
-        && let Some(thread) = current()
-    {
-        let bin = thread.bin(index_small(size));
+    if size <= LOOKUP_MAX {
+        let bin = current_or_nobody().bin(index_small(size));
         if !bin.request()
             && let Some(object) = bin.pop()
         {

@@ -9,7 +9,7 @@ use crate::report;
 use crate::sampling;
 use crate::size_class::{NCACHED_MAX, cacheable, class_size};
 use crate::tcache::explicit;
-use crate::thread::block::{Block, current};
+use crate::thread::block::{Block, current, current_or_nobody};
 use crate::thread::event;
 use crate::thread::exchange::make_room;
 use crate::thread::start::current_or_start;
@@ -23,11 +23,8 @@ use crate::units::SzInd;
 /// 2. Nobody uses it any more.
 #[inline(always)]
 pub unsafe fn free(object: *mut u8) {
-    // What is not ours and what is special have bins that are always full.
-    let byte = map::class_byte(object);
-    if let Some(thread) = current()
-        && thread.bin_of_byte(byte).push(object)
-    {
+    // What is not ours and what is special have bins that are always full, and threads without a block have only such.
+    if current_or_nobody().bin_of_byte(map::class_byte(object)).push(object) {
         return;
     }
     free_slow(object);
@@ -40,10 +37,7 @@ pub unsafe fn free(object: *mut u8) {
 /// As [`free`].
 #[inline(always)]
 pub unsafe fn free_sized(object: *mut u8, size: usize, align: usize) {
-    let byte = map::class_byte(object);
-    if let Some(thread) = current()
-        && thread.bin_of_byte(byte).push(object)
-    {
+    if current_or_nobody().bin_of_byte(map::class_byte(object)).push(object) {
         return;
     }
     free_sized_slow(object, size, align);

@@ -15,7 +15,7 @@ impl Aside {
     /// From now on.
     pub fn step() -> Aside {
         let aside = Aside { block: tls::block(), phase: tls::phase(), _errno: Errno::kept() };
-        tls::set_block(core::ptr::null_mut());
+        tls::set_block(tls::nobody());
         tls::set_phase(Phase::Starting);
         aside
     }

@@ -1,39 +1,54 @@
 //! One cache line of thread-local storage, reached in two instructions from stable Rust.
 //!
-//! `thread_local!` in a shared library compiles to a call of `__tls_get_addr`; a symbol in a `.tbss` section that
+//! `thread_local!` in a shared library compiles to a call of `__tls_get_addr`; a symbol in a `.tdata` section that
 //! assembly defines and reads through its GOT entry (initial-exec model) does not. The linker relaxes it further
 //! in executables. Cost: the library gets `STATIC_TLS`; one cache line fits glibc's surplus for `dlopen`.
 //!
-//! Layout, all zero in a new thread: word 0 the thread's block, word 1 its [`Phase`], words 2 and 3 its [`Counter`]s.
+//! Layout: word 0 the thread's block, word 1 its [`Phase`], words 2 and 3 its [`Counter`]s. All are zero in a new thread but
+//! the first, which leads to [`nobody`]'s block: whoever uses it needs no test for threads that have none.
 
 use core::arch::global_asm;
+use core::sync::atomic::AtomicU64;
 
 // The version in the symbol lets two versions of this crate live in one program.
-#[cfg(target_arch = "x86_64")]
-global_asm!(
-    ".pushsection .tbss.jealloc,\"awT\",@nobits",
-    ".globl jealloc_tls_0_1",
-    ".hidden jealloc_tls_0_1",
-    ".type jealloc_tls_0_1,@object",
-    ".size jealloc_tls_0_1,64",
-    ".p2align 6",
-    "jealloc_tls_0_1:",
-    ".zero 64",
-    ".popsection",
-);
+macro_rules! define {
+    ($at:literal) => {
+        global_asm!(
+            concat!(".pushsection .tdata.jealloc,\"awT\",", $at, "progbits"),
+            ".globl jealloc_tls_0_1",
+            ".hidden jealloc_tls_0_1",
+            concat!(".type jealloc_tls_0_1,", $at, "object"),
+            ".size jealloc_tls_0_1,64",
+            ".p2align 6",
+            "jealloc_tls_0_1:",
+            ".8byte jealloc_nobody_0_1",
+            ".zero 56",
+            ".popsection",
+            concat!(".pushsection .bss.jealloc,\"aw\",", $at, "nobits"),
+            ".globl jealloc_nobody_0_1",
+            ".hidden jealloc_nobody_0_1",
+            concat!(".type jealloc_nobody_0_1,", $at, "object"),
+            ".size jealloc_nobody_0_1,8192",
+            ".p2align 6",
+            "jealloc_nobody_0_1:",
+            ".zero 8192",
+            ".popsection",
+        );
+    };
+}
 
+#[cfg(target_arch = "x86_64")]
+define!("@");
 #[cfg(target_arch = "aarch64")]
-global_asm!(
-    ".pushsection .tbss.jealloc,\"awT\",%nobits",
-    ".globl jealloc_tls_0_1",
-    ".hidden jealloc_tls_0_1",
-    ".type jealloc_tls_0_1,%object",
-    ".size jealloc_tls_0_1,64",
-    ".p2align 6",
-    "jealloc_tls_0_1:",
-    ".zero 64",
-    ".popsection",
-);
+define!("%");
+
+/// Bytes of [`nobody`]'s block, which are zero.
+pub const NOBODY_BYTES: usize = 8192;
+
+unsafe extern "C" {
+    #[link_name = "jealloc_nobody_0_1"]
+    static NOBODY: [AtomicU64; NOBODY_BYTES / 8];
+}
 
 /// What a thread's word 1 says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,10 +144,18 @@ pub fn identity() -> usize {
     at
 }
 
-/// The calling thread's block; null before the thread's first allocation and after its exit.
+/// The calling thread's block; [`nobody`]'s before the thread's first allocation and after its exit.
 #[inline(always)]
 pub fn block() -> *mut u8 {
     load::<0>() as *mut u8
+}
+
+/// The block of threads that have none: [`NOBODY_BYTES`] bytes, aligned to a cache line, zero at first, which all of them
+/// share.
+#[inline]
+pub fn nobody() -> *mut u8 {
+    // Its address only: nothing is read.
+    (&raw const NOBODY).cast_mut().cast()
 }
 
 /// Sets [`block`].

@@ -257,9 +257,21 @@ impl Block {
     }
 }
 
+const _: () = assert!(size_of::<Block>() <= tls::NOBODY_BYTES && align_of::<Block>() <= 64);
+
 /// The calling thread's block, if it has one.
 #[inline(always)]
 pub fn current() -> Option<&'static Block> {
-    // SAFETY: the word is null or a block that `lifecycle` published for this thread, in base memory.
-    unsafe { tls::block().cast::<Block>().as_ref() }
+    let block = tls::block();
+    // SAFETY: the word leads to nobody's block or to one that `lifecycle` published for this thread, in base memory.
+    (block != tls::nobody()).then(|| unsafe { &*block.cast::<Block>() })
+}
+
+/// The calling thread's block, or one whose bins are empty and have no room: for those that look at a bin first and have
+/// another way when that has nothing for them. Requests that it counts are nobody's.
+#[inline(always)]
+pub fn current_or_nobody() -> &'static Block {
+    // SAFETY: as in `current`; nobody's block is zeros, of which `Block` is made as well (`Zeroable`), and its bins are
+    // never given arrays. Threads without a block share its counters, which are atomic.
+    unsafe { &*tls::block().cast::<Block>() }
 }

@@ -36,7 +36,7 @@ pub fn register() {
 /// Asks for [`end`] to be called when the calling thread ends. May allocate.
 pub(super) fn watch_end() {
     let key = KEY.load(Ordering::Acquire);
-    if key != 0 && !tls::block().is_null() {
+    if key != 0 && current().is_some() {
         // SAFETY: the key was made by `register`. Any non-null value makes the destructor run.
         unsafe { libc::pthread_setspecific(key - 1, tls::block().cast::<c_void>()) };
     }
@@ -68,7 +68,7 @@ extern "C" fn end(_: *mut c_void) {
     let Some(block) = current() else { return };
     sampling::exit(block.prof());
     flush(block);
-    tls::set_block(core::ptr::null_mut());
+    tls::set_block(tls::nobody());
     tls::set_phase(Phase::Exited);
     {
         // Under the lock, so that the statistics find each request either with the thread or with the arena.
