@@ -164,7 +164,16 @@ fn document(
     Ok(())
 }
 
+/// Ends the program when a reader of its output has seen enough; Rust ignores the signal, and `println!` panics. The status is
+/// that of success, as cargo has something to say of any other.
+extern "C" fn unheard(_: libc::c_int) {
+    // SAFETY: may be called in a handler of signals.
+    unsafe { libc::_exit(0) }
+}
+
 fn main() -> ExitCode {
+    // SAFETY: the handler does what a handler may, and no other thread runs yet.
+    unsafe { libc::signal(libc::SIGPIPE, unheard as *const () as libc::sighandler_t) };
     let answer = Asked::new(std::env::args().skip(1)).and_then(|asked| {
         if asked.list {
             asked.part.names().iter().for_each(|(name, what)| println!("{name:<13} {what}"));
