@@ -5,7 +5,7 @@ use core::sync::atomic::*;
 use super::large::LargeCounts;
 use super::{Arena, guard, table};
 use crate::extent::{Extent, Kind, Layout, map};
-use crate::page::supply::Run;
+use crate::page::run::Run;
 use crate::relaxed::Relaxed;
 use crate::size_class::{SLABS, large_pad};
 use crate::units::{PAGE, SzInd};

@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering;
 use super::Arena;
 use super::bin::BinCounts;
 use crate::page::census::Census;
-use crate::page::supply::PageCounts;
+use crate::page::state::PageCounts;
 use crate::size_class::NBINS;
 use crate::sync::Patience;
 use crate::units::SzInd;

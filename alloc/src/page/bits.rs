@@ -1,7 +1,11 @@
 //! Runs in a bitmap of 512 pages. Pure.
 
+use crate::units::PAGE;
+
 /// Pages in a block.
 pub const BLOCK_PAGES: usize = 512;
+/// Bytes of a block; blocks start at multiples of it.
+pub const BLOCK: usize = BLOCK_PAGES * PAGE;
 const WORDS: usize = BLOCK_PAGES / 64;
 
 /// One bit a page.

@@ -5,14 +5,11 @@
 
 use core::sync::atomic::*;
 
-use super::bits::{BLOCK_PAGES, Bits, around, longest_without, masks};
-use super::supply::Free;
+use super::bits::{BLOCK, BLOCK_PAGES, Bits, around, longest_without, masks};
+use super::state::Free;
 use crate::base::Zeroable;
 use crate::relaxed::{Link, Listed, Node, Relaxed};
 use crate::units::PAGE;
-
-/// Bytes of a block; blocks start at multiples of it.
-pub const BLOCK: usize = BLOCK_PAGES * PAGE;
 
 /// A [`Bits`] in shared memory.
 #[derive(Default)]

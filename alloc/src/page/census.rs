@@ -1,7 +1,7 @@
 //! Free extents by page size class and state: `stats.arenas.<i>.extents.<j>`.
 
 use super::classes::{NPSIZES, at_most};
-use super::supply::Free;
+use super::state::Free;
 use crate::units::PAGE;
 
 /// Extents of one class in one state.

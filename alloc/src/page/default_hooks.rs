@@ -5,7 +5,7 @@ use core::ffi::{c_uint, c_void};
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::*;
 
-use super::block::BLOCK;
+use super::bits::BLOCK;
 use super::hooks::ExtentHooks;
 use super::settings::{self, Dss};
 use super::{advice, dss};

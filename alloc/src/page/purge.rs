@@ -2,7 +2,9 @@
 
 use super::advice;
 use super::pressure;
-use super::supply::{Free, Run, Supply};
+use super::run::Run;
+use super::state::Free;
+use super::supply::Supply;
 use crate::sync::Mutex;
 use crate::units::PAGE;
 

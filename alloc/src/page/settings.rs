@@ -3,7 +3,7 @@
 use core::sync::atomic::*;
 
 use super::advice::{self, Thp};
-use super::block::BLOCK;
+use super::bits::BLOCK;
 use crate::relaxed::Relaxed;
 use crate::size_class::LARGE_MAX;
 use crate::units::PAGE;

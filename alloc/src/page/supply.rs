@@ -7,11 +7,13 @@
 use core::ptr::null_mut;
 use core::sync::atomic::AtomicU16;
 
-use super::bits::{BLOCK_PAGES, Bits};
-use super::block::{BLOCK, Block, ByArena, ByDirty, ByFree, Region};
+use super::bits::{BLOCK, BLOCK_PAGES, Bits};
+use super::block::{Block, ByArena, ByDirty, ByFree, Region};
 use super::churn::Churn;
 use super::growth::Growth;
 use super::recent::Recent;
+use super::run::Run;
+use super::state::{Free, PageCounts};
 use super::{across, default_hooks, settings};
 use crate::base::Base;
 use crate::os::clock;
@@ -28,95 +30,6 @@ const GROW_MAX: usize = (1 << 30) / BLOCK;
 /// Largest single growth, 8 TiB. Describing it touches a GiB: anything larger would sooner end the process for lack of
 /// memory than be of use.
 const NEED_MAX: usize = (8 << 40) / BLOCK;
-
-/// Pages by state. `retained` costs address space only.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PageCounts {
-    /// In extents.
-    pub active: usize,
-    /// Free, stale contents.
-    pub dirty: usize,
-    /// Free, `MADV_FREE`d.
-    pub muzzy: usize,
-    /// Free, not backed.
-    pub retained: usize,
-    /// Inaccessible, on either side of extents.
-    pub guards: usize,
-}
-
-impl PageCounts {
-    /// All that have addresses.
-    pub fn reserved(&self) -> usize {
-        self.mapped() + self.retained
-    }
-
-    /// All that may cost memory.
-    pub fn mapped(&self) -> usize {
-        self.active + self.dirty + self.muzzy + self.guards
-    }
-}
-
-/// State of free pages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Free {
-    /// Stale contents.
-    Dirty,
-    /// The kernel may take them.
-    Muzzy,
-    /// Zero.
-    Retained,
-}
-
-impl Free {
-    /// All, in the order of their numbers.
-    pub const ALL: [Free; 3] = [Free::Dirty, Free::Muzzy, Free::Retained];
-}
-
-/// Pages side by side.
-#[derive(Clone, Copy)]
-pub struct Run {
-    /// First byte.
-    pub base: *mut u8,
-    /// Length.
-    pub npages: usize,
-    /// A block at or before the first page, of the same region; `None` where pages do not come in blocks.
-    pub block: Option<&'static Block>,
-}
-
-impl Default for Run {
-    fn default() -> Run {
-        Run { base: null_mut(), npages: 0, block: None }
-    }
-}
-
-impl Run {
-    fn in_block(block: &'static Block, page: usize, npages: usize) -> Run {
-        Run { base: block.page(page), npages, block: Some(block) }
-    }
-
-    /// Block and page in it that the run begins with.
-    fn start(&self) -> Option<(&'static Block, usize)> {
-        let block = self.block?;
-        let page = block.page_of(self.base.addr());
-        if page < BLOCK_PAGES {
-            Some((block, page))
-        } else {
-            Some((block.ahead(page / BLOCK_PAGES)?, page % BLOCK_PAGES))
-        }
-    }
-
-    /// The part of the run in each block, as (block, first page, length).
-    fn parts(self) -> impl Iterator<Item = (&'static Block, usize, usize)> {
-        let mut rest = self.start().map(|(block, page)| (block, page, self.npages));
-        core::iter::from_fn(move || {
-            let (block, page, npages) = rest?;
-            let here = npages.min(BLOCK_PAGES - page);
-            rest = (npages > here).then(|| block.next().map(|next| (next, 0, npages - here))).flatten();
-            Some((block, page, here))
-        })
-    }
-}
 
 /// The page supply. All-zero is an empty one.
 #[derive(Default)]
@@ -216,7 +129,7 @@ impl Supply {
         self.counts.active -= run.npages;
         self.settle();
         self.vacate(run, Free::Dirty);
-        let whole = dirty_around(run)?;
+        let whole = run.dirty_around()?;
         let close = whole.npages >> settings::lg_fit() <= run.npages;
         if whole.npages < oversize
             || !close
@@ -455,34 +368,6 @@ impl Supply {
         self.counts.retained += nblocks * BLOCK_PAGES;
         Some(())
     }
-}
-
-/// The dirty pages side by side that a run of such belongs to.
-fn dirty_around(run: Run) -> Option<Run> {
-    let (block, page) = run.start()?;
-    let (mut start, mut npages) = block.bits_in(Free::Dirty).around(page);
-    let (mut first, mut last) = (block, block);
-    while let (0, Some(block)) = (start, first.previous()) {
-        let dirty = block.bits_in(Free::Dirty);
-        if !dirty.has(BLOCK_PAGES - 1) {
-            break;
-        }
-        let more;
-        (start, more) = dirty.around(BLOCK_PAGES - 1);
-        npages += more;
-        first = block;
-    }
-    let mut end = block.bits_in(Free::Dirty).around(page);
-    while let (true, Some(block)) = (end.0 + end.1 == BLOCK_PAGES, last.next()) {
-        let dirty = block.bits_in(Free::Dirty);
-        if !dirty.has(0) {
-            break;
-        }
-        end = dirty.around(0);
-        npages += end.1;
-        last = block;
-    }
-    Some(Run::in_block(first, start, npages))
 }
 
 /// Notes that the longest run of a block that these lists are about is `longest` pages now.

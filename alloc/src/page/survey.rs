@@ -2,7 +2,8 @@
 
 use super::bits::BLOCK_PAGES;
 use super::block::Block;
-use super::supply::{Free, Supply};
+use super::state::Free;
+use super::supply::Supply;
 
 /// Pages side by side in one state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +84,8 @@ mod tests {
     extern crate std;
     use super::*;
     use crate::base::Base;
-    use crate::page::supply::{PageCounts, Run};
+    use crate::page::run::Run;
+    use crate::page::state::PageCounts;
     use crate::units::PAGE;
     use std::vec::Vec;
 

@@ -9,7 +9,7 @@ use crate::arena::{Arena, table};
 use crate::base::Base;
 use crate::extent::{Extent, map};
 use crate::os::{clock, pages};
-use crate::page::supply::Free;
+use crate::page::state::Free;
 use crate::relaxed::Relaxed;
 use crate::size_class::{NBINS, NLEXTENTS, class_size};
 use crate::sync::{MutexCounts, Patience};

@@ -9,7 +9,7 @@ use super::{PageLayer, Source};
 use crate::base::Base;
 use crate::os::pages;
 use crate::page::advice;
-use crate::page::supply::Run;
+use crate::page::run::Run;
 use crate::sync::Patience;
 use crate::units::PAGE;
 
@@ -89,7 +89,7 @@ mod tests {
     extern crate std;
     use super::*;
     use crate::page::default_hooks;
-    use crate::page::supply::PageCounts;
+    use crate::page::state::PageCounts;
     use crate::units::ArenaInd;
     use core::ptr::NonNull;
     use std::boxed::Box;

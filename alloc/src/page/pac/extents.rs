@@ -4,7 +4,7 @@ use super::pool::{Pool, Quantum};
 use super::span::{ByAddress, Origin, Queued, Span};
 use crate::base::Base;
 use crate::page::hooks::Hooks;
-use crate::page::supply::{Free, PageCounts};
+use crate::page::state::{Free, PageCounts};
 use crate::page::tree::Tree;
 use crate::relaxed::{List, Relaxed};
 use crate::size_class::{LARGE_MAX, LARGE_MIN};

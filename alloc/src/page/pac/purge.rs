@@ -6,7 +6,7 @@ use crate::os::pages::BATCH_MAX;
 use crate::page::advice;
 use crate::page::hooks::Hooks;
 use crate::page::purge::{Purged, Step};
-use crate::page::supply::Free;
+use crate::page::state::Free;
 use crate::relaxed::{List, Relaxed};
 
 impl Pac {

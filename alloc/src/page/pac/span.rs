@@ -3,7 +3,7 @@
 use core::sync::atomic::*;
 
 use crate::base::Zeroable;
-use crate::page::supply::Free;
+use crate::page::state::Free;
 use crate::page::tree::{Ordered, TreeNode};
 use crate::relaxed::{Listed, Node, Relaxed};
 use crate::units::PAGE;

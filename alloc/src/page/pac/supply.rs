@@ -11,7 +11,7 @@ use crate::os::pages;
 use crate::page::classes::{at_least, pages_of};
 use crate::page::growth::Growth;
 use crate::page::hooks::{ExtentHooks, Hooks};
-use crate::page::supply::{Free, PageCounts};
+use crate::page::state::{Free, PageCounts};
 use crate::page::{default_hooks, settings};
 use crate::relaxed::Relaxed;
 use crate::size_class;

@@ -14,7 +14,7 @@ use crate::os::pages;
 use crate::page::growth::Growth;
 use crate::page::hooks::ExtentHooks;
 use crate::page::purge::Step;
-use crate::page::supply::PageCounts;
+use crate::page::state::PageCounts;
 use crate::sync::Patience;
 use crate::units::PAGE;
 

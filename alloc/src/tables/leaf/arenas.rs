@@ -7,7 +7,7 @@ use super::{Arguments, raw, ro, rw};
 use crate::arena::settings::{self, Decaying};
 use crate::arena::{binding, table};
 use crate::extent::map;
-use crate::page::block::BLOCK;
+use crate::page::bits::BLOCK;
 use crate::page::hooks::ExtentHooks;
 use crate::size_class::{NBINS, NSIZES, QUANTUM, SLABS, class_size};
 use crate::tables::option;
