@@ -45,5 +45,4 @@ pub use live::SampleRef;
 pub use prof_format::{totals::Totals, vocab::Format};
 pub use profiler::{OutOfMemory, Profiler};
 pub use settings::Settings;
-pub use sync::LockCounts;
 pub use thread::{BadName, ThreadProf};

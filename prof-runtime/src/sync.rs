@@ -7,18 +7,16 @@
 //!
 //! Each counts how often it was taken and waited for.
 
-mod counters;
-
 use core::{
     cell::UnsafeCell,
     ops::{Deref, DerefMut},
     sync::atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
+use prof_format::contention::{Counters, MutexCounts, Wait};
 use rustix::thread::futex;
 
-pub use self::counters::LockCounts;
-use self::counters::{Counters, Wait};
+use crate::clock::{Clock, nanos};
 
 const WAITERS: u32 = 1 << 31;
 
@@ -56,7 +54,7 @@ impl Mutex {
         loop {
             let held = match self.word.compare_exchange(0, mine, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => {
-                    slept.into_iter().for_each(|wait| self.counters.slept(wait));
+                    slept.into_iter().for_each(|wait| self.counters.slept(wait, nanos(Clock::Monotonic)));
                     return Ok(self.taken(me));
                 }
                 Err(held) => held,
@@ -68,7 +66,7 @@ impl Mutex {
             if held == marked
                 || self.word.compare_exchange(held, marked, Ordering::Relaxed, Ordering::Relaxed).is_ok()
             {
-                slept.get_or_insert_with(|| self.counters.sleep());
+                slept.get_or_insert_with(|| self.counters.sleep(nanos(Clock::Monotonic)));
                 // Interrupted, or changed before we slept: the loop looks again.
                 let _ = futex::wait(&self.word, futex::Flags::PRIVATE, marked, None);
                 // Others may sleep still, and their bit went with the owner.
@@ -85,12 +83,12 @@ impl Mutex {
 
     /// The guard of the lock that the caller has just taken.
     fn taken(&self, me: u32) -> Guard<'_> {
-        self.counters.taken(me);
+        self.counters.taken(me as usize);
         Guard(self)
     }
 
     /// How often the lock was taken and waited for. Takes no lock.
-    pub fn counts(&self) -> LockCounts {
+    pub fn counts(&self) -> MutexCounts {
         self.counters.counts()
     }
 
@@ -260,7 +258,7 @@ mod tests {
         assert!(contended.total_wait_time >= contended.max_wait_time && contended.max_wait_time > 0);
 
         lock.reset_counts();
-        assert_eq!(lock.counts(), LockCounts::default());
+        assert_eq!(lock.counts(), MutexCounts::default());
     }
 
     #[test]

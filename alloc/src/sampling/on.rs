@@ -1,6 +1,6 @@
 //! The profiler is built in.
 
-use prof_runtime::{LockCounts, Profiler, SampleRef, ThreadProf};
+use prof_runtime::{Profiler, SampleRef, ThreadProf};
 
 use super::CLASSES;
 use crate::sync::MutexCounts;
@@ -66,21 +66,6 @@ pub fn unsample(thread: Option<&Thread>, bits: u64, object: *const u8, usable: u
 /// What the profiler's locks counted, by the names that the reference's locks of the same work have.
 pub fn mutex_counts() -> [(&'static str, MutexCounts); 2] {
     [("prof_dump", PROFILER.dump_lock_counts()), ("prof_recent_alloc", PROFILER.recent_lock_counts())]
-        .map(|(name, counts)| (name, of_profiler(counts)))
-}
-
-fn of_profiler(counts: LockCounts) -> MutexCounts {
-    let LockCounts { num_ops, num_wait, num_owner_switch, total_wait_time, max_wait_time, max_num_thds } =
-        counts;
-    MutexCounts {
-        num_ops,
-        num_wait,
-        num_spin_acq: 0,
-        num_owner_switch,
-        total_wait_time,
-        max_wait_time,
-        max_num_thds: max_num_thds.into(),
-    }
 }
 
 /// Sets these to zero.

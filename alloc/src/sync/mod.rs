@@ -1,17 +1,16 @@
 //! A mutex of one futex word, and its statistics. Unlike pthread's it needs no initialisation, works before libc does,
 //! never allocates, and can be taken over the fork by [`Mutex::hold`] and [`Mutex::unhold`].
 
-mod counters;
-
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
-use core::sync::atomic::{AtomicU32, Ordering::*};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::*};
 
+use prof_format::contention::Counters;
+pub use prof_format::contention::MutexCounts;
 use rustix::thread::futex;
 
-use self::counters::Counters;
-pub use self::counters::{MutexCounts, forked};
 use crate::os::aside::Aside;
+use crate::os::{clock, tls};
 
 /// Words: 0 free, 1 held, 2 held and somebody may sleep. `lock` moves 0 to 1 or to 2, `drop` moves any to 0.
 const FREE: u32 = 0;
@@ -45,6 +44,15 @@ fn tries(max_spin: i64, processors: u32) -> u32 {
 /// and than most waits for a processor.
 const NAPS: u32 = 10;
 const NAP: futex::Timespec = futex::Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+
+/// Whether the process is the child of a fork that is just setting its locks free. Waiting threads of the parent do not
+/// exist here.
+static FORKED: AtomicBool = AtomicBool::new(false);
+
+/// Tells [`Mutex::unhold`] that locks are now set free in the child of a fork.
+pub fn forked(yes: bool) {
+    FORKED.store(yes, Relaxed);
+}
 
 /// How long to wait for a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +114,7 @@ impl<T> Mutex<T> {
     /// The guard of the lock that the caller has just taken.
     #[inline]
     fn taken(&self) -> Guard<'_, T> {
-        self.counters.taken();
+        self.counters.taken(tls::identity());
         Guard { mutex: self }
     }
 
@@ -122,11 +130,11 @@ impl<T> Mutex<T> {
         if patience == Patience::Brief {
             return self.spin(BRIEF_TRIES).then(|| self.taken());
         }
-        let wait = self.counters.sleep();
+        let wait = self.counters.sleep(clock::precise().0);
         for nap in 0..=NAPS {
             // As in `wait`; each wake-up that was meant for another leads to a swap, so that it is passed on.
             if self.word.swap(CONTENDED, Acquire) == FREE {
-                self.counters.slept(wait);
+                self.counters.slept(wait, clock::precise().0);
                 return Some(self.taken());
             }
             if nap < NAPS {
@@ -148,12 +156,12 @@ impl<T> Mutex<T> {
         if self.spin(TRIES.load(Relaxed)) {
             return self.counters.spun();
         }
-        let wait = self.counters.sleep();
+        let wait = self.counters.sleep(clock::precise().0);
         while self.word.swap(CONTENDED, Acquire) != FREE {
             // Any error (a signal, the word changed) leads to another look at the word.
             let _ = futex::wait(&self.word, futex::Flags::PRIVATE, CONTENDED, None);
         }
-        self.counters.slept(wait);
+        self.counters.slept(wait, clock::precise().0);
     }
 
     /// Takes the lock if it is free at one of so many looks.
@@ -193,7 +201,9 @@ impl<T> Mutex<T> {
     /// # Safety
     /// 1. The caller's `hold` is the last locking of this mutex, and no guard of it is in use.
     pub unsafe fn unhold(&self) {
-        self.counters.settle();
+        if FORKED.load(Relaxed) {
+            self.counters.forget_waiters();
+        }
         drop(Guard { mutex: self });
     }
 }

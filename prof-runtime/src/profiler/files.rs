@@ -2,7 +2,7 @@
 
 use core::{ffi::CStr, sync::atomic::Ordering};
 
-use prof_format::{recent, sample_log, snapshot::Sink};
+use prof_format::{contention::MutexCounts, recent, sample_log, snapshot::Sink};
 
 use super::Profiler;
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     recent::{BATCH, Entry},
     sampler,
     settings::Kept,
-    sync::{LockCounts, Mutex},
+    sync::Mutex,
     thread::ThreadProf,
     unwind::STACK_FRAMES_MAX,
 };
@@ -281,13 +281,13 @@ impl Profiler {
     }
 
     /// How often the lock under which dumps are written was taken and waited for.
-    pub fn dump_lock_counts(&self) -> LockCounts {
+    pub fn dump_lock_counts(&self) -> MutexCounts {
         let [dump, _] = self.dumps.locks();
         dump.counts()
     }
 
     /// The same of the lock of the recent samples.
-    pub fn recent_lock_counts(&self) -> LockCounts {
+    pub fn recent_lock_counts(&self) -> MutexCounts {
         self.recent.mutex().counts()
     }
 
