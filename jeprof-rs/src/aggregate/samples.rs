@@ -23,6 +23,68 @@ pub struct Location {
     pub lines: Vec<LineId>,
 }
 
+/// The distinct locations of a view's stacks, numbered in the order in which they were first seen.
+pub struct Locations<'v> {
+    view: &'v View<'v>,
+    /// All of them.
+    pub all: Vec<Location>,
+    known: HashMap<Vec<LineId>, u32>,
+    /// By first line, the location that was last made of it: almost every one has all lines of its frame from there on.
+    by_first: Vec<Recent>,
+}
+
+#[derive(Clone, Copy)]
+struct Recent {
+    at: u32,
+    /// How many lines it has if they are all to the end of the frame, else 0.
+    length: u32,
+}
+
+impl<'v> Locations<'v> {
+    /// None yet.
+    pub fn new(view: &'v View<'v>) -> Locations<'v> {
+        let by_first = vec![Recent { at: 0, length: 0 }; view.symbols().lines.len()];
+        Locations { view, all: Vec::new(), known: HashMap::new(), by_first }
+    }
+
+    /// Appends the locations of a stack's lines.
+    pub fn of_stack(&mut self, mut lines: &[LineId], into: &mut Vec<u32>) {
+        while let Some((&first, _)) = lines.split_first() {
+            let recent = self.by_first[first.index()];
+            let whole = lines.get(..recent.length as usize).filter(|own| !own.is_empty() && follow(own));
+            let (at, length) = match whole {
+                Some(own) => (recent.at, own.len()),
+                None => self.look_up(lines),
+            };
+            into.push(at);
+            lines = &lines[length..];
+        }
+    }
+
+    /// The location at the beginning of these lines, and how many of them it has.
+    fn look_up(&mut self, lines: &[LineId]) -> (u32, usize) {
+        let length = run_length(self.view, lines);
+        let own = &lines[..length];
+        let at = self.known.get(own).copied().unwrap_or_else(|| {
+            self.all.push(location(self.view, own));
+            let at = self.all.len() as u32 - 1;
+            self.known.insert(own.to_vec(), at);
+            at
+        });
+        let frame = |line: LineId| self.view.frame_of(line);
+        let next = LineId::new(own[length - 1].index() + 1);
+        let reaches_end = frame(own[0]).is_some() && frame(next) != frame(own[0]);
+        let length_if_whole = if reaches_end && follow(own) { length as u32 } else { 0 };
+        self.by_first[own[0].index()] = Recent { at, length: length_if_whole };
+        (at, length)
+    }
+}
+
+/// Whether each line is the next one.
+fn follow(lines: &[LineId]) -> bool {
+    lines.windows(2).all(|pair| pair[0].index() + 1 == pair[1].index())
+}
+
 /// One stack.
 pub struct Sample {
     /// Part of [`Samples::stacks`].
@@ -52,10 +114,7 @@ impl Samples {
     pub fn new(view: &View<'_>, metrics: Vec<Metric>) -> Samples {
         let mut collected =
             Samples { metrics, locations: Vec::new(), stacks: Vec::new(), samples: Vec::new() };
-        let mut known: HashMap<Vec<LineId>, u32> = HashMap::new();
-        // Almost every location has all its lines, so the one that was last made of the first line mostly fits.
-        const NONE: u32 = u32::MAX;
-        let mut by_first = vec![NONE; view.symbols().lines.len()];
+        let mut locations = Locations::new(view);
         view.walk_every_figure(|seen| {
             let values: Vec<f64> =
                 collected.metrics.iter().map(|metric| view.figure_of(seen.stack, *metric)).collect();
@@ -63,29 +122,14 @@ impl Samples {
                 return;
             }
             let start = collected.stacks.len();
-            let mut lines = seen.lines;
-            while let Some((&first, _)) = lines.split_first() {
-                let length = run_length(view, lines);
-                let (own, rest) = lines.split_at(length);
-                lines = rest;
-                let recent = &mut by_first[first.index()];
-                let fits = |at: u32| collected.locations.get(at as usize).is_some_and(|of| of.lines == own);
-                let fitting = Some(*recent).filter(|&at| fits(at));
-                let at = fitting.or_else(|| known.get(own).copied()).unwrap_or_else(|| {
-                    collected.locations.push(location(view, own));
-                    let at = collected.locations.len() as u32 - 1;
-                    known.insert(own.to_vec(), at);
-                    at
-                });
-                *recent = at;
-                collected.stacks.push(at);
-            }
+            locations.of_stack(seen.lines, &mut collected.stacks);
             collected.samples.push(Sample {
                 locations: start..collected.stacks.len(),
                 values,
                 labels: labels_of(view.profile(), seen.stack),
             });
         });
+        collected.locations = locations.all;
         collected
     }
 

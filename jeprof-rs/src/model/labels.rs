@@ -53,7 +53,7 @@ impl LabelSets {
     }
 
     /// The set of a row of a dump: its labels, and its thread, by name or else as `t` and its number.
-    pub fn of_row(&mut self, dump: &Dump, row: &StackRow) -> LabelsId {
+    fn of_row(&mut self, dump: &Dump, row: &StackRow) -> LabelsId {
         let mut set = dump.label_sets.get(row.labels as usize).cloned().unwrap_or_default();
         if let Some(thread) = row.thread
             && set.iter().all(|label| label.key != THREAD)
@@ -63,6 +63,24 @@ impl LabelSets {
             set.push(Label { key: THREAD.into(), value: LabelValue::Text(name) });
         }
         self.id(set)
+    }
+}
+
+/// The sets of a dump's rows, each made once: there are few, and many rows.
+pub struct RowLabels<'d> {
+    dump: &'d Dump,
+    known: HashMap<(Option<u64>, u32), LabelsId>,
+}
+
+impl RowLabels<'_> {
+    /// For the rows of this dump.
+    pub fn new(dump: &Dump) -> RowLabels<'_> {
+        RowLabels { dump, known: HashMap::new() }
+    }
+
+    /// The set of a row.
+    pub fn of(&mut self, row: &StackRow, sets: &mut LabelSets) -> LabelsId {
+        *self.known.entry((row.thread, row.labels)).or_insert_with(|| sets.of_row(self.dump, row))
     }
 }
 

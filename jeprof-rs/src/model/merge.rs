@@ -6,7 +6,7 @@ use std::hash::BuildHasher;
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use prof_format::dump::{Dump, MapRow, NamedFrame, StackRow};
 
-use super::labels::{Labels, LabelsId};
+use super::labels::{Labels, LabelsId, RowLabels};
 use super::{
     Figures, Frame, FrameId, Image, ImageId, Mapped, Place, Profile, Share, Stack, Thread, file_name,
 };
@@ -86,12 +86,13 @@ impl Profile {
         };
         // The readers have brought equal stacks of one thread together.
         let is_plain = |row: &StackRow| labels == Labels::Keep || row.thread.is_none() && row.labels == 0;
+        let mut row_labels = RowLabels::new(dump);
         let distinct = self.stacks.is_empty() && rows.iter().all(is_plain);
         for row in rows {
             frames.clear();
             frames.extend(dump.stack(row).iter().filter_map(|&frame| frame_ids.get(frame as usize)));
             let labels = match labels {
-                Labels::Keep => self.labels.of_row(dump, row),
+                Labels::Keep => row_labels.of(row, &mut self.labels),
                 Labels::Drop => LabelsId::NONE,
             };
             let index =
@@ -134,12 +135,13 @@ impl Profile {
         let (_, frame_ids) = self.frames_of_dump(dump);
         let factor = if sign == Sign::Plus { 1.0 } else { -1.0 };
         let mut frames: Vec<FrameId> = Vec::new();
+        let mut row_labels = RowLabels::new(dump);
         for row in dump.stacks.iter().chain(&dump.thread_stacks) {
             let Some(uid) = row.thread else { continue };
             frames.clear();
             frames.extend(dump.stack(row).iter().filter_map(|&frame| frame_ids.get(frame as usize)));
             let labels = match labels {
-                Labels::Keep => self.labels.of_row(dump, row),
+                Labels::Keep => row_labels.of(row, &mut self.labels),
                 Labels::Drop => LabelsId::NONE,
             };
             let stack = self.stack(&frames, labels)? as u32;

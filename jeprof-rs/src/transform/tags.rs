@@ -6,7 +6,7 @@ use crate::model::labels::value_text;
 use crate::model::{Figures, Profile, Stack};
 
 /// The label that says how large an object of a stack is on average.
-const BYTES: &str = "bytes";
+pub const BYTES: &str = "bytes";
 
 /// The made-up label that says in which size class that average is.
 const SIZE_CLASS: &str = "size_class";
@@ -14,13 +14,17 @@ const SIZE_CLASS: &str = "size_class";
 /// The labels of a stack, with `bytes` where the dump has none: the average size of its objects.
 pub fn labels_of(profile: &Profile, stack: &Stack) -> Vec<Label> {
     let mut labels = profile.labels.get(stack.labels).to_vec();
-    if labels.iter().all(|label| label.key != BYTES)
-        && let Some(bytes) = object_size(&stack.figures)
-    {
+    if let Some(bytes) = missing_size(profile, stack) {
         let value = LabelValue::Number { value: bytes, unit: "bytes".into() };
         labels.push(Label { key: BYTES.into(), value });
     }
     labels
+}
+
+/// The value of the label `bytes` of a stack of which the dump has none: the average size of its objects.
+pub fn missing_size(profile: &Profile, stack: &Stack) -> Option<i64> {
+    let known = profile.labels.get(stack.labels);
+    if known.iter().any(|label| label.key == BYTES) { None } else { object_size(&stack.figures) }
 }
 
 /// Average size of the live objects of a stack, or, when none lives, of all that it allocated.

@@ -2,6 +2,7 @@
 
 pub mod callgrind;
 pub mod firefox;
+mod gzip;
 mod jeprof_callgrind;
 pub mod otlp;
 pub mod proto;

@@ -1,17 +1,18 @@
 //! profile.proto with names, gzipped: what pprof, Pyroscope, Parca, speedscope and Perfetto open.
 
-use std::io::Write;
-
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use hashbrown::HashMap;
 use prof_format::dump::Carried;
-use prof_format::pprof::{self as encode, encode};
+use prof_format::pprof::{self as encode, Encoder};
 
-use crate::aggregate::samples::{Location, Samples};
-use crate::error::{Error, Result};
+use super::gzip;
+use crate::aggregate::samples::{Location, Locations};
+use crate::error::Result;
+use crate::model::labels::LabelsId;
 use crate::plan::Part;
+use crate::plan::choice::Metric;
 use crate::render::{Output, Request};
 use crate::symbolize::symbols::NameId;
+use crate::transform::tags;
 
 /// The row of this output.
 pub const ROW: Output = Output {
@@ -30,18 +31,71 @@ Examples:
 };
 
 fn render(request: &Request<'_>) -> Result<Vec<u8>> {
-    let samples = Samples::new(request.view, request.session.metrics());
-    if samples.samples.is_empty() {
-        request.warn(request.explain_nothing());
-    }
-    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
-    packed.write_all(&bytes(request, &samples)).map_err(|error| Error::at("gzip", error))?;
-    packed.finish().map_err(|error| Error::at("gzip", error))
+    let threads = std::thread::available_parallelism().map_or(1, |count| count.get());
+    Ok(gzip::pack(threads, |each| write(request, each)))
 }
 
-fn bytes(request: &Request<'_>, samples: &Samples) -> Vec<u8> {
+/// Hands the profile over piece by piece.
+fn write(request: &Request<'_>, each: &mut dyn FnMut(Vec<u8>)) {
+    let (session, view) = (request.session, request.view);
+    let metrics = session.metrics();
+    let unit = |is_bytes: bool| if is_bytes { "bytes" } else { "count" };
+    let sample_types: Vec<encode::ValueType<'_>> = metrics
+        .iter()
+        .map(|metric| encode::ValueType { name: metric.name(), unit: unit(metric.is_bytes()) })
+        .collect();
+    let mut encoder = Encoder::new(&sample_types);
+    let mut locations = Locations::new(view);
+    if !samples(request, &metrics, &mut encoder, &mut locations, each) {
+        request.warn(request.explain_nothing());
+    }
+    tables(request, encoder, &locations.all, each);
+}
+
+/// Writes a sample for each stack; answers whether there was any.
+fn samples<'a>(
+    request: &Request<'a>,
+    metrics: &[Metric],
+    encoder: &mut Encoder<'a>,
+    locations: &mut Locations<'_>,
+    each: &mut dyn FnMut(Vec<u8>),
+) -> bool {
+    let (profile, view) = (&request.session.profile, request.view);
+    let mut known: HashMap<LabelsId, encode::Labels> = HashMap::new();
+    let (mut stack, mut values, mut labels) = (Vec::new(), Vec::new(), encode::Labels::default());
+    let mut any = false;
+    view.walk_every_figure(|seen| {
+        values.clear();
+        values.extend(metrics.iter().map(|metric| view.figure_of(seen.stack, *metric)));
+        if values.iter().all(|value| *value == 0.0) {
+            return;
+        }
+        any = true;
+        stack.clear();
+        locations.of_stack(seen.lines, &mut stack);
+        labels.copy_from(known.entry(seen.stack.labels).or_insert_with_key(|id| {
+            let mut labels = encode::Labels::default();
+            profile.labels.get(*id).iter().for_each(|label| encoder.label(&mut labels, label));
+            labels
+        }));
+        if let Some(bytes) = tags::missing_size(profile, seen.stack) {
+            encoder.number_label(&mut labels, tags::BYTES, bytes, "bytes");
+        }
+        encoder.sample(&stack, &values, &labels);
+        encoder.take(gzip::PIECE).into_iter().for_each(&mut *each);
+    });
+    any
+}
+
+/// Writes what the samples refer to.
+fn tables<'a>(
+    request: &Request<'a>,
+    encoder: Encoder<'a>,
+    locations: &'a [Location],
+    each: &mut dyn FnMut(Vec<u8>),
+) {
     let (profile, symbols) = (&request.session.profile, request.view.symbols());
-    let named = named_images(request, samples);
+    let named = named_images(request, locations);
     let text = |id: NameId| symbols.names.text(id);
 
     // The program's mapping comes first: pprof takes the first for it.
@@ -80,8 +134,7 @@ fn bytes(request: &Request<'_>, samples: &Samples) -> Vec<u8> {
         })
         .collect();
     let mut used = Used::new(functions.len());
-    let lines: Vec<Vec<encode::Line>> = samples
-        .locations
+    let lines: Vec<Vec<encode::Line>> = locations
         .iter()
         .map(|location| {
             if location.image.is_some_and(|image| !named[image.index()]) {
@@ -96,8 +149,7 @@ fn bytes(request: &Request<'_>, samples: &Samples) -> Vec<u8> {
         })
         .collect();
     let functions = used.finish(&functions);
-    let locations: Vec<encode::Location<'_>> = samples
-        .locations
+    let locations: Vec<encode::Location<'_>> = locations
         .iter()
         .zip(&lines)
         .map(|(location, lines)| encode::Location {
@@ -106,27 +158,12 @@ fn bytes(request: &Request<'_>, samples: &Samples) -> Vec<u8> {
             lines,
         })
         .collect();
-    let encoded: Vec<encode::Sample<'_>> = samples
-        .samples
-        .iter()
-        .map(|sample| encode::Sample {
-            locations: samples.stack(sample),
-            values: &sample.values,
-            labels: &sample.labels,
-        })
-        .collect();
-    let unit = |is_bytes: bool| if is_bytes { "bytes" } else { "count" };
-    let sample_types: Vec<encode::ValueType<'_>> = samples
-        .metrics
-        .iter()
-        .map(|metric| encode::ValueType { name: metric.name(), unit: unit(metric.is_bytes()) })
-        .collect();
     let drop_frames = profile.drop_frames.join("|");
     let comments: Vec<&str> = profile.comments.iter().map(String::as_str).collect();
-    encode(&encode::Profile {
-        sample_types: &sample_types,
+    let profile = encode::Profile {
+        sample_types: &[],
         default_sample_type: request.plan.figure.metric.name(),
-        samples: &encoded,
+        samples: &[],
         mappings: &mappings,
         locations: &locations,
         functions: &functions,
@@ -138,18 +175,19 @@ fn bytes(request: &Request<'_>, samples: &Samples) -> Vec<u8> {
         keep_frames: "",
         comments: &comments,
         doc_url: "",
-    })
+    };
+    encoder.finish(&profile, gzip::PIECE, each);
 }
 
 /// Per image, whether any of its locations has a real name. Viewers look up the rest themselves when none has; when
 /// some have, the others keep their stand-ins.
-fn named_images(request: &Request<'_>, samples: &Samples) -> Vec<bool> {
+fn named_images(request: &Request<'_>, locations: &[Location]) -> Vec<bool> {
     let mut is_stand_in = vec![false; request.session.profile.frames.len()];
     for frame in &request.session.outcome.stand_ins {
         is_stand_in[frame.index()] = true;
     }
     let mut named = vec![false; request.session.profile.images.len()];
-    for location in &samples.locations {
+    for location in locations {
         if let (Some(image), Some(frame)) = (location.image, location.frame)
             && !is_stand_in[frame.index()]
         {

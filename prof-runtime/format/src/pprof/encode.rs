@@ -86,6 +86,18 @@ pub struct Function<'a> {
     pub start_line: u32,
 }
 
+/// Labels as they stand in a sample, in the making: they are the same for many samples, whose strings are then looked up
+/// once. [`Encoder::label`] and [`Encoder::number_label`] add to it.
+#[derive(Clone, Debug, Default)]
+pub struct Labels(Buffer);
+
+impl Labels {
+    /// Makes them the same as others, in the memory that is there.
+    pub fn copy_from(&mut self, other: &Labels) {
+        self.0.0.clone_from(&other.0.0);
+    }
+}
+
 /// A profile in tables. Texts may be empty, times 0, where nothing is known.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Profile<'a> {
@@ -153,33 +165,117 @@ impl Carry {
 /// Values become whole numbers, column by column in such a way that totals are right to one half. Indices that point
 /// nowhere make a profile that readers refuse. Cost: one look-up per string, one pass over everything.
 pub fn encode(profile: &Profile<'_>) -> Vec<u8> {
-    let build_ids: Vec<String> =
-        profile.mappings.iter().map(|mapping| mapping.build_id.to_string()).collect();
-    let mut out = Buffer::default();
-    let mut strings = Strings { table: alloc::vec![""], places: HashMap::from_iter([("", 0)]) };
-    for kind in profile.sample_types {
-        value_type(&mut out, profile::SAMPLE_TYPE, kind, &mut strings);
+    let mut encoder = Encoder::new(profile.sample_types);
+    for sample in profile.samples {
+        let mut labels = Labels::default();
+        for label in sample.labels {
+            encoder.label(&mut labels, label);
+        }
+        encoder.sample(sample.locations, sample.values, &labels);
     }
-    samples(profile, &mut out, &mut strings);
-    mappings(profile, &build_ids, &mut out, &mut strings);
-    locations(profile, &mut out);
-    functions(profile, &mut out, &mut strings);
-    out.number(profile::DROP_FRAMES, strings.of(profile.drop_frames));
-    out.number(profile::KEEP_FRAMES, strings.of(profile.keep_frames));
-    out.number(profile::TIME_NANOS, profile.time_nanos);
-    out.number(profile::DURATION_NANOS, profile.duration_nanos);
-    if profile.period_type != ValueType::default() {
-        value_type(&mut out, profile::PERIOD_TYPE, &profile.period_type, &mut strings);
+    let mut bytes = encoder.take(0).unwrap_or_default();
+    encoder.finish(profile, usize::MAX, |rest| bytes.extend_from_slice(&rest));
+    bytes
+}
+
+/// Writes a profile piece by piece: first the samples, which are most of it and need not be in memory all at once, then
+/// the tables that they refer to. [`encode`] says what comes out.
+pub struct Encoder<'a> {
+    out: Buffer,
+    strings: Strings<'a>,
+    /// One per sample type.
+    carries: Vec<Carry>,
+}
+
+impl<'a> Encoder<'a> {
+    /// Begins with the kinds of values of each sample.
+    pub fn new(sample_types: &[ValueType<'a>]) -> Encoder<'a> {
+        let mut out = Buffer::default();
+        let mut strings = Strings { table: alloc::vec![""], places: HashMap::from_iter([("", 0)]) };
+        for kind in sample_types {
+            value_type(&mut out, profile::SAMPLE_TYPE, kind, &mut strings);
+        }
+        Encoder { out, strings, carries: alloc::vec![Carry::default(); sample_types.len()] }
     }
-    out.number(profile::PERIOD, profile.period);
-    out.packed(profile::COMMENT, profile.comments.iter().map(|comment| strings.of(comment)));
-    out.number(profile::DEFAULT_SAMPLE_TYPE, strings.of(profile.default_sample_type));
-    out.number(profile::DOC_URL, strings.of(profile.doc_url));
-    // Last, and each of them is referred to: a file that was cut off is noticed.
-    for text in strings.table {
-        out.text(profile::STRING_TABLE, text);
+
+    /// Adds a label to those of a sample.
+    pub fn label(&mut self, labels: &mut Labels, label: &'a Label) {
+        match &label.value {
+            LabelValue::Text(text) => {
+                let (key, text) = (self.strings.of(&label.key), self.strings.of(text));
+                labels.0.message(sample::LABEL, |message| {
+                    message.number(label::KEY, key);
+                    message.number(label::STR, text);
+                });
+            }
+            LabelValue::Number { value, unit } => self.number_label(labels, &label.key, *value, unit),
+        }
     }
-    out.0
+
+    /// Adds a label that is a number.
+    pub fn number_label(&mut self, labels: &mut Labels, key: &'a str, value: i64, unit: &'a str) {
+        let (key, unit) = (self.strings.of(key), self.strings.of(unit));
+        labels.0.message(sample::LABEL, |message| {
+            message.number(label::KEY, key);
+            message.number(label::NUM, value as u64);
+            message.number(label::NUM_UNIT, unit);
+        });
+    }
+
+    /// Writes a sample: indices in [`Profile::locations`], leaf first, one value per sample type, labels.
+    pub fn sample(&mut self, locations: &[u32], values: &[f64], labels: &Labels) {
+        let carries = &mut self.carries;
+        self.out.message(profile::SAMPLE, |message| {
+            message.packed(sample::LOCATION_ID, locations.iter().map(|index| id(*index)));
+            let values = values.iter().zip(carries);
+            message.packed(sample::VALUE, values.map(|(value, carry)| carry.whole(*value)));
+            message.0.extend_from_slice(&labels.0.0);
+        });
+    }
+
+    /// Takes out what is written so far if it is at least so many bytes. What comes next goes behind it.
+    pub fn take(&mut self, least: usize) -> Option<Vec<u8>> {
+        (self.out.0.len() >= least).then(|| core::mem::take(&mut self.out.0))
+    }
+
+    /// Writes the rest of the profile, whose sample types and samples are not looked at: they were given before. Pieces
+    /// of at least so many bytes, and the last, go to `each`.
+    pub fn finish(self, profile: &Profile<'a>, least: usize, mut each: impl FnMut(Vec<u8>)) {
+        let build_ids: Vec<String> =
+            profile.mappings.iter().map(|mapping| mapping.build_id.to_string()).collect();
+        let Encoder { mut out, mut strings, .. } = self;
+        let mut full = |out: &mut Buffer| {
+            if out.0.len() >= least {
+                each(core::mem::take(&mut out.0));
+            }
+        };
+        mappings(profile, &build_ids, &mut out, &mut strings);
+        for (index, location) in (1..).zip(profile.locations) {
+            self::location(index, location, &mut out);
+            full(&mut out);
+        }
+        for (index, function) in (1..).zip(profile.functions) {
+            self::function(index, function, &mut out, &mut strings);
+            full(&mut out);
+        }
+        out.number(profile::DROP_FRAMES, strings.of(profile.drop_frames));
+        out.number(profile::KEEP_FRAMES, strings.of(profile.keep_frames));
+        out.number(profile::TIME_NANOS, profile.time_nanos);
+        out.number(profile::DURATION_NANOS, profile.duration_nanos);
+        if profile.period_type != ValueType::default() {
+            value_type(&mut out, profile::PERIOD_TYPE, &profile.period_type, &mut strings);
+        }
+        out.number(profile::PERIOD, profile.period);
+        out.packed(profile::COMMENT, profile.comments.iter().map(|comment| strings.of(comment)));
+        out.number(profile::DEFAULT_SAMPLE_TYPE, strings.of(profile.default_sample_type));
+        out.number(profile::DOC_URL, strings.of(profile.doc_url));
+        // Last, and each of them is referred to: a file that was cut off is noticed.
+        for text in strings.table {
+            out.text(profile::STRING_TABLE, text);
+            full(&mut out);
+        }
+        each(out.0);
+    }
 }
 
 fn value_type<'a>(out: &mut Buffer, field: u32, kind: &ValueType<'a>, strings: &mut Strings<'a>) {
@@ -192,31 +288,6 @@ fn value_type<'a>(out: &mut Buffer, field: u32, kind: &ValueType<'a>, strings: &
 /// Ids are indices plus one.
 fn id(index: u32) -> u64 {
     u64::from(index) + 1
-}
-
-fn samples<'a>(profile: &Profile<'a>, out: &mut Buffer, strings: &mut Strings<'a>) {
-    let mut carries = alloc::vec![Carry::default(); profile.sample_types.len()];
-    for sample in profile.samples {
-        out.message(profile::SAMPLE, |message| {
-            message.packed(sample::LOCATION_ID, sample.locations.iter().map(|index| id(*index)));
-            let values = sample.values.iter().zip(&mut carries);
-            message.packed(sample::VALUE, values.map(|(value, carry)| carry.whole(*value)));
-            for label in sample.labels {
-                message.message(sample::LABEL, |message| self::label(label, message, strings));
-            }
-        });
-    }
-}
-
-fn label<'a>(label: &'a Label, message: &mut Buffer, strings: &mut Strings<'a>) {
-    message.number(label::KEY, strings.of(&label.key));
-    match &label.value {
-        LabelValue::Text(text) => message.number(label::STR, strings.of(text)),
-        LabelValue::Number { value, unit } => {
-            message.number(label::NUM, *value as u64);
-            message.number(label::NUM_UNIT, strings.of(unit));
-        }
-    }
 }
 
 fn mappings<'a>(profile: &Profile<'a>, build_ids: &'a [String], out: &mut Buffer, strings: &mut Strings<'a>) {
@@ -237,34 +308,30 @@ fn mappings<'a>(profile: &Profile<'a>, build_ids: &'a [String], out: &mut Buffer
     }
 }
 
-fn locations(profile: &Profile<'_>, out: &mut Buffer) {
-    for (index, location) in (1..).zip(profile.locations) {
-        out.message(profile::LOCATION, |message| {
-            message.number(location::ID, index);
-            message.number(location::MAPPING_ID, location.mapping.map_or(0, id));
-            message.number(location::ADDRESS, location.address);
-            for line in location.lines {
-                message.message(location::LINE, |message| {
-                    message.number(line::FUNCTION_ID, id(line.function));
-                    message.number(line::LINE, line.line.into());
-                    message.number(line::COLUMN, line.column.into());
-                });
-            }
-        });
-    }
+fn location(index: u64, location: &Location<'_>, out: &mut Buffer) {
+    out.message(profile::LOCATION, |message| {
+        message.number(location::ID, index);
+        message.number(location::MAPPING_ID, location.mapping.map_or(0, id));
+        message.number(location::ADDRESS, location.address);
+        for line in location.lines {
+            message.message(location::LINE, |message| {
+                message.number(line::FUNCTION_ID, id(line.function));
+                message.number(line::LINE, line.line.into());
+                message.number(line::COLUMN, line.column.into());
+            });
+        }
+    });
 }
 
-fn functions<'a>(profile: &Profile<'a>, out: &mut Buffer, strings: &mut Strings<'a>) {
-    for (index, function) in (1..).zip(profile.functions) {
-        let system_name = if function.system_name == function.name { "" } else { function.system_name };
-        out.message(profile::FUNCTION, |message| {
-            message.number(function::ID, index);
-            message.number(function::NAME, strings.of(function.name));
-            message.number(function::SYSTEM_NAME, strings.of(system_name));
-            message.number(function::FILENAME, strings.of(function.file));
-            message.number(function::START_LINE, function.start_line.into());
-        });
-    }
+fn function<'a>(index: u64, function: &Function<'a>, out: &mut Buffer, strings: &mut Strings<'a>) {
+    let system_name = if function.system_name == function.name { "" } else { function.system_name };
+    out.message(profile::FUNCTION, |message| {
+        message.number(function::ID, index);
+        message.number(function::NAME, strings.of(function.name));
+        message.number(function::SYSTEM_NAME, strings.of(system_name));
+        message.number(function::FILENAME, strings.of(function.file));
+        message.number(function::START_LINE, function.start_line.into());
+    });
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ mod wire_write;
 mod write;
 
 #[cfg(feature = "read")]
-pub use encode::{Function, Line, Location, Mapping, Profile, Sample, ValueType, encode};
+pub use encode::{Encoder, Function, Labels, Line, Location, Mapping, Profile, Sample, ValueType, encode};
 #[cfg(feature = "read")]
 pub use read::read;
 pub use write::write;

@@ -7,13 +7,17 @@ use super::wire::{LENGTH, VARINT};
 use super::wire_write::varint;
 
 /// The fields of a message, one after the other.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Buffer(pub(super) Vec<u8>);
 
 impl Buffer {
-    fn varint(&mut self, value: u64) {
-        let (bytes, length) = varint(value);
-        self.0.extend_from_slice(&bytes[..length]);
+    fn varint(&mut self, mut value: u64) {
+        // Most have one to three bytes, for which copying them from elsewhere would take longer than all else.
+        while value >= 0x80 {
+            self.0.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.0.push(value as u8);
     }
 
     fn tag(&mut self, field: u32, wire_type: u32) {
@@ -45,7 +49,10 @@ impl Buffer {
         let (bytes, length) = varint((self.0.len() - start - 1) as u64);
         self.0[start] = bytes[0];
         if length > 1 {
-            self.0.splice(start + 1..start + 1, bytes[1..length].iter().copied());
+            let end = self.0.len();
+            self.0.extend_from_slice(&bytes[1..length]);
+            self.0.copy_within(start + 1..end, start + length);
+            self.0[start + 1..start + length].copy_from_slice(&bytes[1..length]);
         }
     }
 
