@@ -90,11 +90,12 @@ fn print(output: &Output, plan: &Plan) -> Result<()> {
             output.name
         )));
     }
-    let session = Session::load(plan)?;
-    let warnings = match streamed(&session, output, plan) {
+    // Kept until the process ends: to give back piece by piece what a large profile takes would be a twentieth of its time.
+    let session: &Session = Box::leak(Box::new(Session::load(plan)?));
+    let warnings = match streamed(session, output, plan) {
         Some(warnings) => warnings?,
         None => {
-            let report = report::make(&session, output, plan, screen)?;
+            let report = report::make(session, output, plan, screen)?;
             match &output.viewer {
                 Some(viewer) => tell(&viewer::show(viewer, &report.output, plan)?),
                 None => write(plan, &report.output)?,
@@ -110,7 +111,7 @@ fn print(output: &Output, plan: &Plan) -> Result<()> {
     }
     if plan.finding.show_table {
         // Nobody is left to tell if stderr is closed.
-        let _ = std::io::stderr().write_all(images_table::render(&session, plan.figure.metric).as_bytes());
+        let _ = std::io::stderr().write_all(images_table::render(session, plan.figure.metric).as_bytes());
     }
     // Behind the table, where a person at a terminal still sees them.
     for warning in session.warnings.iter().chain(&warnings) {

@@ -1,5 +1,7 @@
 //! Figures as text: bytes, megabytes and object counts, percentages, sizes for people.
 
+use std::fmt::Write;
+
 /// How figures of a report are printed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Unit {
@@ -122,30 +124,44 @@ impl Unit {
 
     /// A figure in this unit, without the word. jeprof prints with `%d` and `%.1f`, so whole figures are cut.
     pub fn figure(self, value: f64) -> String {
+        let mut text = String::new();
+        self.put_figure(value, &mut text);
+        text
+    }
+
+    /// Appends such a figure: a long table has hundreds of thousands of them.
+    pub fn put_figure(self, value: f64, text: &mut String) {
         match self {
-            Unit::Bytes | Unit::Objects => whole(value).to_string(),
-            Unit::Megabytes => one_decimal(value / 1_048_576.0),
-            Unit::Chosen(unit) if unit.bytes == 1.0 => whole(value).to_string(),
-            Unit::Chosen(unit) => one_decimal(value / unit.bytes),
+            Unit::Bytes | Unit::Objects => put_whole(value, text),
+            Unit::Megabytes => put_one_decimal(value / 1_048_576.0, text),
+            Unit::Chosen(unit) if unit.bytes == 1.0 => put_whole(value, text),
+            Unit::Chosen(unit) => put_one_decimal(value / unit.bytes, text),
         }
     }
 }
 
-/// A figure as `{:.1}` writes it, which rounds the exact value of the double. A long table has hundreds of thousands of
-/// them, and next to none is so close to the middle of two tenths that it takes exact arithmetic to tell.
-fn one_decimal(value: f64) -> String {
+fn put_whole(value: f64, text: &mut String) {
+    // Writing to a String cannot fail.
+    let _ = write!(text, "{}", whole(value));
+}
+
+/// Appends a figure as `{:.1}` writes it, which rounds the exact value of the double. A long table has hundreds of thousands
+/// of them, and next to none is so close to the middle of two tenths that it takes exact arithmetic to tell.
+fn put_one_decimal(value: f64, out: &mut String) {
     const LARGEST: f64 = 1e12;
     let tenths = value.abs() * 10.0;
     // Up to here the product is wrong by less than a ten-thousandth.
     let is_clear = tenths < LARGEST && (tenths.fract() - 0.5).abs() > 1e-3;
     if !is_clear {
-        return format!("{value:.1}");
+        // Writing to a String cannot fail.
+        let _ = write!(out, "{value:.1}");
+        return;
     }
     let mut tenths = (tenths + 0.5) as u64;
     // From the last character on. Formatting traits would take longer than all else.
     let mut text = [0; 16];
     let mut at = text.len();
-    let mut put = |byte| {
+    let mut put = |byte: u8| {
         at -= 1;
         text[at] = byte;
     };
@@ -161,7 +177,8 @@ fn one_decimal(value: f64) -> String {
     if value.is_sign_negative() {
         put(b'-');
     }
-    text[at..].iter().copied().map(char::from).collect()
+    // Digits, a point and a sign.
+    out.push_str(str::from_utf8(&text[at..]).unwrap_or_default());
 }
 
 /// A figure cut towards zero, as C's `%d` of a cast does; out of range figures saturate.
@@ -171,14 +188,22 @@ pub fn whole(value: f64) -> i64 {
 
 /// `value` as a share of `total`, jeprof's way: one decimal, `nan`, `+inf` and `-inf` for a total of zero.
 pub fn percent(value: f64, total: f64) -> String {
+    let mut text = String::new();
+    put_percent(value, total, &mut text);
+    text
+}
+
+/// Appends such a share.
+pub fn put_percent(value: f64, total: f64, text: &mut String) {
     if total != 0.0 {
-        one_decimal(value * 100.0 / total) + "%"
+        put_one_decimal(value * 100.0 / total, text);
+        text.push('%');
     } else if value > 0.0 {
-        "+inf".into()
+        text.push_str("+inf");
     } else if value < 0.0 {
-        "-inf".into()
+        text.push_str("-inf");
     } else {
-        "nan".into()
+        text.push_str("nan");
     }
 }
 
@@ -236,7 +261,9 @@ mod tests {
             near_the_middle.chain(wide).chain([0.0, 1e300, f64::INFINITY, f64::NAN, 99_999_999_999.95])
         {
             for value in [value, -value] {
-                assert_eq!(one_decimal(value), format!("{value:.1}"), "{value:e}");
+                let mut text = String::new();
+                put_one_decimal(value, &mut text);
+                assert_eq!(text, format!("{value:.1}"), "{value:e}");
             }
         }
     }

@@ -19,7 +19,9 @@ pub fn explain_unnamed(profile: &Profile, outcome: &Outcome, view: &View<'_>) ->
     let no_image = profile.images.len();
     let symbols = &outcome.symbols;
     let mut image_of_line: Vec<Option<u32>> = vec![None; symbols.lines.len()];
+    let mut is_unnamed = vec![false; profile.frames.len()];
     for frame in &outcome.stand_ins {
+        is_unnamed[frame.index()] = true;
         let image = match profile.frames[frame.index()].place {
             Place::Image { image, .. } => image.index(),
             Place::Unmapped(_) => no_image,
@@ -38,7 +40,7 @@ pub fn explain_unnamed(profile: &Profile, outcome: &Outcome, view: &View<'_>) ->
     }
     let mut affected = vec![Affected::default(); no_image + 1];
     let (mut total, mut stack_number) = (0.0, 0);
-    view.walk(|seen| {
+    view.walk_marked(&is_unnamed, |seen| {
         let figure = seen.figure.abs();
         total += figure;
         stack_number += 1;

@@ -26,12 +26,12 @@ enum Identity {
 }
 
 /// A line that has no key.
-const NONE: u32 = u32::MAX;
+pub const NO_KEY: u32 = u32::MAX;
 
 /// The keys of all lines of a view, numbered from 0.
 pub struct Keys {
     granularity: Granularity,
-    /// Per line its key, or [`NONE`].
+    /// Per line its key, or [`NO_KEY`].
     of_line: Vec<u32>,
     /// Per key the first line that has it.
     examples: Vec<LineId>,
@@ -113,8 +113,14 @@ impl Keys {
             } else {
                 self.by_callee.get(&(line, callee(view, lines, index))).copied().unwrap_or(plain)
             };
-            (key != NONE).then_some((line, key as usize))
+            (key != NO_KEY).then_some((line, key as usize))
         })
+    }
+
+    /// Per line its key, if that does not depend on the lines around it; [`NO_KEY`] for none.
+    pub fn of_lines(&self) -> Option<&[u32]> {
+        let depends = self.granularity == Granularity::Modules || !self.by_callee.is_empty();
+        (!depends).then_some(self.of_line.as_slice())
     }
 
     /// A line that has this key.
@@ -149,9 +155,9 @@ impl Keys {
         }
     }
 
-    /// What a row of a table shows for a key. jeprof replaces an address that is all there is by what is known of it.
-    pub fn row_name(&self, view: &View<'_>, key: usize) -> String {
-        let name = self.name(view, key);
+    /// What a row of a table shows for a key of this name. jeprof replaces an address that is all there is by what is
+    /// known of it.
+    pub fn row_name(&self, view: &View<'_>, key: usize, name: String) -> String {
         let id = self.examples[key];
         let outermost =
             view.frame_of(id).and_then(|frame| view.symbols().line_ids(frame.index()).next_back());
@@ -174,7 +180,7 @@ impl Keys {
     /// The key of jeprof's text; the empty one is none.
     fn jeprof_key(&mut self, known: &mut HashMap<Identity, u32>, text: String, line: LineId) -> u32 {
         if text.is_empty() {
-            return NONE;
+            return NO_KEY;
         }
         let key = self.number(known, Identity::Text(text.clone()), line);
         if let Some(texts) = &mut self.texts

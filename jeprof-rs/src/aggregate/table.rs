@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::cmp::Ordering::Equal;
 
-use super::keys::Keys;
+use super::keys::{Keys, NO_KEY};
 use crate::plan::choice::{Granularity, Order};
+use crate::symbolize::symbols::LineId;
 use crate::transform::View;
 
 /// One row of the table.
@@ -75,16 +76,61 @@ impl Table {
 /// What is added up for one row: together, since a frame of a stack touches all of it.
 #[derive(Clone, Default)]
 struct Sums {
-    flat: f64,
     cum: f64,
-    flat_objects: f64,
     cum_objects: f64,
-    /// The stack in which the row was last counted, from 1.
-    counted_in: usize,
+    /// The stack in which the row was last counted, from 1. There are fewer than 2^32.
+    counted_in: u32,
     /// Whether what it stands for occurs inlined.
     is_inlined: bool,
     /// Whether it occurs as itself.
     is_itself: bool,
+}
+
+/// What only the leaf of a stack adds to. Apart, so that the sums that every frame touches stay near.
+#[derive(Clone, Default)]
+struct Flat {
+    flat: f64,
+    objects: f64,
+}
+
+/// All rows in the making.
+struct Adding {
+    sums: Vec<Sums>,
+    flat: Vec<Flat>,
+    stack_number: u32,
+}
+
+impl Adding {
+    /// Adds a stack: its rows, leaf first, and whether each was inlined.
+    fn stack(&mut self, rows: impl Iterator<Item = (usize, bool)>, figure: f64, objects: f64) {
+        self.stack_number += 1;
+        let mut is_leaf = true;
+        for (row, inlined) in rows {
+            if std::mem::take(&mut is_leaf) {
+                let flat = &mut self.flat[row];
+                flat.flat += figure;
+                flat.objects += objects;
+            }
+            let sums = &mut self.sums[row];
+            if sums.counted_in != self.stack_number {
+                sums.counted_in = self.stack_number;
+                sums.cum += figure;
+                sums.cum_objects += objects;
+            }
+            sums.is_inlined |= inlined;
+            sums.is_itself |= !inlined;
+        }
+    }
+}
+
+/// Key of a line and whether it is inlined as one number, so that a frame of a stack costs one look-up for both. Keys are
+/// lines' numbers at most, which are below 2^31: a line takes more than two bytes of memory.
+fn packed(view: &View<'_>, of_lines: &[u32]) -> Vec<u32> {
+    let pack = |(index, &key): (usize, &u32)| match key {
+        NO_KEY => NO_KEY,
+        key => key << 1 | u32::from(view.is_inlined(LineId::new(index))),
+    };
+    of_lines.iter().enumerate().map(pack).collect()
 }
 
 /// Adds up by granularity.
@@ -94,42 +140,38 @@ pub fn table(view: &View<'_>, granularity: Granularity, order: Order) -> Table {
     let keys = Keys::new(view, granularity);
     // Objects beside bytes, for averages.
     let objects = view.object_metric();
-    let mut sums = vec![Sums::default(); keys.len()];
-    let mut stack_number = 0;
-    view.walk(|seen| {
-        stack_number += 1;
-        let count = seen.stack.figures.get(objects);
-        for (depth, (line, row)) in keys.of_stack(view, seen.lines).enumerate() {
-            let sums = &mut sums[row];
-            if depth == 0 {
-                sums.flat += seen.figure;
-                sums.flat_objects += count;
-            }
-            if sums.counted_in != stack_number {
-                sums.counted_in = stack_number;
-                sums.cum += seen.figure;
-                sums.cum_objects += count;
-            }
-            let inlined = view.is_inlined(line);
-            sums.is_inlined |= inlined;
-            sums.is_itself |= !inlined;
-        }
-    });
+    let mut adding = Adding {
+        sums: vec![Sums::default(); keys.len()],
+        flat: vec![Flat::default(); keys.len()],
+        stack_number: 0,
+    };
+    match keys.of_lines().map(|of_lines| packed(view, of_lines)) {
+        Some(packed) => view.walk(|seen| {
+            let rows = seen.lines.iter().map(|line| packed[line.index()]).filter(|packed| *packed != NO_KEY);
+            let rows = rows.map(|packed| ((packed >> 1) as usize, packed & 1 == 1));
+            adding.stack(rows, seen.figure, seen.stack.figures.get(objects));
+        }),
+        None => view.walk(|seen| {
+            let rows = keys.of_stack(view, seen.lines).map(|(line, row)| (row, view.is_inlined(line)));
+            adding.stack(rows, seen.figure, seen.stack.figures.get(objects));
+        }),
+    }
+    let Adding { sums, flat, .. } = adding;
 
-    let names: Vec<String> = (0..keys.len()).map(|key| keys.name(view, key)).collect();
-    let figure = |key: usize| if order == Order::Flat { sums[key].flat } else { sums[key].cum };
+    let mut names: Vec<String> = (0..keys.len()).map(|key| keys.name(view, key)).collect();
+    let figure = |key: usize| if order == Order::Flat { flat[key].flat } else { sums[key].cum };
     let mut order: Vec<usize> =
         (0..keys.len()).filter(|&key| sums[key].is_inlined || sums[key].is_itself).collect();
     order.sort_by(|&a, &b| {
         figure(b).partial_cmp(&figure(a)).unwrap_or(Equal).then_with(|| names[a].cmp(&names[b]))
     });
     let row = |key: usize| {
-        let sums = &sums[key];
+        let (sums, Flat { flat, objects }) = (&sums[key], flat[key].clone());
         Row {
-            name: keys.row_name(view, key),
-            flat: sums.flat,
+            name: keys.row_name(view, key, std::mem::take(&mut names[key])),
+            flat,
             cum: sums.cum,
-            mean_flat: average(sums.flat, sums.flat_objects),
+            mean_flat: average(flat, objects),
             mean_cum: average(sums.cum, sums.cum_objects),
             inlined: match (sums.is_inlined, sums.is_itself) {
                 // jeprof has it in the name; of a file it says nothing.
@@ -146,8 +188,9 @@ pub fn table(view: &View<'_>, granularity: Granularity, order: Order) -> Table {
     };
     // compat: jeprof's interactive tables count rows of zero, although they do not show them.
     let is_row = |row: &Row| row.flat != 0.0 || row.cum != 0.0 || view.jeprof().is_some();
+    let shown_total = flat.iter().map(|sums| sums.flat).sum();
     let rows = order.into_iter().map(row).filter(is_row).collect();
-    Table { shown_total: sums.iter().map(|sums| sums.flat).sum(), rows }
+    Table { shown_total, rows }
 }
 
 fn average(sum: f64, count: f64) -> f64 {

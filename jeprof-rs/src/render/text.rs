@@ -9,7 +9,7 @@ use crate::plan::Part;
 use crate::plan::choice::Rows;
 use crate::terminal::names::shortened;
 use crate::terminal::{Screen, harmless, paint, style};
-use crate::units::{BYTE_UNITS, Unit, percent};
+use crate::units::{BYTE_UNITS, Unit, put_percent};
 
 /// The row of this output.
 pub const ROW: Output = Output {
@@ -113,39 +113,36 @@ pub fn lay_out(table: &Table, layout: Layout) -> String {
     // jeprof counts rows of zero, and does not show them.
     let is_shown = |row: &&Row| row.flat != 0.0 || row.cum != 0.0;
     let shown: Vec<&Row> = table.rows.iter().take(rows_max).filter(is_shown).collect();
-    let rows: Vec<[String; 5]> = shown
-        .iter()
-        .map(|row| {
-            running += row.flat;
-            [
-                unit.figure(row.flat),
-                percent(row.flat, table.shown_total),
-                percent(running, table.shown_total),
-                unit.figure(row.cum),
-                percent(row.cum, table.shown_total),
-            ]
-        })
-        .collect();
+    let mut cells = Cells { text: String::new(), ends: Vec::new() };
+    for row in &shown {
+        running += row.flat;
+        cells.put(|text| unit.put_figure(row.flat, text));
+        cells.put(|text| put_percent(row.flat, table.shown_total, text));
+        cells.put(|text| put_percent(running, table.shown_total, text));
+        cells.put(|text| unit.put_figure(row.cum, text));
+        cells.put(|text| put_percent(row.cum, table.shown_total, text));
+    }
     let mut widths = WIDTHS;
     if screen.width.is_some() {
-        for (at, width) in widths.iter_mut().enumerate() {
-            *width = rows.iter().map(|cells| cells[at].len()).max().unwrap_or(0).max(*width);
+        for (at, cell) in cells.iter().enumerate() {
+            let width = &mut widths[at % WIDTHS.len()];
+            *width = cell.len().max(*width);
         }
-        if !rows.is_empty() {
-            let cells: Vec<String> =
+        if !shown.is_empty() {
+            let heads: Vec<String> =
                 HEAD.iter().zip(widths).map(|(head, width)| format!("{head:>width$}")).collect();
-            let _ = writeln!(out, "{}", paint(&format!("{} name", cells.join(" ")), style::HEAD, screen));
+            let _ = writeln!(out, "{}", paint(&format!("{} name", heads.join(" ")), style::HEAD, screen));
         }
     }
     let left = screen.width.map(|width| width.saturating_sub(widths.iter().sum::<usize>() + 5).max(NAME_MIN));
-    for (row, cells) in shown.into_iter().zip(&rows) {
+    let mut cells = cells.iter();
+    for row in shown {
         let own = style::of_share(row.flat, table.shown_total);
         // Roots hold nearly everything: only what a function allocates itself is worth a colour.
         let called = style::of_share(row.cum, table.shown_total);
         let called = if called == style::FAINT { called } else { "" };
-        for (at, (cell, width)) in cells.iter().zip(widths).enumerate() {
-            let padding = width.saturating_sub(cell.len());
-            out.extend(std::iter::repeat_n(' ', padding));
+        for (at, (width, cell)) in widths.into_iter().zip(cells.by_ref()).enumerate() {
+            pad(&mut out, width.saturating_sub(cell.len()));
             painted(&mut out, cell, [own, own, "", called, called][at], screen);
             out.push(' ');
         }
@@ -162,6 +159,34 @@ pub fn lay_out(table: &Table, layout: Layout) -> String {
         let _ = writeln!(out, "({left_out} more rows: --nodecount=0 shows all)");
     }
     out
+}
+
+/// Appends blanks, most of which fit in one piece.
+fn pad(out: &mut String, mut count: usize) {
+    const BLANKS: &str = "                ";
+    while count > BLANKS.len() {
+        out.push_str(BLANKS);
+        count -= BLANKS.len();
+    }
+    out.push_str(&BLANKS[..count]);
+}
+
+/// The cells of a table, row after row.
+struct Cells {
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl Cells {
+    fn put(&mut self, put: impl FnOnce(&mut String)) {
+        put(&mut self.text);
+        self.ends.push(self.text.len());
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &str> {
+        let starts = std::iter::once(&0).chain(&self.ends);
+        starts.zip(&self.ends).map(|(&start, &end)| &self.text[start..end])
+    }
 }
 
 /// Appends [`paint`]ed text. A long table has hundreds of thousands of cells, and most are without a colour.

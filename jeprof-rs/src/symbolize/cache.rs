@@ -80,9 +80,9 @@ pub fn resolve_cached(
         .filter(|(_, found)| found.is_none())
         .map(|(&address, _)| address)
         .collect();
+    let known: Vec<usize> = found.iter().copied().flatten().collect();
     if missing.is_empty()
-        && let Some(symbols) =
-            stored.as_ref().and_then(|stored| stored.symbols(found.iter().copied().flatten()))
+        && let Some(symbols) = stored.as_ref().and_then(|stored| stored.symbols(known.into_iter()))
     {
         entry.note_use();
         return Ok(symbols);
@@ -214,9 +214,8 @@ impl Entry {
             };
             identity.push_str(&format!(" {size:?}"));
         }
-        let mut crc = flate2::Crc::new();
-        crc.update(identity.as_bytes());
-        let name = format!("{}-{:08x}.{ENDING}", binary.build_id, crc.sum());
+        let sum = crc32fast::hash(identity.as_bytes());
+        let name = format!("{}-{sum:08x}.{ENDING}", binary.build_id);
         Some(Entry { path: folder.join(name), identity })
     }
 

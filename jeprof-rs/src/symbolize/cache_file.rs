@@ -41,12 +41,6 @@ struct Counts {
     text_bytes: usize,
 }
 
-fn crc(bytes: &[u8]) -> u32 {
-    let mut crc = flate2::Crc::new();
-    crc.update(bytes);
-    crc.sum()
-}
-
 /// The bytes of a file for these addresses (rising); entry `i` of the symbols belongs to address `i`.
 pub fn encode(identity: &str, addresses: &[u64], symbols: &Symbols) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEADER + addresses.len() * 12 + symbols.lines.len() * 16);
@@ -93,7 +87,7 @@ pub fn encode(identity: &str, addresses: &[u64], symbols: &Symbols) -> Vec<u8> {
     bytes.extend_from_slice(&texts);
     let length = bytes.len() as u64;
     bytes[16..24].copy_from_slice(&length.to_le_bytes());
-    let sum = crc(&bytes[CHECKED..]);
+    let sum = crc32fast::hash(&bytes[CHECKED..]);
     bytes[12..16].copy_from_slice(&sum.to_le_bytes());
     bytes
 }
@@ -107,7 +101,7 @@ impl Stored {
             && word(8)? == FORMAT
             && length == bytes.len() as u64
             && bytes.len() >= HEADER
-            && crc(&bytes[CHECKED..]) == word(12)?;
+            && crc32fast::hash(&bytes[CHECKED..]) == word(12)?;
         if !is_whole {
             return None;
         }
@@ -160,13 +154,17 @@ impl Stored {
     }
 
     /// Names of these entries, in this order; only what they refer to is read. `None` for a broken file.
-    pub fn symbols(&self, entries: impl Iterator<Item = usize>) -> Option<Symbols> {
+    pub fn symbols(&self, entries: impl ExactSizeIterator<Item = usize>) -> Option<Symbols> {
         let mut reading = Reading {
             stored: self,
             symbols: Symbols::default(),
             names: vec![None; self.counts.texts],
             functions: vec![None; self.counts.functions],
         };
+        // As much as is to be expected: tables that grow from nothing would be copied again and again.
+        let share = |count: usize| count * entries.len() / self.counts.addresses.max(1);
+        reading.symbols.names.reserve(share(self.counts.texts), share(self.counts.text_bytes));
+        reading.symbols.reserve(share(self.counts.functions), share(self.counts.lines), entries.len());
         let mut lines = Vec::new();
         for entry in entries {
             let first = entry.checked_sub(1).map_or(0, |before| self.word(self.ends, before)) as usize;
@@ -309,7 +307,7 @@ mod tests {
             let mut changed = whole.clone();
             // The first of the table behind all others.
             changed[at..at + bytes].fill(0xff);
-            let sum = crc(&changed[CHECKED..]);
+            let sum = crc32fast::hash(&changed[CHECKED..]);
             changed[12..16].copy_from_slice(&sum.to_le_bytes());
             assert!(Stored::decode(changed, "id").is_none());
         }
@@ -322,7 +320,7 @@ mod tests {
         for at in HEADER..whole.len() {
             let mut changed = whole.clone();
             changed[at] = 0xff;
-            let sum = crc(&changed[CHECKED..]);
+            let sum = crc32fast::hash(&changed[CHECKED..]);
             changed[12..16].copy_from_slice(&sum.to_le_bytes());
             if let Some(stored) = Stored::decode(changed, "id") {
                 let _ = stored.symbols(0..addresses.len());

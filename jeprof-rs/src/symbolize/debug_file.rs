@@ -126,11 +126,11 @@ fn is_debug_file_of(path: &Path, binary: &Binary) -> Result<(), String> {
 /// The checksum that `.gnu_debuglink` carries: CRC-32 as in gzip.
 fn checksum(path: &Path) -> Option<u32> {
     let mut file = File::open(path).ok()?;
-    let mut crc = flate2::Crc::new();
+    let mut crc = crc32fast::Hasher::new();
     let mut buffer = vec![0; 1 << 16];
     loop {
         match file.read(&mut buffer).ok()? {
-            0 => return Some(crc.sum()),
+            0 => return Some(crc.finalize()),
             count => crc.update(&buffer[..count]),
         }
     }

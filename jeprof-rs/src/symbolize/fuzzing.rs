@@ -90,9 +90,8 @@ pub fn cache_file(bytes: &[u8]) {
         let identity_bytes = u32::from_le_bytes(bytes[24..28].try_into().expect("four bytes")) as usize;
         let identity = bytes.get(52..52usize.saturating_add(identity_bytes)).unwrap_or_default();
         let identity = String::from_utf8_lossy(identity).into_owned();
-        let mut crc = flate2::Crc::new();
-        crc.update(&bytes[16..]);
-        bytes[12..16].copy_from_slice(&crc.sum().to_le_bytes());
+        let sum = crc32fast::hash(&bytes[16..]);
+        bytes[12..16].copy_from_slice(&sum.to_le_bytes());
         ask(bytes, &identity);
     }
 }

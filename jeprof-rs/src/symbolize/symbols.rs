@@ -64,6 +64,13 @@ impl Names {
         }
     }
 
+    /// Makes room for so many more texts of so many bytes altogether.
+    pub fn reserve(&mut self, texts: usize, bytes: usize) {
+        self.texts.reserve(bytes);
+        self.ends.reserve(texts);
+        self.ids.reserve(texts, |&(hash, _)| hash);
+    }
+
     /// The text of an id of this table.
     pub fn text(&self, id: NameId) -> &str {
         text_at(&self.texts, &self.ends, id)
@@ -157,6 +164,14 @@ impl Symbols {
             functions.push(function);
             FunctionId(functions.len() as u32 - 1)
         })
+    }
+
+    /// Makes room for so many more functions, lines and entries.
+    pub fn reserve(&mut self, functions: usize, lines: usize, entries: usize) {
+        self.functions.reserve(functions);
+        self.function_ids.reserve(functions);
+        self.lines.reserve(lines);
+        self.ranges.reserve(entries);
     }
 
     /// Takes the names and functions out, to go on with them. The entries stay, with lines that refer to what is taken.

@@ -68,6 +68,28 @@ const FILES: [&str; 2] = ["/library/alloc/src/alloc.rs", "/library/core/src/allo
 const FUNCTIONS_IN_FILES: [(&str, &str); 2] =
     [("box_new_uninit", "/library/alloc/src/boxed.rs"), ("do_alloc", "/src/raw/alloc.rs")];
 
+/// Functions of a source file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InSource {
+    /// None of them.
+    None,
+    /// The one of this name, whatever its generic arguments.
+    Named(&'static str),
+    /// All of them.
+    All,
+}
+
+impl InSource {
+    /// Whether a function is one of them.
+    pub fn has(self, function: &str) -> bool {
+        match self {
+            InSource::None => false,
+            InSource::Named(name) => function.split('<').next() == Some(name),
+            InSource::All => true,
+        }
+    }
+}
+
 /// The patterns, compiled.
 pub struct AllocatorFrames {
     functions: RegexSet,
@@ -100,12 +122,13 @@ impl AllocatorFrames {
         self.functions.is_match(name) || self.from_dumps.iter().any(|regex| regex.is_match(plain))
     }
 
-    /// Whether the source file of a function shows that it is the allocator's.
-    pub fn has_source(function: &str, file: &str) -> bool {
-        FILES.iter().any(|end| file.ends_with(end))
-            || FUNCTIONS_IN_FILES
-                .iter()
-                .any(|(name, end)| file.ends_with(end) && function.split('<').next() == Some(name))
+    /// Which functions of a source file are the allocator's.
+    pub fn in_source(file: &str) -> InSource {
+        if FILES.iter().any(|end| file.ends_with(end)) {
+            return InSource::All;
+        }
+        let of_file = FUNCTIONS_IN_FILES.iter().find(|(_, end)| file.ends_with(end));
+        of_file.map_or(InSource::None, |(name, _)| InSource::Named(name))
     }
 
     /// Whether a file is an allocator library.
@@ -204,12 +227,14 @@ mod tests {
         for (function, file) in
             [("alloc", "alloc.rs"), ("grow_impl_runtime", "alloc.rs"), ("box_new_uninit<u8>", "boxed.rs")]
         {
-            assert!(AllocatorFrames::has_source(function, &format!("{std}/{file}")), "{function} {file}");
+            let in_source = AllocatorFrames::in_source(&format!("{std}/{file}"));
+            assert!(in_source.has(function), "{function} {file}");
         }
         for (function, file) in [("grow_one", "raw_vec/mod.rs"), ("new", "boxed.rs")] {
-            assert!(!AllocatorFrames::has_source(function, &format!("{std}/{file}")), "{function} {file}");
+            let in_source = AllocatorFrames::in_source(&format!("{std}/{file}"));
+            assert!(!in_source.has(function), "{function} {file}");
         }
-        assert!(!AllocatorFrames::has_source("alloc", "/srv/src/alloc.rs"));
+        assert!(!AllocatorFrames::in_source("/srv/src/alloc.rs").has("alloc"));
     }
 
     #[test]

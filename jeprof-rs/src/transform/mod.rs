@@ -32,6 +32,16 @@ pub struct Seen<'s> {
     pub stack: &'s Stack,
 }
 
+/// What is needed of a stack.
+enum Wanted {
+    /// Nothing.
+    No,
+    /// Its figures, without lines.
+    Figure,
+    /// Its lines, if the filters leave it.
+    Lines,
+}
+
 /// A profile as a report sees it.
 pub struct View<'a> {
     profile: &'a Profile,
@@ -44,6 +54,8 @@ pub struct View<'a> {
     jeprof: Option<JeprofNames>,
     /// The allocator's lines.
     allocator: PerLine,
+    /// Per frame, whether any of its lines is the allocator's.
+    has_allocator: Vec<bool>,
     /// A standard library's, hidden at the leaf end.
     standard: PerLine,
     /// What `--retain` and `--exclude` take out.
@@ -86,6 +98,10 @@ impl<'a> View<'a> {
             Frames::All => PerLine::none(symbols),
             Frames::Program | Frames::Own => lines.of_allocator(&mut warnings),
         };
+        let has_allocator = profile
+            .frame_ids()
+            .map(|frame| symbols.line_ids(frame.index()).any(|line| allocator.is(line)))
+            .collect();
         let standard = match selection.frames {
             Frames::Own => PerLine::new(standard_library::lines(symbols)),
             Frames::All | Frames::Program => PerLine::none(symbols),
@@ -105,6 +121,7 @@ impl<'a> View<'a> {
             stacks: Cow::Borrowed(&profile.stacks),
             jeprof,
             allocator,
+            has_allocator,
             standard,
             removed,
             focus,
@@ -229,17 +246,23 @@ impl<'a> View<'a> {
         // Stacks of threads are not numbered like those of the process, and are never of a base alone.
         let base_only = self.profile.base_only_from.filter(|_| matches!(self.stacks, Cow::Borrowed(_)));
         let drops = self.plan.selection.negative == Negative::Drop;
-        let wanted = |index: usize, stack: &Stack| match self.jeprof {
-            None => self.figure(stack) != 0.0 || self.before(stack) != 0.0,
-            // compat: jeprof shows stacks of zero, but none that only the base has when it drops those.
-            Some(_) => !drops || base_only.is_none_or(|from| index < from),
+        let wanted = |index: usize, stack: &Stack| {
+            let is_wanted = match self.jeprof {
+                None => self.figure(stack) != 0.0 || self.before(stack) != 0.0,
+                // compat: jeprof shows stacks of zero, but none that only the base has when it drops those.
+                Some(_) => !drops || base_only.is_none_or(|from| index < from),
+            };
+            if is_wanted { Wanted::Lines } else { Wanted::No }
         };
         self.walk_where(wanted, visit);
     }
 
     /// As [`View::walk`], for reports of all four figures: stacks in which any is other than zero.
     pub fn walk_every_figure(&self, mut visit: impl FnMut(Seen<'_>)) {
-        let wanted = |_, stack: &Stack| stack.figures != Figures::default();
+        let wanted = |_, stack: &Stack| match stack.figures == Figures::default() {
+            true => Wanted::No,
+            false => Wanted::Lines,
+        };
         self.walk_where(wanted, |seen| {
             if !seen.lines.is_empty() {
                 visit(seen);
@@ -247,19 +270,56 @@ impl<'a> View<'a> {
         });
     }
 
-    fn walk_where(&self, wanted: impl Fn(usize, &Stack) -> bool, mut visit: impl FnMut(Seen<'_>)) {
+    /// As [`View::walk`]; but where the filters let all stacks pass, those in which no frame is marked have no lines.
+    ///
+    /// Cost: for those, one look at each frame, which is a fraction of what its lines take.
+    pub fn walk_marked(&self, marked: &[bool], visit: impl FnMut(Seen<'_>)) {
+        let selection = &self.plan.selection;
+        let filters = [&self.focus, &self.ignore, &self.hide, &self.show, &self.show_from, &self.removed];
+        let passes_all = filters.iter().all(|filter| filter.is_none())
+            && self.jeprof.is_none()
+            && self.prune_from.is_none()
+            && selection.tag_focus.is_none()
+            && selection.tag_ignore.is_none();
+        if !passes_all {
+            return self.walk(visit);
+        }
+        let wanted = |_, stack: &Stack| {
+            let frames = self.profile.frames_of(stack);
+            if frames.is_empty() || self.figure(stack) == 0.0 && self.before(stack) == 0.0 {
+                Wanted::No
+            } else if frames.iter().any(|frame| marked[frame.index()]) {
+                Wanted::Lines
+            } else {
+                Wanted::Figure
+            }
+        };
+        self.walk_where(wanted, visit);
+    }
+
+    fn walk_where(&self, wanted: impl Fn(usize, &Stack) -> Wanted, mut visit: impl FnMut(Seen<'_>)) {
         let mut lines: Vec<LineId> = Vec::new();
         for (index, stack) in self.stacks.iter().enumerate() {
             let (figure, before) = (self.figure(stack), self.before(stack));
-            if !wanted(index, stack) {
-                continue;
+            match wanted(index, stack) {
+                Wanted::Lines => {}
+                Wanted::No => continue,
+                Wanted::Figure => {
+                    visit(Seen { lines: &[], figure, before, stack });
+                    continue;
+                }
             }
             lines.clear();
+            // Lines up to the last frame that has one of the allocator's.
+            let mut with_allocator = 0;
             // One by one: flattened, the millions of short runs cost three times as much.
             for frame in self.profile.frames_of(stack) {
                 lines.extend(self.symbols.line_ids(frame.index()));
+                if self.has_allocator[frame.index()] {
+                    with_allocator = lines.len();
+                }
             }
-            lines.drain(..self.cut(&lines));
+            lines.drain(..self.cut(&lines, with_allocator));
             if self.select(stack, &mut lines) {
                 visit(Seen { lines: &lines, figure, before, stack });
             }
@@ -268,9 +328,9 @@ impl<'a> View<'a> {
 
     /// How many lines at the leaf end are left out: all up to the outermost that is the allocator's, and those of the
     /// standard library that follow, if they are hidden. A stack that would vanish keeps its outermost line, except
-    /// where jeprof's rules are followed.
-    fn cut(&self, lines: &[LineId]) -> usize {
-        let outermost = lines.iter().rposition(|line| self.allocator.is(*line));
+    /// where jeprof's rules are followed. Lines behind the first `with_allocator` are none of the allocator's.
+    fn cut(&self, lines: &[LineId], with_allocator: usize) -> usize {
+        let outermost = lines[..with_allocator].iter().rposition(|line| self.allocator.is(*line));
         let allocator = outermost.map_or(0, |outermost| outermost + 1);
         let standard = lines[allocator..].iter().take_while(|line| self.standard.is(**line)).count();
         let kept = usize::from(self.jeprof.is_none());

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use regex::Regex;
 
-use super::allocator_frames::AllocatorFrames;
+use super::allocator_frames::{AllocatorFrames, InSource};
 use crate::compat::allocator;
 use crate::compat::names::JeprofNames;
 use crate::model::{FrameId, Place, Profile};
@@ -66,6 +66,12 @@ impl Lines<'_> {
             let name = function.name;
             by_name[name.index()].get_or_insert_with(|| patterns.has_function(symbols.names.text(name)));
         }
+        // Likewise per file: there are far fewer than lines.
+        let mut by_file: Vec<Option<InSource>> = vec![None; symbols.names.texts().len()];
+        for line in &symbols.lines {
+            by_file[line.file.index()]
+                .get_or_insert_with(|| AllocatorFrames::in_source(symbols.names.text(line.file)));
+        }
         let by_image: Vec<bool> =
             profile.images.iter().map(|image| AllocatorFrames::has_library(image.name())).collect();
         self.each(|id, frame| {
@@ -76,7 +82,9 @@ impl Lines<'_> {
             };
             in_library
                 || by_name[symbols.function(line).name.index()] == Some(true)
-                || AllocatorFrames::has_source(symbols.function_name(line), symbols.names.text(line.file))
+                || by_file[line.file.index()].is_some_and(|of_file| {
+                    of_file != InSource::None && of_file.has(symbols.function_name(line))
+                })
         })
     }
 
