@@ -1,6 +1,5 @@
-//! Sums over the stacks of a view: rows of a table, the tree of call paths, the call graph.
+//! Sums over the stacks of a view: rows of a table, paths, the call graph.
 
-pub mod call_tree;
 pub mod comparison;
 pub mod graph;
 pub mod instructions;

@@ -1,6 +1,6 @@
 //! Equal stacks by name, added up and sorted: each path from the root once.
 
-use super::keys::Keys;
+use super::keys::{Keys, NO_KEY};
 use crate::plan::choice::Granularity;
 use crate::transform::View;
 
@@ -51,11 +51,21 @@ impl Paths {
             }
             number[key] = names.len() as u32 - 1;
         }
+        // Where that is possible, from a line to the number of its name in one step.
+        let of_lines: Option<Vec<u32>> = keys.of_lines().map(|of_lines| {
+            of_lines.iter().map(|&key| number.get(key as usize).copied().unwrap_or(NO_KEY)).collect()
+        });
         let mut elements: Vec<u32> = Vec::new();
         let mut paths: Vec<Path> = Vec::new();
         view.walk(|seen| {
             let start = elements.len();
-            elements.extend(keys.of_stack(view, seen.lines).map(|(_, key)| number[key]));
+            match &of_lines {
+                Some(of_lines) => {
+                    let numbers = seen.lines.iter().map(|line| of_lines[line.index()]);
+                    elements.extend(numbers.filter(|number| *number != NO_KEY));
+                }
+                None => elements.extend(keys.of_stack(view, seen.lines).map(|(_, key)| number[key])),
+            }
             if root == Root::Callers {
                 elements[start..].reverse();
             }

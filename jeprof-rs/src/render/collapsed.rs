@@ -1,5 +1,6 @@
 //! Collapsed stacks: what flame graph tools read.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Write;
 
@@ -98,9 +99,17 @@ fn jeprof_lines(view: &View<'_>, names: &JeprofNames) -> Vec<u8> {
 }
 
 /// Names by key. A `;` inside a name would start a frame, and a line break a line, so both are replaced.
-pub fn safe_names(names: &[String]) -> Vec<String> {
-    let replace = |name: &String| name.replace(';', ":").replace(['\n', '\r'], " ");
-    names.iter().map(replace).collect()
+fn safe_names(names: &[String]) -> Vec<Cow<'_, str>> {
+    names.iter().map(|name| safe_name(name)).collect()
+}
+
+/// A name in which nothing starts a frame or a line.
+pub fn safe_name(name: &str) -> Cow<'_, str> {
+    if name.contains([';', '\n', '\r']) {
+        name.replace(';', ":").replace(['\n', '\r'], " ").into()
+    } else {
+        name.into()
+    }
 }
 
 /// The path that a walk is at, as text.

@@ -1,13 +1,14 @@
 //! The flame graph: one SVG file that searches and zooms by itself.
 
+use std::ops::Range;
+
 use inferno::flamegraph::color::{BackgroundColor, BasicPalette, Color, MultiPalette, Palette};
 use inferno::flamegraph::{Direction, Options, TextTruncateDirection, from_lines};
 use regex::{Captures, Regex};
 
-use super::collapsed::{PathText, safe_names};
+use super::collapsed::{PathText, safe_name};
 use super::{Output, Request};
-use crate::aggregate::call_tree::CallTree;
-use crate::aggregate::paths::{Paths, Root};
+use crate::aggregate::paths::{Path, Paths, Root};
 use crate::error::{Error, Result};
 use crate::plan::choice::Metric;
 use crate::plan::{Part, PicturePlan};
@@ -68,19 +69,17 @@ const WIDTH_PERCENT_MIN: f64 = 0.01;
 fn render(request: &Request<'_>) -> Result<Vec<u8>> {
     let picture = &request.plan.picture;
     let root = if picture.reverse { Root::Leaves } else { Root::Callers };
-    let tree = CallTree::new(Paths::new(request.view, request.plan.rows.granularity, root));
-    if tree.len() == 1 {
+    let paths = Paths::new(request.view, request.plan.rows.granularity, root);
+    if paths.is_empty() {
         return Err(Error::new(request.explain_nothing()));
     }
-    let boxes = Boxes::new(&tree, is_differential(request));
-    if boxes.shrunk < 0.0 {
-        let shrunk = people(request.plan.figure.metric, boxes.shrunk);
+    let percent = picture.width_percent_min.unwrap_or(WIDTH_PERCENT_MIN);
+    let folded = Folded::new(&paths, is_differential(request), percent / 100.0);
+    if folded.shrunk < 0.0 {
+        let shrunk = people(request.plan.figure.metric, folded.shrunk);
         request.warn(format!("stacks that shrank ({shrunk}) are not drawn"));
     }
-    let percent = picture.width_percent_min.unwrap_or(WIDTH_PERCENT_MIN);
-    let lines = boxes.lines(&tree, percent / 100.0);
-    let svg =
-        draw(&lines, picture, &caption(request, boxes.widths[CallTree::ROOT]), is_differential(request))?;
+    let svg = draw(&folded.lines, picture, &caption(request, folded.width), is_differential(request))?;
     Ok(if is_differential(request) { recolored(&svg) } else { svg })
 }
 
@@ -154,69 +153,75 @@ fn told(name: &str, other: &str) -> String {
     shortened(&name, DUMP_NAME_MAX)
 }
 
-/// Widths of the boxes.
-struct Boxes {
-    /// Per node of the tree its own figure, if it is positive: now, and in the base.
-    own: Vec<(f64, f64)>,
-    /// Per node what it and the nodes above it add up to.
-    widths: Vec<f64>,
+/// What the drawing crate reads.
+struct Folded {
+    /// `path now`, or `path before now`, in the order of the paths.
+    lines: Vec<String>,
+    /// What is drawn.
+    width: f64,
     /// Sum of what is not drawn because it is negative.
     shrunk: f64,
-    differential: bool,
 }
 
-impl Boxes {
-    fn new(tree: &CallTree, differential: bool) -> Boxes {
-        let mut shrunk = 0.0;
-        let own: Vec<(f64, f64)> = (0..tree.len())
-            .map(|index| {
-                let node = tree.node(index);
-                let now = if differential { node.own + node.own_before } else { node.own };
-                shrunk += now.min(0.0);
-                (now.max(0.0), node.own_before.max(0.0))
-            })
-            .collect();
-        let mut widths: Vec<f64> = own.iter().map(|(now, _)| *now).collect();
-        // A child comes behind its parent in the tree, so one pass from the end adds all up.
-        for index in (0..tree.len()).rev() {
-            if index != CallTree::ROOT {
-                widths[tree.parent(index)] += widths[index];
-            }
+impl Folded {
+    /// Boxes below the share of the total are folded into their parents, which keeps the lines few however many stacks
+    /// there are.
+    ///
+    /// Cost: for each box that is drawn, one look at the paths that go through it. No tree is made of all the others.
+    fn new(paths: &Paths, differential: bool, share_min: f64) -> Folded {
+        let all: Vec<(&Path, &[u32])> = paths.iter().collect();
+        let (mut shrunk, mut width) = (0.0, 0.0);
+        // Per path its figure, if it is positive: now, and in the base.
+        let mut figures: Vec<(f64, f64)> = Vec::with_capacity(all.len());
+        for (path, _) in &all {
+            let now = if differential { path.own + path.before } else { path.own };
+            shrunk += now.min(0.0);
+            width += now.max(0.0);
+            figures.push((now.max(0.0), path.before.max(0.0)));
         }
-        Boxes { own, widths, shrunk, differential }
-    }
-
-    /// What the drawing crate reads: `path now`, or `path before now`. Boxes below the share of the total are folded
-    /// into their parents, which keeps the lines few however many stacks there are.
-    fn lines(&self, tree: &CallTree, share_min: f64) -> Vec<String> {
-        let names = safe_names(&tree.names);
-        let least = self.widths[CallTree::ROOT] * share_min;
-        let is_drawn = |index: usize| self.widths[index] >= least && whole(self.widths[index]) > 0;
-        let mut kept = self.own.clone();
-        for index in (0..tree.len()).rev() {
-            if index != CallTree::ROOT && !is_drawn(index) {
-                let (now, before) = kept[index];
-                let parent = &mut kept[tree.parent(index)];
-                *parent = (parent.0 + now, parent.1 + before);
+        let sum = |of: &Range<usize>| {
+            let sums = |sum: (f64, f64), figures: &(f64, f64)| (sum.0 + figures.0, sum.1 + figures.1);
+            figures[of.clone()].iter().fold((0.0, 0.0), sums)
+        };
+        let least = width * share_min;
+        let is_drawn = |(now, _): (f64, f64)| now >= least && whole(now) > 0;
+        let (mut text, mut lines) = (PathText::default(), Vec::new());
+        // Boxes that are yet to be written, the next one last: their paths, and how many elements those share.
+        let mut pending: Vec<(Range<usize>, usize)> = vec![(0..all.len(), 0)];
+        while let Some((within, depth)) = pending.pop() {
+            if let Some(last) = depth.checked_sub(1) {
+                let (_, elements) = all[within.start];
+                text.enter(depth, &safe_name(&paths.names[elements[last] as usize]));
             }
-        }
-        let (mut path, mut lines) = (PathText::default(), Vec::new());
-        tree.walk(|index, depth| {
-            if !is_drawn(index) {
-                return false;
+            // The path that ends here is the first of them.
+            let ends = all[within.clone()].first().is_some_and(|(_, elements)| elements.len() == depth);
+            let mut at = within.start + usize::from(ends);
+            let (mut now, mut before) = sum(&(within.start..at));
+            let first_child = pending.len();
+            while at < within.end {
+                let (_, elements) = all[at];
+                let end =
+                    at + all[at..within.end].partition_point(|(_, other)| other[depth] == elements[depth]);
+                let child = sum(&(at..end));
+                if is_drawn(child) {
+                    pending.push((at..end, depth + 1));
+                } else {
+                    (now, before) = (now + child.0, before + child.1);
+                }
+                at = end;
             }
-            path.enter(depth, &names[tree.node(index).key as usize]);
-            let (now, before) = kept[index];
-            match (self.differential, whole(now), whole(before)) {
-                (false, 1.., _) => lines.push(format!("{} {}", path.text, whole(now))),
+            pending[first_child..].reverse();
+            match (differential, whole(now), whole(before)) {
+                // Of no box: what is too narrow has nothing to be folded into.
+                _ if depth == 0 => {}
+                (false, 1.., _) => lines.push(format!("{} {}", text.text, whole(now))),
                 (true, now, before) if now > 0 || before > 0 => {
-                    lines.push(format!("{} {before} {now}", path.text));
+                    lines.push(format!("{} {before} {now}", text.text));
                 }
                 _ => {}
             }
-            true
-        });
-        lines
+        }
+        Folded { lines, width, shrunk }
     }
 }
 
@@ -305,10 +310,10 @@ mod tests {
         let example = example(stacks);
         let plan = Plan::default();
         let view = View::new(&example.profile, &example.symbols, &plan);
-        let tree = CallTree::new(Paths::new(&view, Granularity::Functions, Root::Callers));
+        let paths = Paths::new(&view, Granularity::Functions, Root::Callers);
         let caption = Caption { title: "svc <1>".into(), subtitle: "1 dump".into(), unit: "bytes".into() };
-        let lines = Boxes::new(&tree, false).lines(&tree, 0.01);
-        draw(&lines, picture, &caption, false).map(|svg| String::from_utf8(svg).unwrap())
+        let folded = Folded::new(&paths, false, 0.01);
+        draw(&folded.lines, picture, &caption, false).map(|svg| String::from_utf8(svg).unwrap())
     }
 
     #[test]
@@ -321,6 +326,35 @@ mod tests {
             assert!(drawn.contains(part), "{part} is missing");
         }
         assert!(!drawn.contains(">d ("));
+    }
+
+    fn folded(stacks: &[(&str, f64)], root: Root, share_min: f64) -> Folded {
+        let example = example(stacks);
+        let plan = Plan::default();
+        let view = View::new(&example.profile, &example.symbols, &plan);
+        Folded::new(&Paths::new(&view, Granularity::Functions, root), false, share_min)
+    }
+
+    #[test]
+    fn equal_paths_are_one_and_siblings_are_ordered_by_name() {
+        let stacks = [("main;f>g", 4.0), ("main;f;g", 2.0), ("main", 1.0), ("main;a", 8.0), ("main;f", 3.0)];
+        let all = folded(&stacks, Root::Callers, 0.0);
+        assert_eq!(all.lines, ["main 1", "main;a 8", "main;f 3", "main;f;g 6"]);
+        assert_eq!(all.width, 18.0);
+        assert_eq!(
+            folded(&stacks, Root::Leaves, 0.0).lines,
+            ["a;main 8", "f;main 3", "g;f;main 6", "main 1"]
+        );
+        // What is folded into a parent counts there, from however far below.
+        assert_eq!(folded(&stacks, Root::Callers, 0.4).lines, ["main 1", "main;a 8", "main;f 9"]);
+        let deep = [("a;b;c;d", 1.0), ("a;b;c", 1.0), ("a;e", 98.0)];
+        assert_eq!(folded(&deep, Root::Callers, 0.5).lines, ["a 2", "a;e 98"]);
+    }
+
+    #[test]
+    fn a_path_of_a_hundred_thousand_frames_is_folded() {
+        let deep = vec!["f"; 100_000].join(";");
+        assert_eq!(folded(&[(&deep, 1.0)], Root::Callers, 0.01).lines, [format!("{deep} 1")]);
     }
 
     #[test]
