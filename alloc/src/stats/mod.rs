@@ -102,6 +102,14 @@ fn current() -> Option<&'static Slot> {
     }
 }
 
+/// Takes the first snapshot if there is none, so that extent hooks find one that they need not wait for.
+///
+/// # Errors
+/// [`CtlError::Exhausted`] when there is no memory for it.
+pub fn begin() -> Result<(), CtlError> {
+    current().map(drop).ok_or(CtlError::Exhausted)
+}
+
 /// Number of the last snapshot; takes the first one if there is none.
 pub fn epoch() -> Option<u64> {
     current()?;

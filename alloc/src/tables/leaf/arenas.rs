@@ -10,6 +10,7 @@ use crate::extent::map;
 use crate::page::bits::BLOCK;
 use crate::page::hooks::ExtentHooks;
 use crate::size_class::{NBINS, NSIZES, QUANTUM, SLABS, class_size};
+use crate::stats;
 use crate::tables::option;
 use crate::tables::tree::Node;
 use crate::tables::value::{CtlError, Type, Value};
@@ -131,6 +132,9 @@ unsafe fn create(_: &[usize], args: Arguments) -> Result<(), CtlError> {
 /// # Safety
 /// 1. As [`PageLayer::set_hooks`](crate::page::layer::PageLayer::set_hooks).
 pub unsafe fn make(hooks: Option<NonNull<ExtentHooks>>) -> Result<u32, CtlError> {
+    if hooks.is_some() {
+        stats::begin()?;
+    }
     let arena = table::create(|_| ()).ok_or(CtlError::Exhausted)?;
     if let Some(hooks) = hooks
         // SAFETY: by the caller's promises.

@@ -7,6 +7,7 @@ use super::{Access, Leaf, needing, rw};
 use crate::arena::{Arena, table};
 use crate::page::settings::{self, Dss};
 use crate::page::{default_hooks, hooks::ExtentHooks};
+use crate::stats;
 use crate::tables::tree::Node;
 use crate::tables::value::{ARENAS_ALL, CtlError, Type, Value};
 use crate::units::ArenaInd;
@@ -108,6 +109,7 @@ fn write_hooks(mib: &[usize], value: Option<Value>) -> Result<(), CtlError> {
         Err(error) if !is_automatic(mib[1]) => return Err(error),
         Err(error) => table::get_or_make(ArenaInd(mib[1] as u32)).ok_or(error)?,
     };
+    stats::begin()?;
     // SAFETY: the documented interface wants a table that stays valid as long as it is set, and functions that do what
     // their types say.
     let set = || unsafe { arena.pages.set_hooks(hooks, &arena.base) };
