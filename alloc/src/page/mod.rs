@@ -5,7 +5,6 @@
 //! contents), *muzzy* (`MADV_FREE`d) or *retained* (neither: reads as zero, costs no memory). Neighbouring free
 //! pages need no merging: a run is whatever the bitmap shows.
 
-mod across;
 pub mod advice;
 pub mod bits;
 pub mod block;
@@ -22,10 +21,8 @@ pub mod layer;
 mod pac;
 pub mod pressure;
 pub mod purge;
-mod recent;
 pub mod run;
 pub mod settings;
 pub mod state;
 pub mod supply;
-mod survey;
 mod tree;

@@ -1,9 +1,10 @@
-//! What concerns all blocks of an arena: counting free runs, handing everything over, giving everything back.
+//! What concerns all blocks of an arena: showing what is in them, handing everything over, giving everything back.
 
-use super::bits::BLOCK_PAGES;
-use super::block::Block;
-use super::state::Free;
-use super::supply::Supply;
+use super::Supply;
+use crate::page::bits::BLOCK_PAGES;
+use crate::page::block::Block;
+use crate::page::state::Free;
+use crate::relaxed::Relaxed;
 
 /// Pages side by side in one state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,17 @@ impl Supply {
                 }
             }
             current.into_iter().for_each(&mut show);
+        }
+    }
+
+    /// Calls `visit` with each run of used pages of each block until it answers `false`.
+    pub fn visit_used(&mut self, visit: &mut dyn FnMut(*mut u8, usize) -> bool) {
+        self.settle();
+        let blocks = self.regions.iter().flat_map(|region| region.blocks());
+        for block in blocks.filter(|block| block.nfree.get() as usize != BLOCK_PAGES) {
+            if !block.used.get().runs().all(|(page, npages)| visit(block.page(page), npages)) {
+                return;
+            }
         }
     }
 

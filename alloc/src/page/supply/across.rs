@@ -1,7 +1,7 @@
 //! Runs that are longer than a block, or aligned to more than one: found across blocks side by side.
 
-use super::bits::{BLOCK_PAGES, Bits};
-use super::block::Block;
+use crate::page::bits::{BLOCK_PAGES, Bits};
+use crate::page::block::Block;
 use crate::units::PAGE;
 
 /// Address, in pages, of the first `npages` pages side by side that `bits` has set and whose address is a multiple of

@@ -1,7 +1,7 @@
 //! Runs that were freed last. They stay out of the bitmaps until something else than a request for just as many pages comes,
 //! which the next one often is: then neither taking nor giving costs a look at a bitmap.
 
-use super::run::Run;
+use crate::page::run::Run;
 use crate::units::PAGE;
 
 /// How many there are at most: a bound for what is to be entered into the bitmaps at once, under the lock.

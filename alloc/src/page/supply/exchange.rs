@@ -1,0 +1,158 @@
+//! Taking runs and giving them back, and the choice of those that are purged at once.
+
+use super::Supply;
+use crate::base::Base;
+use crate::os::clock;
+use crate::page::run::Run;
+use crate::page::settings;
+use crate::page::state::Free;
+use crate::relaxed::Relaxed;
+use crate::size_class::LARGE_MIN;
+use crate::units::PAGE;
+
+impl Supply {
+    /// Takes `npages` pages whose address is a multiple of `align` pages; answers also whether they are zero.
+    ///
+    /// `None` when the kernel has no address space or no memory for descriptors.
+    pub fn take(&mut self, npages: usize, align: usize, base: &Base) -> Option<(Run, bool)> {
+        if let Some(run) = self.recent.take(npages, align) {
+            self.counts.dirty -= npages;
+            self.counts.active += npages;
+            return Some((run, false));
+        }
+        self.settle();
+        let run = match self.find(npages, align) {
+            Some(run) => run,
+            None => {
+                self.grow(npages, align, base)?;
+                self.find(npages, align)?
+            }
+        };
+        let zeroed = self.occupy(run);
+        self.counts.active += npages;
+        Some((run, zeroed))
+    }
+
+    /// Takes dirty pages for something that may soon want those behind them: from the longest dirty run, if that is at least
+    /// twice as long. When something lies in front of the run in its block, it may grow as well, and is left half of it.
+    pub fn take_roomy(&mut self, npages: usize) -> Option<Run> {
+        if self.counts.dirty < 2 * npages {
+            return None;
+        }
+        self.settle();
+        let block = self.longest_dirty()?;
+        let longest = block.dirty_longest.get() as usize;
+        if longest < 2 * npages {
+            return None;
+        }
+        let start = block.dirty.get().find(longest, 1)?;
+        let middle = start != 0 && longest >= 4 * npages;
+        let run = Run::in_block(block, if middle { start + longest / 2 } else { start }, npages);
+        self.occupy(run);
+        self.counts.active += npages;
+        Some(run)
+    }
+
+    /// Adds the `extra` pages behind `run` to it if they are free; answers whether it did and they are zero.
+    pub fn extend(&mut self, run: Run, extra: usize) -> Option<bool> {
+        self.settle();
+        let more = Run { base: run.base.wrapping_add(run.npages * PAGE), npages: extra, block: run.block };
+        if more.parts().map(|(_, _, n)| n).sum::<usize>() < extra {
+            return None;
+        }
+        if !more.parts().all(|(block, page, n)| block.used.count_in(page, n) == 0) {
+            return None;
+        }
+        let zeroed = self.occupy(more);
+        self.counts.active += extra;
+        Some(zeroed)
+    }
+
+    /// Takes back a run that `take` gave (or a tail of it); its pages are dirty.
+    ///
+    /// If they belong to `oversize` or more dirty pages side by side now, these are taken out of circulation and answered, to be
+    /// purged: as in jemalloc, when at least the size of a large object was freed, and not when it is a small
+    /// part of the whole ([`settings::lg_fit`]); and not when the program takes such pages again at once ([`Churn`](crate::page::churn::Churn)).
+    pub fn give(&mut self, run: Run, oversize: usize) -> Option<Run> {
+        if self.counts.dirty + run.npages < oversize || run.npages < LARGE_MIN / PAGE {
+            self.keep(run);
+            return None;
+        }
+        self.counts.active -= run.npages;
+        self.settle();
+        self.vacate(run, Free::Dirty);
+        let whole = run.dirty_around()?;
+        let close = whole.npages >> settings::lg_fit() <= run.npages;
+        if whole.npages < oversize
+            || !close
+            || self.churn.keeps(whole.npages, self.counts.dirty, clock::now())
+        {
+            return None;
+        }
+        self.occupy(whole);
+        Some(whole)
+    }
+
+    /// Takes back a run that `take` gave (or a tail of it), whose pages are dirty and stay so for now.
+    #[inline]
+    pub fn keep(&mut self, run: Run) {
+        self.counts.active -= run.npages;
+        if !self.recent.push(run) {
+            self.settle();
+            self.recent.push(run);
+        }
+        self.counts.dirty += run.npages;
+    }
+
+    /// Takes a run that `take` gave out of circulation, to be purged; it counts in no state until [`Supply::vacate`].
+    pub fn withdraw(&mut self, npages: usize) {
+        self.counts.active -= npages;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use crate::page::bits::BLOCK_PAGES;
+
+    #[test]
+    fn what_grows_begins_a_long_dirty_run_and_leaves_half_of_one_to_what_lies_in_front() {
+        let base = Base::default();
+        let mut supply = Supply::default();
+        let (whole, _) = supply.take(2 * BLOCK_PAGES, 1, &base).unwrap();
+        let page = |n: usize| whole.base.wrapping_add(n * PAGE);
+        let part = |from: usize, npages| Run { base: page(from), npages, ..whole };
+        supply.give(part(BLOCK_PAGES + 100, 17), usize::MAX);
+        assert!(supply.take_roomy(9).is_none(), "no room");
+        supply.give(part(0, BLOCK_PAGES), usize::MAX);
+        let first = supply.take_roomy(9).unwrap();
+        assert_eq!((first.base, first.npages), (page(0), 9));
+        let second = supply.take_roomy(9).unwrap();
+        assert_eq!(second.base, page(9 + (BLOCK_PAGES - 9) / 2));
+        assert_eq!(supply.extend(first, 200), Some(false));
+        assert_eq!(supply.extend(second, 200), Some(false));
+        assert!(supply.take_roomy(40).is_none(), "the retained pages are not looked at");
+        assert_eq!(supply.counts().active, BLOCK_PAGES - 17 + 9 + 9 + 400);
+    }
+
+    #[test]
+    fn a_large_dirty_run_is_answered_when_what_was_freed_is_no_small_part_of_it() {
+        let base = Base::default();
+        let mut supply = Supply::default();
+        // Three blocks side by side, in pieces: all of the first, 500 pages of the second, which ends dirty.
+        let (whole, _) = supply.take(3 * BLOCK_PAGES, 1, &base).unwrap();
+        let part = |from: usize, npages| Run { base: whole.base.wrapping_add(from * PAGE), npages, ..whole };
+        assert!(supply.give(part(100, 700), 800).is_none());
+        // Too small to look around, and too small a part of what lies there.
+        assert!(supply.give(part(97, 3), 600).is_none());
+        assert!(supply.give(part(93, 4), 600).is_none());
+        let found = supply.give(part(800, 200), 800).unwrap();
+        assert_eq!((found.base, found.npages), (part(93, 907).base, 907));
+        assert_eq!(supply.counts().dirty, 0);
+        supply.vacate(found, Free::Retained);
+        // Retained pages are no part of a dirty run.
+        assert!(supply.give(part(1000, 536), 600).is_none());
+        assert_eq!(supply.counts().dirty, 536);
+    }
+}
