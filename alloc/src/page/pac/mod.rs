@@ -5,7 +5,9 @@
 //! cut or joined, and told what becomes of each. The rules of which extent serves a request, and of when neighbours are joined, are
 //! those of jemalloc 5.3.1 (`src/{pac,extent,eset}.c`), so that hooks are called when they are called there.
 
+mod exchange;
 mod extents;
+mod grow;
 mod pool;
 mod purge;
 mod span;
