@@ -8,7 +8,7 @@ use core::sync::atomic::*;
 
 use super::Arena;
 use crate::extent::{ByOwner, Extent, Kind, SampleRecord, map};
-use crate::page::layer::turn;
+use crate::page::turn::turn;
 use crate::relaxed::{Link, List, Relaxed};
 use crate::report::{self, Misuse};
 use crate::size_class::{SLAB_REGIONS_MAX, SLABS};

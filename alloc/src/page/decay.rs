@@ -113,6 +113,12 @@ impl Decay {
     }
 }
 
+impl Default for Decay {
+    fn default() -> Self {
+        Decay { ms: 0, epoch: Ns(0), backlog: [0; STEPS], seen: 0 }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     extern crate std;

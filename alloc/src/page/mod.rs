@@ -26,3 +26,4 @@ pub mod settings;
 pub mod state;
 pub mod supply;
 mod tree;
+pub mod turn;

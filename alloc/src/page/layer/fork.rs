@@ -1,0 +1,28 @@
+//! The locks of a page layer across a fork.
+
+use super::PageLayer;
+use crate::page::pac::Pac;
+
+impl PageLayer {
+    /// Locks for a fork, in the order in which the locks are taken elsewhere.
+    pub fn hold(&self) {
+        self.dirty.hold();
+        self.muzzy.hold();
+        self.supply.hold();
+        self.pac.acquire().into_iter().for_each(Pac::hold);
+    }
+
+    /// Unlocks after a fork.
+    ///
+    /// # Safety
+    /// As [`Mutex::unhold`].
+    pub unsafe fn unhold(&self) {
+        // SAFETY: by the caller's promise, for each lock that `hold` took: the supply is not changed over in between.
+        unsafe {
+            self.pac.acquire().into_iter().for_each(|pac| pac.unhold());
+            self.supply.unhold();
+            self.muzzy.unhold();
+            self.dirty.unhold();
+        }
+    }
+}
