@@ -1,6 +1,8 @@
-//! Rules about the sources that no compiler checks: which room imports which, where C symbols live, that every
-//! unsafe block is argued, that the repository says nothing about the machine it was written on.
+//! Rules about the sources that no compiler checks: which room imports which, that the page layer's files do so in no
+//! circle, where C symbols live, that every unsafe block is argued, that the repository says nothing about the machine it
+//! was written on.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use suite::build::workspace;
@@ -125,6 +127,105 @@ fn imports_are_found_in_all_their_forms() {
     let text = "use crate::page::Supply;\nuse crate::{arena::Arena, tcache};\nlet x = crate::os::now(); // crate::conf\nuse crate::Jealloc;";
     let rooms: Vec<String> = imports(text).into_iter().map(|(_, room)| room).collect();
     assert_eq!(rooms, ["page", "arena", "tcache", "os"]);
+}
+
+/// Every path of two names or more in code without comments, its braces written out: `a::{b, c::D}` is `a::b` and `a::c::D`.
+fn paths(code: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut rest = code;
+    while let Some(at) = rest.find(|c: char| c.is_ascii_alphabetic() || c == '_') {
+        rest = read_path("", &rest[at..], &mut found);
+    }
+    found.retain(|path| path.contains("::"));
+    found
+}
+
+/// Reads the path that code begins with; answers what follows it.
+fn read_path<'a>(before: &str, code: &'a str, found: &mut Vec<String>) -> &'a str {
+    let end = code.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(code.len());
+    let (path, rest) = (format!("{before}{}", &code[..end]), &code[end..]);
+    let Some(more) = rest.strip_prefix("::") else {
+        found.push(path);
+        return rest;
+    };
+    let Some(mut list) = more.strip_prefix('{') else { return read_path(&(path + "::"), more, found) };
+    loop {
+        list = list.trim_start_matches(|c: char| c.is_whitespace() || c == ',');
+        if let Some(after) = list.strip_prefix('}') {
+            return after;
+        }
+        list = read_path(&format!("{path}::"), list, found);
+        // What is left of the item is another name for it.
+        let Some(end) = list.find([',', '}']) else { return "" };
+        list = &list[end..];
+    }
+}
+
+/// The module among `modules` that a path in module `own` leads to, or into.
+fn module<'a>(own: &str, path: &str, modules: &'a BTreeSet<String>) -> Option<&'a String> {
+    let mut at: Vec<&str> = own.split("::").collect();
+    for (nth, name) in path.split("::").enumerate() {
+        match name {
+            "crate" if nth == 0 => at.clear(),
+            "self" => {}
+            "super" => drop(at.pop()),
+            _ => at.push(name),
+        }
+    }
+    (1..=at.len()).rev().find_map(|len| modules.get(&at[..len].join("::")))
+}
+
+/// Modules that import each other in circles, each with those among them that it imports, from modules with their sources.
+/// Tests beside the code may import what they like.
+fn circles(sources: &[(String, String)]) -> BTreeMap<String, BTreeSet<String>> {
+    let modules: BTreeSet<String> = sources.iter().map(|(name, _)| name.clone()).collect();
+    let mut edges = BTreeMap::new();
+    for (own, text) in sources {
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        let code: Vec<&str> = code.lines().flat_map(|line| line.split("//").next()).collect();
+        let theirs: BTreeSet<String> =
+            paths(&code.join("\n")).iter().filter_map(|path| module(own, path, &modules)).cloned().collect();
+        edges.insert(own.clone(), &theirs - &BTreeSet::from([own.clone()]));
+    }
+    loop {
+        let before = edges.clone();
+        let imported: BTreeSet<String> = before.values().flatten().cloned().collect();
+        // What imports nothing that is left, or what nothing imports that is left, is in no circle.
+        edges.values_mut().for_each(|theirs| theirs.retain(|name| before.contains_key(name)));
+        edges.retain(|own, theirs| !theirs.is_empty() && imported.contains(own));
+        if edges == before {
+            return edges;
+        }
+    }
+}
+
+#[test]
+fn files_of_the_page_layer_import_each_other_in_no_circle() {
+    let files = sources("alloc/src/page", ".rs").into_iter().map(|(path, text)| {
+        let inside = path.strip_prefix("alloc/src").expect("a source of jealloc").with_extension("");
+        let name = inside.to_string_lossy().replace('/', "::");
+        (name.trim_end_matches("::mod").to_owned(), text)
+    });
+    let files: Vec<(String, String)> = files.collect();
+    assert!(files.iter().any(|(name, _)| name == "page::supply"));
+    let found = circles(&files);
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn circles_are_found_through_lists_parents_and_children() {
+    let source = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+    let a = source("page::a", "use super::{\n    b::{self as other, X},\n    c,\n};\n");
+    let b = source("page::b", "mod d; // crate::page::a::A\nfn f() { d::g() }\n");
+    let c = source(
+        "page::c",
+        "use crate::units::Ns;\n#[cfg(test)]\nmod tests {\n    use crate::page::a::A;\n}\n",
+    );
+    let mut all = vec![a, b, c, source("page::b::d", "use super::super::c::C;\n")];
+    assert_eq!(circles(&all), BTreeMap::new());
+    all[3].1 = "fn g() -> crate::page::a::A {}".to_owned();
+    let names: Vec<String> = circles(&all).into_keys().collect();
+    assert_eq!(names, ["page::a", "page::b", "page::b::d"]);
 }
 
 /// Whether a line defines a C symbol, by attribute or by a macro of the package of C functions. Texts and raw
