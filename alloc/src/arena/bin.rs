@@ -290,7 +290,8 @@ impl BinState {
 
     /// Bookkeeping for a slab that leaves the bin.
     fn forget(&mut self, extent: &'static Extent) {
-        self.counts.curslabs -= 1;
+        // A slab that was just being made when the process forked is in no count of the child.
+        self.counts.curslabs = self.counts.curslabs.saturating_sub(1);
         if extent.kind() == Kind::SampledSlab {
             self.recycle_records(extent);
         }

@@ -63,6 +63,13 @@ impl Churn {
         (self.kept, Ns(self.at + WINDOW.0))
     }
 
+    /// Takes note that nothing stays any more if it is time; answers how many pages did.
+    pub fn give_up(&mut self, now: Ns) -> usize {
+        let kept = self.kept;
+        self.forget(now);
+        kept - self.kept
+    }
+
     fn forget(&mut self, now: Ns) {
         if now.since(Ns(self.at)) > WINDOW {
             (self.purged, self.allowance, self.kept) = (0, 0, 0);

@@ -5,6 +5,7 @@ mod exchange;
 mod fork;
 mod guard;
 mod hooks;
+mod kept;
 mod release;
 mod survey;
 mod tuning;

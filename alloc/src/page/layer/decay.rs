@@ -38,6 +38,7 @@ impl PageLayer {
         let (counts, now) = (self.counts(), clock::now());
         if let Some(ms) = dirty {
             self.lenient.set(false);
+            self.forget_kept();
             self.dirty_ms.set(ms);
             self.dirty.lock().start(ms, now, counts.dirty);
         }
@@ -81,22 +82,6 @@ impl PageLayer {
         dirty.into_iter().chain(muzzy).min()
     }
 
-    /// Gives back what was kept because the program seemed to want it, once it did without for long enough.
-    pub fn give_up_kept(&self, now: Ns) {
-        let kept = self.kept.get();
-        if kept == 0 || now.0 <= self.kept_until.get() {
-            return;
-        }
-        self.kept.set(0);
-        if self.at_once() {
-            return self.decay(now);
-        }
-        let Some(mut decay) = self.dirty.try_lock() else { return };
-        let unused = self.unused(Step::DirtyToRetained);
-        self.run(&self.dirty_counts, Step::DirtyToRetained, unused.saturating_sub(kept));
-        decay.purged(self.unused(Step::DirtyToRetained));
-    }
-
     /// Purges what has decayed by `now`. Returns at once when another thread is at it.
     pub fn decay(&self, now: Ns) {
         self.looked.set(now.0);
@@ -134,12 +119,12 @@ impl PageLayer {
         muzzy.purged(self.unused(Step::MuzzyToRetained));
     }
 
-    fn unused(&self, step: Step) -> usize {
+    pub(super) fn unused(&self, step: Step) -> usize {
         let counts = self.counts();
         if step == Step::MuzzyToRetained { counts.muzzy } else { counts.dirty }
     }
 
-    fn run(&self, counts: &PurgeCounts, step: Step, keep: usize) {
+    pub(super) fn run(&self, counts: &PurgeCounts, step: Step, keep: usize) {
         let done = match self.source(Patience::Endless) {
             Some(Source::Blocks(supply)) => {
                 drop(supply);

@@ -2,7 +2,7 @@
 
 use core::sync::atomic::Ordering;
 
-use super::{PageLayer, Source};
+use super::{PageLayer, Source, kept};
 use crate::base::Base;
 use crate::os::clock;
 use crate::page::pac::Pac;
@@ -89,7 +89,7 @@ impl PageLayer {
     pub fn give(&self, run: Run, base: &Base) {
         match self.source(Patience::Endless) {
             Some(Source::Blocks(mut supply)) if self.at_once() => {
-                if self.may_keep() && keeps(&mut supply, run) {
+                if self.may_keep() && kept::keeps(&mut supply, run) {
                     supply.keep(run);
                     return self.note_kept(&supply);
                 }
@@ -112,17 +112,6 @@ impl PageLayer {
             None => {}
         }
         self.freed(run.npages);
-    }
-
-    /// Whether anything may stay where the decay time is 0.
-    fn may_keep(&self) -> bool {
-        self.lenient.get() && pressure::share() != 0 && caretaker::workers() == 0
-    }
-
-    fn note_kept(&self, supply: &Supply) {
-        let (kept, until) = supply.churn.kept();
-        self.kept.set(kept);
-        self.kept_until.set(until.0);
     }
 
     /// Purges a run that is out of circulation, and whatever else may not stay.
@@ -187,10 +176,4 @@ impl PageLayer {
         // SAFETY: by the caller's promise.
         ours && !advice::wants_huge() && unsafe { advice::purge_forced(at, bytes) }
     }
-}
-
-/// Whether a run that is about to come back may stay, where nothing else does.
-fn keeps(supply: &mut Supply, run: Run) -> bool {
-    let dirty = supply.counts().dirty + run.npages;
-    supply.churn.keeps(run.npages, dirty, clock::now())
 }
