@@ -120,13 +120,11 @@ fn free_uncommon(object: *mut u8) {
     if byte == map::NONE {
         report::invalid_pointer(object);
     }
-    let known = current().is_some();
-    let Some(thread) = current_or_start() else { return free_direct(None, object) };
-    if !known {
+    let Some(thread) = current() else {
         // Made by another thread, which has its neighbours: were it cached, this thread would get it next, and write to a
         // cache line that the other one writes to as well.
-        return free_direct(Some(thread), object);
-    }
+        return free_direct(current_or_start(), object);
+    };
     let class = if byte == map::SPECIAL { own_class(thread, object) } else { Some(SzInd(byte - 1)) };
     match class {
         Some(class) if thread.caches(class) => free_cached(thread, class, object),

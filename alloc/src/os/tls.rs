@@ -11,36 +11,29 @@ use core::arch::global_asm;
 use core::sync::atomic::AtomicU64;
 
 // The version in the symbol lets two versions of this crate live in one program.
-macro_rules! define {
-    ($at:literal) => {
-        global_asm!(
-            concat!(".pushsection .tdata.jealloc,\"awT\",", $at, "progbits"),
-            ".globl jealloc_tls_0_1",
-            ".hidden jealloc_tls_0_1",
-            concat!(".type jealloc_tls_0_1,", $at, "object"),
-            ".size jealloc_tls_0_1,64",
-            ".p2align 6",
-            "jealloc_tls_0_1:",
-            ".8byte jealloc_nobody_0_1",
-            ".zero 56",
-            ".popsection",
-            concat!(".pushsection .bss.jealloc,\"aw\",", $at, "nobits"),
-            ".globl jealloc_nobody_0_1",
-            ".hidden jealloc_nobody_0_1",
-            concat!(".type jealloc_nobody_0_1,", $at, "object"),
-            ".size jealloc_nobody_0_1,8192",
-            ".p2align 6",
-            "jealloc_nobody_0_1:",
-            ".zero 8192",
-            ".popsection",
-        );
-    };
-}
-
-#[cfg(target_arch = "x86_64")]
-define!("@");
-#[cfg(target_arch = "aarch64")]
-define!("%");
+// Section types with `%`, which assemblers for both processors take: on aarch64 `@` begins a comment.
+global_asm!(
+    ".pushsection .tdata.jealloc,\"awT\",%progbits",
+    ".globl jealloc_tls_0_1",
+    ".hidden jealloc_tls_0_1",
+    ".type jealloc_tls_0_1,%object",
+    ".size jealloc_tls_0_1,64",
+    ".p2align 6",
+    "jealloc_tls_0_1:",
+    ".8byte jealloc_nobody_0_1",
+    ".zero 56",
+    ".popsection",
+    ".pushsection .bss.jealloc,\"aw\",%nobits",
+    ".globl jealloc_nobody_0_1",
+    ".hidden jealloc_nobody_0_1",
+    ".type jealloc_nobody_0_1,%object",
+    ".size jealloc_nobody_0_1,{nobody}",
+    ".p2align 6",
+    "jealloc_nobody_0_1:",
+    ".zero {nobody}",
+    ".popsection",
+    nobody = const NOBODY_BYTES,
+);
 
 /// Bytes of [`nobody`]'s block, which are zero.
 pub const NOBODY_BYTES: usize = 8192;

@@ -94,12 +94,17 @@ pub fn advance() -> Option<()> {
     .map(drop)
 }
 
-/// The current snapshot, taken now if there is none yet.
-fn current() -> Option<&'static Slot> {
-    match locked() {
-        Some(mut slots) => slots.current(),
+/// The current snapshot, taken now if there is none yet, with the lock that [`locked`] answered.
+fn current_under(slots: &mut Option<Guard<'static, Slots>>) -> Option<&'static Slot> {
+    match slots {
+        Some(slots) => slots.current(),
         None => CURRENT.acquire(),
     }
+}
+
+/// The current snapshot, taken now if there is none yet.
+fn current() -> Option<&'static Slot> {
+    current_under(&mut locked())
 }
 
 /// Takes the first snapshot if there is none, so that extent hooks find one that they need not wait for.
@@ -139,11 +144,7 @@ pub fn has_arena(index: usize) -> bool {
 /// [`CtlError::NotFound`] when the snapshot has no such arena, or there is no memory for the first one.
 pub fn value(metric: &Metric, mib: &[usize]) -> Result<Value, CtlError> {
     let mut slots = locked();
-    let slot = match &mut slots {
-        Some(slots) => slots.current(),
-        None => CURRENT.acquire(),
-    }
-    .ok_or(CtlError::NotFound)?;
+    let slot = current_under(&mut slots).ok_or(CtlError::NotFound)?;
     let value = match metric.scope {
         Scope::Process => Some(slot.process.get(metric.index)),
         Scope::Background => Some(slot.background.get(metric.index)),

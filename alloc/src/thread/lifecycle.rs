@@ -36,9 +36,11 @@ pub fn register() {
 /// Asks for [`end`] to be called when the calling thread ends. May allocate.
 pub(super) fn watch_end() {
     let key = KEY.load(Ordering::Acquire);
-    if key != 0 && current().is_some() {
+    if key != 0
+        && let Some(block) = current()
+    {
         // SAFETY: the key was made by `register`. Any non-null value makes the destructor run.
-        unsafe { libc::pthread_setspecific(key - 1, tls::block().cast::<c_void>()) };
+        unsafe { libc::pthread_setspecific(key - 1, core::ptr::from_ref(block).cast::<c_void>()) };
     }
 }
 
