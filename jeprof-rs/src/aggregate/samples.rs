@@ -7,8 +7,8 @@ use hashbrown::HashMap;
 use crate::model::{FrameId, ImageId, Place};
 use crate::plan::choice::Metric;
 use crate::symbolize::symbols::LineId;
-use crate::transform::View;
 use crate::transform::tags::labels_of;
+use crate::transform::{Seen, View};
 use prof_format::dump::Label;
 
 /// A distinct frame, or what the filters left of it.
@@ -107,30 +107,35 @@ pub struct Samples {
     pub samples: Vec<Sample>,
 }
 
+/// Shows each stack of a view with its values of these metrics, unless all are zero.
+pub fn walk_values(view: &View<'_>, metrics: &[Metric], mut visit: impl FnMut(Seen<'_>, &[f64])) {
+    let mut values = Vec::with_capacity(metrics.len());
+    view.walk_every_figure(|seen| {
+        values.clear();
+        values.extend(metrics.iter().map(|metric| view.figure_of(seen.stack, *metric)));
+        if values.iter().any(|value| *value != 0.0) {
+            visit(seen, &values);
+        }
+    });
+}
+
 impl Samples {
     /// Collects them. `metrics` are those that all dumps have.
     ///
     /// Cost: one look-up per frame of every stack.
     pub fn new(view: &View<'_>, metrics: Vec<Metric>) -> Samples {
-        let mut collected =
-            Samples { metrics, locations: Vec::new(), stacks: Vec::new(), samples: Vec::new() };
+        let (mut stacks, mut samples) = (Vec::new(), Vec::new());
         let mut locations = Locations::new(view);
-        view.walk_every_figure(|seen| {
-            let values: Vec<f64> =
-                collected.metrics.iter().map(|metric| view.figure_of(seen.stack, *metric)).collect();
-            if values.iter().all(|value| *value == 0.0) {
-                return;
-            }
-            let start = collected.stacks.len();
-            locations.of_stack(seen.lines, &mut collected.stacks);
-            collected.samples.push(Sample {
-                locations: start..collected.stacks.len(),
-                values,
+        walk_values(view, &metrics, |seen, values| {
+            let start = stacks.len();
+            locations.of_stack(seen.lines, &mut stacks);
+            samples.push(Sample {
+                locations: start..stacks.len(),
+                values: values.to_vec(),
                 labels: labels_of(view.profile(), seen.stack),
             });
         });
-        collected.locations = locations.all;
-        collected
+        Samples { metrics, locations: locations.all, stacks, samples }
     }
 
     /// The locations of a sample, leaf first.

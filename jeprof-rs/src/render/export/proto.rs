@@ -5,7 +5,7 @@ use prof_format::dump::Carried;
 use prof_format::pprof::{self as encode, Encoder};
 
 use super::gzip;
-use crate::aggregate::samples::{Location, Locations};
+use crate::aggregate::samples::{Location, Locations, walk_values};
 use crate::error::Result;
 use crate::model::labels::LabelsId;
 use crate::plan::Part;
@@ -62,14 +62,9 @@ fn samples<'a>(
 ) -> bool {
     let (profile, view) = (&request.session.profile, request.view);
     let mut known: HashMap<LabelsId, encode::Labels> = HashMap::new();
-    let (mut stack, mut values, mut labels) = (Vec::new(), Vec::new(), encode::Labels::default());
+    let (mut stack, mut labels) = (Vec::new(), encode::Labels::default());
     let mut any = false;
-    view.walk_every_figure(|seen| {
-        values.clear();
-        values.extend(metrics.iter().map(|metric| view.figure_of(seen.stack, *metric)));
-        if values.iter().all(|value| *value == 0.0) {
-            return;
-        }
+    walk_values(view, metrics, |seen, values| {
         any = true;
         stack.clear();
         locations.of_stack(seen.lines, &mut stack);
@@ -81,7 +76,7 @@ fn samples<'a>(
         if let Some(bytes) = tags::missing_size(profile, seen.stack) {
             encoder.number_label(&mut labels, tags::BYTES, bytes, "bytes");
         }
-        encoder.sample(&stack, &values, &labels);
+        encoder.sample(&stack, values, &labels);
         encoder.take(gzip::PIECE).into_iter().for_each(&mut *each);
     });
     any
