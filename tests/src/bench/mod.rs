@@ -6,3 +6,9 @@ pub mod locks;
 pub mod operations;
 pub mod report;
 pub mod rows;
+
+/// The numbers below `count`, each once; each round begins with the next one, so that a slow moment of the machine hits all
+/// that are compared alike.
+pub fn in_turn(count: usize, round: usize) -> impl Iterator<Item = usize> {
+    (0..count).map(move |turn| (round + turn) % count)
+}

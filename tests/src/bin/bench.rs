@@ -12,6 +12,7 @@ use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 
 use suite::bench::figures::{geometric_mean, median};
+use suite::bench::in_turn;
 
 /// The C jemalloc with its binding's calls.
 struct CJemalloc;
@@ -260,8 +261,7 @@ fn main() -> ExitCode {
     {
         let mut samples = [const { Vec::new() }; 3];
         for round in 0..rounds + 1 {
-            for turn in 0..3 {
-                let which = (round + turn) % 3;
+            for which in in_turn(samples.len(), round) {
                 let nanoseconds = match which {
                     0 => time(&jealloc::Jealloc, row),
                     1 => time(&CJemalloc, row),

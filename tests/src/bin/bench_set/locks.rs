@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use suite::bench::figures::{Figures, Metric};
+use suite::bench::in_turn;
 use suite::bench::locks::{LOADS, Load, REQUESTS, forget, markdown, record};
 use suite::bench::report::{BASE, OURS};
 use suite::scratch::Scratch;
@@ -28,8 +29,7 @@ pub fn run(asked: &Asked) -> Result<(), String> {
     for load in loads {
         peers.iter().for_each(|peer| forget(&mut kept, load, &peer.name));
         for round in 0..asked.rounds {
-            for turn in 0..peers.len() {
-                let peer = &peers[(round + turn) % peers.len()];
+            for peer in in_turn(peers.len(), round).map(|which| &peers[which]) {
                 let requests = if asked.quick { REQUESTS / QUICK } else { REQUESTS };
                 serve(&server, load, peer, requests / load.threads, &scratch.file("output"), &mut kept)
                     .map_err(|what| format!("{} under {}: {what}", load.name, peer.name))?;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use suite::bench::figures::{Figures, Metric};
+use suite::bench::in_turn;
 use suite::bench::operations::{How, OPERATIONS, Operation, markdown};
 use suite::scratch::Scratch;
 
@@ -50,9 +51,8 @@ pub fn run(asked: &Asked) -> Result<(), String> {
     for operation in can.iter().filter(|operation| !asked.report && asked.chooses(operation.name)) {
         peers.iter().for_each(|peer| kept.forget(operation.name, &peer.name));
         for round in 0..asked.rounds {
-            for turn in 0..peers.len() {
-                let peer = peers[(round + turn) % peers.len()];
-                bench.sample(operation, peer, round, &mut kept);
+            for which in in_turn(peers.len(), round) {
+                bench.sample(operation, peers[which], round, &mut kept);
             }
         }
         println!("{}", line(operation, &kept, &names));

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use suite::bench::figures::{Figures, Metric};
+use suite::bench::in_turn;
 use suite::bench::rows::{Program, Row, STAGES, stage_name};
 use suite::build::workspace;
 use suite::scratch::Scratch;
@@ -62,7 +63,7 @@ impl Ready {
     /// One run of each peer, beginning with that of the round's turn.
     pub fn round(&self, peers: &[&Peer], round: usize, output: &Path, figures: &mut Figures) {
         let mut samples: Vec<(&Peer, Result<measure::Run, String>)> = Vec::new();
-        let turns = (0..peers.len()).map(|turn| peers[(round + turn) % peers.len()]);
+        let turns = in_turn(peers.len(), round).map(|which| peers[which]);
         if let Program::Idle(_) = self.row.program {
             samples = self.idle_together(turns, output);
         } else {
