@@ -129,8 +129,13 @@ fn page_options() -> Settings {
 }
 
 fn configure_arenas() {
-    starting::set_default_decay_ms(Decaying::Dirty, option::DIRTY_DECAY_MS.get());
-    starting::set_default_decay_ms(Decaying::Muzzy, option::MUZZY_DECAY_MS.get());
+    for (state, option) in
+        [(Decaying::Dirty, &option::DIRTY_DECAY_MS), (Decaying::Muzzy, &option::MUZZY_DECAY_MS)]
+    {
+        if option.is_given() {
+            starting::set_default_decay_ms(state, option.get());
+        }
+    }
     let mode = match option::PERCPU_ARENA.as_cstr().to_bytes() {
         b"percpu" => Some(PerCpu::Logical),
         b"phycpu" => Some(PerCpu::Physical),

@@ -130,6 +130,24 @@ fn an_idle_process_gives_memory_back_at_one_call_or_when_it_allocates_again() {
 }
 
 #[test]
+fn part_of_the_memory_goes_when_nearly_everything_is_freed_but_not_where_a_decay_time_was_set() {
+    let program = |rest: &str, arguments: &[&str]| {
+        let conf = format!("narenas:1,cgroup_aware:false{rest}");
+        Run::new(compiled("ebb.c")).args(arguments).preload(&preload()).conf(&conf).outcome().ok();
+    };
+    program("", &["goes"]);
+    program(",tcache:false", &["goes"]);
+    for rest in
+        [",dirty_decay_ms:10000", ",muzzy_decay_ms:0", ",arena.0.dirty_decay_ms:10000", ",retain:false"]
+    {
+        program(rest, &["stays"]);
+    }
+    for leaf in ["dirty_decay_ms", "muzzy_decay_ms"] {
+        program("", &["stays", leaf]);
+    }
+}
+
+#[test]
 fn large_objects_begin_anywhere_in_a_page_when_that_is_asked_for() {
     for rest in ["", ",tcache:false", ",retain:false", ",tcache_max:8388608", ",prof:true,lg_prof_sample:0"] {
         let conf = format!("cache_oblivious:true{rest}");

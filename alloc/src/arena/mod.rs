@@ -107,7 +107,7 @@ impl Listed<ByRetired> for Arena {
 
 impl Arena {
     /// Makes an arena usable, be it fresh or destroyed.
-    fn start(&self, index: ArenaInd, role: Role, dirty_ms: i64, muzzy_ms: i64, lenient: bool) {
+    fn start(&self, index: ArenaInd, role: Role) {
         self.index.set(index.0);
         self.role.set(role as u8);
         self.dying.set(false);
@@ -117,7 +117,7 @@ impl Arena {
         self.trimmed.set(0);
         self.clear_counts();
         *self.name.lock() = Name::first(index, role);
-        self.pages.start(dirty_ms, muzzy_ms, lenient);
+        self.pages.start(settings::decay_times(index, role));
     }
 
     /// What it is for.

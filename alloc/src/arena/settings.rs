@@ -2,13 +2,17 @@
 
 use core::sync::atomic::*;
 
+use super::Role;
 use super::table::ARENAS_MAX;
+use crate::page::layer::DecayTimes;
 use crate::page::{caretaker, decay};
 use crate::relaxed::Relaxed;
 use crate::units::ArenaInd;
 
 static DIRTY_MS: AtomicI64 = AtomicI64::new(10_000);
 static MUZZY_MS: AtomicI64 = AtomicI64::new(0);
+/// Whether somebody set one of the two, be it to what it was.
+static ASKED: AtomicBool = AtomicBool::new(false);
 /// Whether [`watch_frees`] was called.
 static WATCHED: AtomicBool = AtomicBool::new(false);
 static PRESETS: [Preset; ARENAS_MAX as usize] = [const { Preset::none() }; ARENAS_MAX as usize];
@@ -76,11 +80,12 @@ pub fn default_decay_ms(state: Decaying) -> i64 {
     state.default_ms().get()
 }
 
-/// Sets [`default_decay_ms`] for arenas made from now on; `false` when it is no decay time.
+/// Sets [`default_decay_ms`] for arenas made from now on, because somebody asked for it; `false` when it is no decay time.
 pub fn set_default_decay_ms(state: Decaying, ms: i64) -> bool {
     let good = is_decay_ms(ms);
     if good {
         state.default_ms().set(ms);
+        ASKED.set(true);
     }
     good
 }
@@ -108,8 +113,21 @@ pub(super) fn thread_limit(index: ArenaInd) -> Option<u32> {
     stored.checked_sub(1).map(|threads| threads as u32)
 }
 
-/// The decay time in milliseconds that a new arena begins with.
-pub(super) fn decay_ms(index: ArenaInd, huge: bool, state: Decaying) -> i64 {
+/// The decay times that a new arena begins with.
+pub(super) fn decay_times(index: ArenaInd, role: Role) -> DecayTimes {
+    let huge = role == Role::Huge;
+    let ms = |state| decay_ms(index, huge, state);
+    let preset = |state: Decaying| state.preset(index).map_or(0, |preset| preset.get()) != 0;
+    let asked = ASKED.get() || preset(Decaying::Dirty) || preset(Decaying::Muzzy);
+    DecayTimes {
+        dirty_ms: ms(Decaying::Dirty),
+        muzzy_ms: ms(Decaying::Muzzy),
+        lenient: huge && decay_ms(index, false, Decaying::Dirty) != 0,
+        ebbs: role == Role::Automatic && !asked,
+    }
+}
+
+fn decay_ms(index: ArenaInd, huge: bool, state: Decaying) -> i64 {
     let preset = state.preset(index).map_or(0, |preset| preset.get());
     let default = default_decay_ms(state);
     match preset {

@@ -67,8 +67,7 @@ pub fn configure(plan: Plan) {
     }
     // Made by who allocated while the options were read.
     if let Some(first) = get(ArenaInd(0)) {
-        let ms = |state| settings::decay_ms(ArenaInd(0), false, state);
-        first.pages.start(ms(settings::Decaying::Dirty), ms(settings::Decaying::Muzzy), false);
+        first.pages.start(settings::decay_times(ArenaInd(0), Role::Automatic));
     }
 }
 
@@ -141,10 +140,7 @@ pub(super) fn make(retired: &mut Retired, index: ArenaInd) -> Option<&'static Ar
             Some(arena) => arena,
             None => fresh()?,
         };
-        let huge = role == Role::Huge;
-        let ms = |state| settings::decay_ms(index, huge, state);
-        let lenient = huge && settings::decay_ms(index, false, settings::Decaying::Dirty) != 0;
-        arena.start(index, role, ms(settings::Decaying::Dirty), ms(settings::Decaying::Muzzy), lenient);
+        arena.start(index, role);
         link.publish(arena);
         give_out(index.0, role);
     }

@@ -1,6 +1,7 @@
 //! The page layer of one arena: its supply, the decay of its unused pages, and the counters of both.
 
 mod decay;
+mod ebb;
 mod exchange;
 mod fork;
 mod guard;
@@ -20,6 +21,19 @@ use crate::base::{Base, Zeroable};
 use crate::relaxed::{Link, Relaxed};
 use crate::sync::{Guard, Mutex, Patience};
 use crate::units::ArenaInd;
+
+/// The decay times that an arena begins with.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DecayTimes {
+    /// Milliseconds until dirty pages are purged; -1 for never.
+    pub dirty_ms: i64,
+    /// Milliseconds until muzzy pages are purged; -1 for never.
+    pub muzzy_ms: i64,
+    /// Whether it is nobody's wish that there are no dirty pages.
+    pub lenient: bool,
+    /// Whether nobody set them, so that much may go before its time when nearly everything was freed.
+    pub ebbs: bool,
+}
 
 /// Counters of the purges of one state.
 #[derive(Default)]
@@ -61,6 +75,8 @@ pub struct PageLayer {
     muzzy_ms: AtomicI64,
     /// Whether nobody asked for a decay time of 0, and it is so only because of what the arena is for.
     lenient: AtomicBool,
+    /// Whether much goes at once when nearly everything was freed.
+    ebbs: AtomicBool,
     /// Pages that stay for a little although a run of them is oversize.
     kept: AtomicUsize,
     /// Until when.

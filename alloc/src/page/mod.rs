@@ -15,6 +15,7 @@ pub mod classes;
 pub mod decay;
 pub mod default_hooks;
 pub mod dss;
+mod ebb;
 pub mod growth;
 pub mod hooks;
 pub mod layer;

@@ -17,6 +17,7 @@ use self::lists::{Lists, relist};
 use self::recent::Recent;
 use super::block::{ByArena, ByDirty, ByFree, Region};
 use super::churn::Churn;
+use super::ebb::Ebb;
 use super::growth::Growth;
 use super::run::Run;
 use super::state::{Free, PageCounts};
@@ -41,6 +42,8 @@ pub struct Supply {
     grown: usize,
     /// What of that was given back just before.
     pub(super) churn: Churn,
+    /// When much of it was given back because nearly everything was free.
+    pub(super) ebb: Ebb,
 }
 
 impl Supply {

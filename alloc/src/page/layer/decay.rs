@@ -2,7 +2,7 @@
 
 use core::sync::atomic::Ordering;
 
-use super::{PageLayer, PurgeCounts, Source};
+use super::{DecayTimes, PageLayer, PurgeCounts, Source};
 use crate::os::clock;
 use crate::page::decay::Decay;
 use crate::page::purge::{self, Step};
@@ -16,10 +16,11 @@ use crate::units::Ns;
 const TICK: Ns = Ns::from_ms(10);
 
 impl PageLayer {
-    /// Sets both decay times in milliseconds, which restarts both curves. `lenient`: that there are no dirty pages is
-    /// nobody's wish.
-    pub fn start(&self, dirty_ms: i64, muzzy_ms: i64, lenient: bool) {
+    /// Sets both decay times, which restarts both curves.
+    pub fn start(&self, times: DecayTimes) {
+        let DecayTimes { dirty_ms, muzzy_ms, lenient, ebbs } = times;
         self.lenient.set(lenient);
+        self.ebbs.set(ebbs);
         let counts = self.counts();
         let now = clock::now();
         self.muzzy_ms.set(muzzy_ms);
@@ -36,6 +37,7 @@ impl PageLayer {
     /// Sets one or both decay times in milliseconds, which restarts the curve; 0 purges at once.
     pub fn set_decay_ms(&self, dirty: Option<i64>, muzzy: Option<i64>) {
         let (counts, now) = (self.counts(), clock::now());
+        self.ebbs.set(false);
         if let Some(ms) = dirty {
             self.lenient.set(false);
             self.forget_kept();

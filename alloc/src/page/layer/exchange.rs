@@ -5,6 +5,7 @@ use core::sync::atomic::Ordering;
 use super::{PageLayer, Source, kept};
 use crate::base::Base;
 use crate::os::clock;
+use crate::page::ebb;
 use crate::page::pac::Pac;
 use crate::page::purge::{self, Step};
 use crate::page::run::Run;
@@ -87,6 +88,7 @@ impl PageLayer {
 
     /// Takes pages back.
     pub fn give(&self, run: Run, base: &Base) {
+        let mut low = false;
         match self.source(Patience::Endless) {
             Some(Source::Blocks(mut supply)) if self.at_once() => {
                 if self.may_keep() && kept::keeps(&mut supply, run) {
@@ -100,6 +102,7 @@ impl PageLayer {
             Some(Source::Blocks(mut supply)) => {
                 let at_once = supply.give(run, self.mode().oversize / PAGE);
                 self.note_kept(&supply);
+                low = ebb::is_low(&supply.counts());
                 drop(supply);
                 if let Some(run) = at_once {
                     self.purge_run(run, base);
@@ -110,6 +113,9 @@ impl PageLayer {
                 self.purged_at_once(purged);
             }
             None => {}
+        }
+        if low {
+            self.ebb(run.npages);
         }
         self.freed(run.npages);
     }

@@ -89,6 +89,7 @@ mod tests {
     extern crate std;
     use super::*;
     use crate::page::default_hooks;
+    use crate::page::layer::DecayTimes;
     use crate::page::state::PageCounts;
     use crate::units::ArenaInd;
     use core::ptr::NonNull;
@@ -110,7 +111,7 @@ mod tests {
     fn guards_count_apart_and_are_lifted_before_their_pages_serve_again() {
         let (layer, base) = (PageLayer::default(), Base::default());
         layer.belong_to(ArenaInd(0), &base);
-        layer.start(-1, -1, false);
+        layer.start(DecayTimes { dirty_ms: -1, muzzy_ms: -1, ..Default::default() });
         let (run, zeroed) = layer.take_guarded(600, &base).unwrap();
         assert!(zeroed && !layer.has_hooks());
         let at = |page: isize| run.base.wrapping_offset(page * PAGE as isize);
@@ -130,7 +131,7 @@ mod tests {
     fn hooks_of_a_program_end_guarding_and_find_the_guards_that_are_there() {
         let (layer, base) = (PageLayer::default(), Base::default());
         layer.belong_to(ArenaInd(0), &base);
-        layer.start(-1, -1, false);
+        layer.start(DecayTimes { dirty_ms: -1, muzzy_ms: -1, ..Default::default() });
         let (run, _) = layer.take_guarded(5, &base).unwrap();
         // SAFETY: the default table is a static.
         let table = Box::leak(Box::new(unsafe { *default_hooks::table().as_ptr() }));

@@ -73,13 +73,14 @@ mod tests {
     use super::*;
     use crate::base::Base;
     use crate::page::churn::WINDOW;
+    use crate::page::layer::DecayTimes;
     use crate::units::{ArenaInd, PAGE};
 
     /// A layer that keeps a run of 100 pages, which it had to take again, and the time at which it does no longer.
     fn keeping(dirty_ms: i64) -> (PageLayer, Base, Ns) {
         let (layer, base) = (PageLayer::default(), Base::default());
         layer.belong_to(ArenaInd(0), &base);
-        layer.start(dirty_ms, 0, dirty_ms == 0);
+        layer.start(DecayTimes { dirty_ms, lenient: dirty_ms == 0, ..Default::default() });
         layer.set_oversize_threshold(64 * PAGE);
         let give = || layer.give(layer.take(100, 1, false, &base).unwrap().0, &base);
         give();

@@ -49,6 +49,8 @@ pub struct Opt {
     /// Most that it can be set to from now on, while each value that is given bounds those behind it.
     bound: Option<AtomicI64>,
     value: AtomicI64,
+    /// Whether a configuration string set it.
+    given: AtomicBool,
 }
 
 impl Opt {
@@ -64,6 +66,7 @@ impl Opt {
             readable: None,
             bound: None,
             value: AtomicI64::new(default),
+            given: AtomicBool::new(false),
         }
     }
 
@@ -84,6 +87,11 @@ impl Opt {
     /// Value of a number that is never negative.
     pub fn size(&self) -> usize {
         self.value.get() as usize
+    }
+
+    /// Whether a configuration string set it, be it to its default.
+    pub fn is_given(&self) -> bool {
+        self.given.get()
     }
 
     /// Sets a value that is computed at start.
@@ -135,6 +143,7 @@ impl Opt {
             Kind::Alias { target, of, .. } => {
                 self.value.set(self.kind.number(value)?);
                 target.value.set(of(self.value.get()));
+                target.given.set(true);
             }
             _ => {
                 let mut number = self.kind.number(value)?;
@@ -145,6 +154,7 @@ impl Opt {
                 self.value.set(number);
             }
         }
+        self.given.set(true);
         Ok(())
     }
 }
@@ -236,6 +246,8 @@ mod tests {
         static LG: Kind = rows::number(0, 6, true, CType::Size);
         let kind = Kind::Alias { target: &TARGET, of: |lg| 1 << lg, source: &LG };
         let alias = Opt::new("lg_bytes", 0, kind, "Doc.");
+        assert!(!TARGET.is_given());
         assert_eq!((alias.parse(b"99"), TARGET.get()), (Ok(()), 64));
+        assert!(TARGET.is_given());
     }
 }
