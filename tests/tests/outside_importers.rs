@@ -164,12 +164,24 @@ fn the_firefox_profiler_opens_our_file_with_every_figure() {
     let folder = Scratch::new("firefox");
     let tool = importers().join("@firefox-devtools/profiler-cli/dist/profiler-cli.js");
     // Its server and its notes are kept in the home folder.
-    let ask = |words: &[&str]| {
-        Run::new("node").arg(&tool).args(words).env("HOME", folder.path()).outcome().ok().stdout
+    let outcome =
+        |words: &[&str]| Run::new("node").arg(&tool).args(words).env("HOME", folder.path()).outcome();
+    let ask = |words: &[&str]| outcome(words).ok().stdout;
+    // It gives its server half a second to start, which is not enough on a busy machine, and says itself that one may
+    // try again; the server that came too late is stopped first.
+    let load = |file: &str| {
+        for _ in 0..20 {
+            let loaded = outcome(&["load", file]);
+            if !loaded.stderr.contains("did not become ready within") {
+                return loaded.ok();
+            }
+            outcome(&["stop"]);
+        }
+        outcome(&["load", file]).ok()
     };
     for dump in dumps(&folder) {
         let file = written(&folder, "heap.firefox.json", &["firefox", "-inuse_objects"], &dump);
-        ask(&["load", file.to_str().unwrap()]);
+        load(file.to_str().unwrap());
         let server = Server { tool: &tool, home: folder.path() };
         for (number, metric) in METRICS.into_iter().enumerate() {
             let thread = format!("t-{number}");
