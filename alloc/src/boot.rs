@@ -190,7 +190,12 @@ pub fn complete() {
     }
     lifecycle::register();
     fork::register();
-    let profiler_acts = option::PROF_FINAL.on() || option::PROF_LEAK.on() || option::PROF_LOG.on();
+    let profiler_acts = option::PROF_FINAL.on()
+        || option::PROF_LEAK.on()
+        || option::PROF_LOG.on()
+        || option::PROF_SIGNAL.get() != 0
+        || option::PROF_INTERVAL_MS.get() != 0
+        || option::PROF_LISTEN.on();
     if option::STATS_PRINT.on() || cfg!(feature = "prof") && profiler_acts {
         watch_exit();
     }
@@ -209,6 +214,7 @@ pub fn watch_exit() {
 
 extern "C" fn at_exit() {
     let failed = cfg!(feature = "prof") && sampling::at_exit(current().map(Block::prof));
+    background::at_exit();
     if option::STATS_PRINT.on() {
         stats::print(option::STATS_PRINT_OPTS.as_cstr().to_bytes());
     }

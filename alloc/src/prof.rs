@@ -1,6 +1,6 @@
 //! The profiler's controls: starts it from the options, and what mallctl asks of it.
 
-use core::ffi::{CStr, c_char};
+use core::ffi::{CStr, c_char, c_int};
 
 use prof_runtime::{DumpError, Settings};
 
@@ -14,6 +14,7 @@ use crate::sync::Patience;
 use crate::tables::option;
 use crate::tables::value::CtlError;
 use crate::thread::block::Block;
+use crate::units::Ns;
 
 /// Starts the profiler if the options ask for it.
 pub fn boot() {
@@ -92,6 +93,33 @@ pub fn log_start(name: *const c_char) -> Result<(), CtlError> {
     PROFILER.log_start(path).map_err(failure)?;
     boot::watch_exit();
     Ok(())
+}
+
+/// Numbers of the signals that `prof_signal` names, in the order of its words.
+const SIGNALS: [c_int; option::SIGNALS.len()] = [
+    0,
+    libc::SIGHUP,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+    libc::SIGALRM,
+    libc::SIGVTALRM,
+    libc::SIGPROF,
+    libc::SIGURG,
+    libc::SIGWINCH,
+    libc::SIGIO,
+    libc::SIGPWR,
+];
+
+/// The signal upon which a dump is written, when there is one.
+pub fn signal() -> Option<c_int> {
+    let signal = SIGNALS[option::PROF_SIGNAL.size().min(SIGNALS.len() - 1)];
+    (signal != 0 && PROFILER.enabled()).then_some(signal)
+}
+
+/// The time between dumps by the clock, when there are any.
+pub fn interval() -> Option<Ns> {
+    let ms = option::PROF_INTERVAL_MS.get() as u64;
+    (ms != 0 && PROFILER.enabled()).then(|| Ns(ms.saturating_mul(1_000_000)))
 }
 
 /// What `mallctl` answers when a file was not written.

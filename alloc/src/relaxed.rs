@@ -34,7 +34,7 @@ macro_rules! relaxed {
     )*};
 }
 
-relaxed!(AtomicU8 => u8, AtomicU16 => u16, AtomicU32 => u32, AtomicU64 => u64, AtomicI64 => i64,
+relaxed!(AtomicU8 => u8, AtomicU16 => u16, AtomicU32 => u32, AtomicI32 => i32, AtomicU64 => u64, AtomicI64 => i64,
     AtomicUsize => usize, AtomicIsize => isize, AtomicBool => bool);
 
 impl<T> Relaxed for AtomicPtr<T> {

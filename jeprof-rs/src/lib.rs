@@ -9,6 +9,7 @@
 
 mod address_list;
 mod aggregate;
+mod ask;
 mod cli;
 mod compat;
 mod conf;

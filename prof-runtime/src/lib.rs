@@ -40,7 +40,7 @@ mod sync;
 mod thread;
 mod unwind;
 
-pub use dump::DumpError;
+pub use dump::{DumpError, names::Trigger};
 pub use live::SampleRef;
 pub use prof_format::{totals::Totals, vocab::Format};
 pub use profiler::{OutOfMemory, Profiler};

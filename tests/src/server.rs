@@ -50,15 +50,23 @@ impl Server {
     ///
     /// # Panics
     /// When it has not ended within 60 seconds.
-    pub fn stop(mut self, signal: &str) -> ExitStatus {
+    pub fn stop(self, signal: &str) -> ExitStatus {
         let id = self.id().to_string();
         Run::new("kill").args(["-s", signal, &id]).outcome().ok();
+        self.wait()
+    }
+
+    /// Waits until it ends by itself.
+    ///
+    /// # Panics
+    /// When it has not ended within 60 seconds.
+    pub fn wait(mut self) -> ExitStatus {
         let asked = Instant::now();
         loop {
             if let Some(status) = self.0.try_wait().expect("a child can be waited for") {
                 return status;
             }
-            assert!(asked.elapsed() < Duration::from_secs(60), "process {id} does not end on {signal}");
+            assert!(asked.elapsed() < Duration::from_secs(60), "process {} does not end", self.id());
             std::thread::sleep(Duration::from_millis(50));
         }
     }

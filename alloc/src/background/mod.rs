@@ -1,8 +1,13 @@
-//! Work that the program's threads are spared: background threads that purge, and reports by the clock or by bytes.
+//! Work that the program's threads are spared: background threads that purge, reports by the clock or by bytes, dumps by
+//! the clock, by a signal or for another process.
 //!
 //! **Locks**: [`CONTROL`] is the first of all locks. It is held while threads are started, which allocates, and while
 //! their end is waited for.
 
+#[cfg(feature = "prof")]
+mod attend;
+#[cfg(feature = "prof")]
+mod dumps;
 mod reports;
 mod spawn;
 mod worker;
@@ -60,6 +65,11 @@ impl Control {
 /// At the end of start-up, when allocation works: starts what the options ask for.
 pub fn start() {
     reports::start();
+    #[cfg(feature = "prof")]
+    {
+        dumps::start();
+        attend::start();
+    }
     if cgroup::watched() {
         listen();
     }
@@ -78,6 +88,11 @@ fn listen() {
 
 fn tick() {
     reports::resume();
+    #[cfg(feature = "prof")]
+    {
+        dumps::resume();
+        attend::resume();
+    }
     cgroup::look();
 }
 
@@ -172,7 +187,13 @@ pub unsafe fn unhold() {
     unsafe { CONTROL.unhold() }
 }
 
-/// In the child of a fork: background threads are off. The clock of reports starts again with the next allocations.
+/// The process ends.
+pub fn at_exit() {
+    #[cfg(feature = "prof")]
+    attend::at_exit();
+}
+
+/// In the child of a fork: background threads are off. Clocks of reports and dumps start again with the next allocations.
 pub fn forget() {
     let mut control = CONTROL.lock();
     if control.enabled {
@@ -182,4 +203,9 @@ pub fn forget() {
     }
     drop(control);
     reports::forget();
+    #[cfg(feature = "prof")]
+    {
+        dumps::forget();
+        attend::forget();
+    }
 }

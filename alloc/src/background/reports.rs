@@ -4,7 +4,7 @@
 use core::ffi::c_void;
 use core::sync::atomic::*;
 
-use super::spawn::{self, Handle};
+use super::spawn::{self, Handle, Revival};
 use crate::page::caretaker::Bell;
 use crate::relaxed::Relaxed;
 use crate::report;
@@ -16,8 +16,7 @@ use crate::units::Ns;
 static PRINTER: Handle = Handle::new();
 /// Never rings.
 static CLOCK: Bell = Bell::new();
-/// Whether the printer is to be started with the next allocations.
-static WANTED: AtomicBool = AtomicBool::new(false);
+static REVIVAL: Revival = Revival::new();
 /// Whether somebody prints: two reports at once would be mixed, and a report whose output goes through a function of
 /// the program may allocate.
 static PRINTING: AtomicBool = AtomicBool::new(false);
@@ -70,19 +69,17 @@ fn print(letters: &[u8]) {
     }
 }
 
-/// In the child of a fork: whoever printed does not exist here, and the clock is to be started again. Not now: the child
-/// may be about to call exec, and a thread may not be started from a handler of fork.
+/// In the child of a fork: whoever printed does not exist here, and the clock is to be started again.
 pub fn forget() {
     PRINTING.set(false);
     if option::STATS_PRINT_INTERVAL.get() != 0 {
-        WANTED.set(true);
-        super::listen();
+        REVIVAL.want();
     }
 }
 
 /// With some allocation: starts the printer if it is wanted.
 pub fn resume() {
-    if WANTED.get() && WANTED.swap(false, Ordering::Acquire) {
+    if REVIVAL.is_due() {
         start_printer();
     }
 }

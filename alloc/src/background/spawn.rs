@@ -2,7 +2,10 @@
 //! without a cache of their own.
 
 use core::ffi::{CStr, c_int, c_void};
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{
+    AtomicBool, AtomicU64,
+    Ordering::{Acquire, Relaxed},
+};
 
 use crate::os::aside::Aside;
 use crate::os::tls::{self, Phase};
@@ -54,6 +57,28 @@ impl Handle {
     pub fn join(&self) {
         // SAFETY: the thread was started here, and is joined once.
         unsafe { libc::pthread_join(self.0.load(Relaxed), core::ptr::null_mut()) };
+    }
+}
+
+/// Whether a thread is to be started anew in the child of a fork. Not at once: the child may be about to call exec, and a
+/// thread may not be started from a handler of fork.
+pub struct Revival(AtomicBool);
+
+impl Revival {
+    /// Not wanted.
+    pub const fn new() -> Revival {
+        Revival(AtomicBool::new(false))
+    }
+
+    /// In the child: with one of the next allocations.
+    pub fn want(&self) {
+        self.0.store(true, Relaxed);
+        super::listen();
+    }
+
+    /// With some allocation: whether this one is to start it.
+    pub fn is_due(&self) -> bool {
+        self.0.load(Relaxed) && self.0.swap(false, Acquire)
     }
 }
 

@@ -10,6 +10,7 @@ use clap::builder::{PossibleValuesParser, Styles};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, ValueHint};
 
+use crate::ask;
 use crate::conf;
 use crate::error::{Error, Result};
 use crate::plan::{Part, Plan};
@@ -59,7 +60,7 @@ const ARGUMENT: &str = "argument of the command";
 const KIND_OF_OUTPUT: &str = "kind of output";
 
 /// Commands that make no report.
-pub const TOOLS: &[Tool] = &[conf::TOOL, statistics::TOOL, completions::TOOL, man::TOOL];
+pub const TOOLS: &[Tool] = &[ask::TOOL, conf::TOOL, statistics::TOOL, completions::TOOL, man::TOOL];
 
 /// What is to be done.
 pub enum Request {

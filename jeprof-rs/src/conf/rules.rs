@@ -38,7 +38,14 @@ pub enum Cure {
 }
 
 fn dumps_itself(set: &Settings) -> bool {
-    set.on("prof_final") || set.on("prof_gdump") || interval(set)
+    set.on("prof_final") || set.on("prof_gdump") || interval(set) || from_outside(set)
+}
+
+/// Whether a dump comes by the clock or when somebody outside of the program wants one.
+fn from_outside(set: &Settings) -> bool {
+    set.on("prof_listen")
+        || between(set, "prof_interval_ms", 1, i128::MAX)
+        || set.text("prof_signal").is_some_and(|signal| signal != "none")
 }
 
 fn interval(set: &Settings) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! One module per format: [`text`] (gperftools' `heap profile: ... @ heap_v2/R`, which jeprof and Go pprof both
 //! open), [`heap_v2`] (jemalloc's own) and [`pprof`] (profile.proto); [`recent`] and [`sample_log`] are jemalloc's JSON of
-//! single samples, [`metrics`] the families that monitoring systems read, [`contention`] what those about locks count. The writers take a [`snapshot::Snapshot`],
+//! single samples, [`metrics`] the families that monitoring systems read, [`contention`] what those about locks count, [`wire`] how another process asks for a dump. The writers take a [`snapshot::Snapshot`],
 //! never allocate and may run inside an allocator; the readers return a [`dump::Dump`] and may allocate. [`figures`] makes a
 //! snapshot of what was read, and [`pprof::encode`] writes a profile with names.
 //! The readers are the feature `read`, on by default: without it nothing here can allocate.
@@ -36,6 +36,7 @@ pub mod pprof;
 pub mod recent;
 pub mod sample_log;
 pub mod text;
+pub mod wire;
 
 #[cfg(feature = "read")]
 mod builder;

@@ -14,7 +14,7 @@ use prof_format::{
     vocab::Format,
 };
 use rustix::{
-    fd::OwnedFd,
+    fd::{AsFd, BorrowedFd, OwnedFd},
     fs::{FileType, Mode, OFlags},
     io::Errno,
 };
@@ -44,18 +44,23 @@ pub struct FileSink<'a> {
 
 impl FileSink<'_> {
     fn flush(&mut self) -> Result<(), Errno> {
-        let mut rest = &self.buffer[..self.filled];
-        while !rest.is_empty() {
-            match rustix::io::write(self.file, rest) {
-                Ok(0) => return Err(Errno::IO),
-                Ok(written) => rest = &rest[written..],
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(error),
-            }
-        }
+        write_all(self.file.as_fd(), &self.buffer[..self.filled])?;
         self.filled = 0;
         Ok(())
     }
+}
+
+/// Writes all of `bytes`, however often that takes.
+pub fn write_all(file: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<(), Errno> {
+    while !bytes.is_empty() {
+        match rustix::io::write(file, bytes) {
+            Ok(0) => return Err(Errno::IO),
+            Ok(written) => bytes = &bytes[written..],
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 impl Sink for FileSink<'_> {
@@ -91,7 +96,7 @@ impl<N: Snapshot> Content<'_, N> {
     ///
     /// # Errors
     /// See [`Failure`].
-    pub fn write_to(&self, sink: &mut FileSink<'_>) -> Result<(), Failure> {
+    pub fn write_to<S: Sink>(&self, sink: &mut S) -> Result<(), Failure> {
         if !self.gzip {
             return any::write(self.format, self.snapshot, sink).map_err(|_| Failure::Write);
         }

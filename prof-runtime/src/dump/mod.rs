@@ -5,6 +5,7 @@
 //! unmapped after it.
 
 pub mod file;
+mod frames;
 pub mod frozen;
 pub mod image;
 mod kernel;
@@ -14,6 +15,7 @@ mod quiet;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use prof_format::{snapshot::Facts, totals::Totals, vocab::Format};
+use rustix::fd::BorrowedFd;
 
 use crate::{
     clock::{Clock, nanos},
@@ -55,15 +57,14 @@ pub struct Dumps {
     /// Files that the profiler named itself.
     seq: AtomicU64,
     /// The same by trigger; the final dump has no number.
-    interval: AtomicU64,
-    manual: AtomicU64,
-    growth: AtomicU64,
-    /// Files written, whoever named them.
+    by_trigger: [AtomicU64; Trigger::COUNT],
+    /// Files written, whoever named them, and dumps that another process was sent.
     written: AtomicU64,
-    recent: AtomicU64,
     /// Bytes since the start, by which interval dumps come due.
     interval_bytes: AtomicU64,
     interval_due: AtomicBool,
+    /// Whether the process ends.
+    settled: AtomicBool,
 }
 
 /// One dump to be written.
@@ -137,13 +138,11 @@ impl Dumps {
             lock: Mutex::new(),
             prefix: Prefix::new(),
             seq: AtomicU64::new(0),
-            interval: AtomicU64::new(0),
-            manual: AtomicU64::new(0),
-            growth: AtomicU64::new(0),
+            by_trigger: [const { AtomicU64::new(0) }; Trigger::COUNT],
             written: AtomicU64::new(0),
-            recent: AtomicU64::new(0),
             interval_bytes: AtomicU64::new(0),
             interval_due: AtomicBool::new(false),
+            settled: AtomicBool::new(false),
         }
     }
 
@@ -168,13 +167,7 @@ impl Dumps {
         if !self.prefix.begin(name).map_err(|_| DumpError::Reentered)? {
             return Ok(false);
         }
-        let nth = match trigger {
-            Trigger::Interval => self.interval.fetch_add(1, Ordering::Relaxed),
-            Trigger::Manual => self.manual.fetch_add(1, Ordering::Relaxed),
-            Trigger::Growth => self.growth.fetch_add(1, Ordering::Relaxed),
-            Trigger::Recent => self.recent.fetch_add(1, Ordering::Relaxed),
-            Trigger::Final => 0,
-        };
+        let nth = self.by_trigger[trigger as usize].fetch_add(1, Ordering::Relaxed);
         let seq = self.seq.fetch_add(1, Ordering::Relaxed);
         let format = job.kept.format;
         names::dump(name, Self::owner(job.kept), seq, trigger, nth, format);
@@ -218,7 +211,39 @@ impl Dumps {
         Ok(())
     }
 
-    /// Files written, whoever named them.
+    /// Sends a dump to another process, as `prof_format::wire` says. Its name, hook and numbers are those of files, so
+    /// none of these. Nobody waits for a receiver that is slow: the lock is given up before.
+    pub fn send(&self, job: &Job, socket: BorrowedFd<'_>, format: Format) -> Result<(), DumpError> {
+        let guard = self.lock.lock().map_err(|_| DumpError::Reentered)?;
+        let sent = job.freeze(|frozen| {
+            drop(guard);
+            frames::send(socket, &Content { snapshot: frozen, format, gzip: false })
+        });
+        match sent.unwrap_or(Err(Failure::OutOfMemory)) {
+            Ok(()) => {
+                self.written.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(Failure::OutOfMemory) => Err(DumpError::OutOfMemory),
+            Err(Failure::Open | Failure::Write) => Err(DumpError::Write),
+        }
+    }
+
+    /// As [`Dumps::automatic`], of a thread that the end of the process does not wait for: nothing after [`Dumps::settle`].
+    pub fn unasked(&self, job: &Job, trigger: Trigger) -> Result<(), DumpError> {
+        let guard = self.lock.lock().map_err(|_| DumpError::Reentered)?;
+        if self.settled.load(Ordering::Relaxed) { Ok(()) } else { self.named(guard, job, trigger) }
+    }
+
+    /// Waits until no dump is being written, and lets [`Dumps::unasked`] begin none any more: the end of the process would
+    /// leave half a file under its temporary name.
+    pub fn settle(&self) {
+        // The lock orders it: who takes it afterwards sees the store.
+        self.settled.store(true, Ordering::Relaxed);
+        drop(self.lock.lock());
+    }
+
+    /// Files written, whoever named them, and dumps sent.
     pub fn written(&self) -> u64 {
         self.written.load(Ordering::Relaxed)
     }

@@ -24,6 +24,10 @@ pub enum Trigger {
     Manual,
     /// Active memory reached a new maximum.
     Growth,
+    /// The signal for dumps came (`prof_signal`).
+    Signal,
+    /// So much time has passed (`prof_interval_ms`).
+    Timer,
     /// The program ends.
     Final,
     /// The recent samples were asked for without a receiver.
@@ -31,12 +35,17 @@ pub enum Trigger {
 }
 
 impl Trigger {
+    /// How many there are.
+    pub const COUNT: usize = Trigger::Recent as usize + 1;
+
     /// Its letter in file names.
     pub fn letter(self) -> u8 {
         match self {
             Trigger::Interval => b'i',
             Trigger::Manual => b'm',
             Trigger::Growth => b'u',
+            Trigger::Signal => b's',
+            Trigger::Timer => b't',
             Trigger::Final => b'f',
             Trigger::Recent => b'r',
         }
@@ -231,6 +240,8 @@ mod tests {
             (Trigger::Interval, Format::Text, "/tmp/jeprof.1234.7.i3.heap"),
             (Trigger::Manual, Format::HeapV2, "/tmp/jeprof.1234.7.m3.heap"),
             (Trigger::Growth, Format::Text, "/tmp/jeprof.1234.7.u3.heap"),
+            (Trigger::Signal, Format::Text, "/tmp/jeprof.1234.7.s3.heap"),
+            (Trigger::Timer, Format::Pprof, "/tmp/jeprof.1234.7.t3.pb.gz"),
             (Trigger::Final, Format::Text, "/tmp/jeprof.1234.7.f.heap"),
             (Trigger::Final, Format::Pprof, "/tmp/jeprof.1234.7.f.pb.gz"),
             (Trigger::Recent, Format::Pprof, "/tmp/jeprof.1234.7.r3.json"),
@@ -243,6 +254,22 @@ mod tests {
         let inside = Owner { pid: 1, namespace: Some(4_026_531_836) };
         let name = named(b"j", |text| dump(text, inside, 0, Trigger::Manual, 0, Format::Text));
         assert_eq!(name, "j.4026531836.1.0.m0.heap");
+    }
+
+    #[test]
+    fn every_trigger_has_a_letter_of_its_own() {
+        let all = [
+            Trigger::Interval,
+            Trigger::Manual,
+            Trigger::Growth,
+            Trigger::Signal,
+            Trigger::Timer,
+            Trigger::Final,
+            Trigger::Recent,
+        ];
+        assert_eq!(all.len(), Trigger::COUNT);
+        let letters: std::collections::HashSet<_> = all.into_iter().map(Trigger::letter).collect();
+        assert_eq!(letters.len(), all.len());
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use core::{ffi::CStr, sync::atomic::Ordering};
 
-use prof_format::{contention::MutexCounts, recent, sample_log, snapshot::Sink};
+use prof_format::{contention::MutexCounts, recent, sample_log, snapshot::Sink, vocab::Format};
+use rustix::fd::BorrowedFd;
 
 use super::Profiler;
 use crate::{
@@ -61,6 +62,24 @@ impl Profiler {
             Some(path) => self.dumps.given(&self.job(thread), path),
             None => self.dumps.automatic(&self.job(thread), Trigger::Manual),
         }
+    }
+
+    /// Writes a dump that nobody in the program asked for, in a file named by the profiler: nothing when the prefix is
+    /// empty. For a thread of the host's own.
+    pub fn dump_unasked(&self, trigger: Trigger) {
+        if self.enabled() {
+            // The user was told of a failure; there is nobody else to tell.
+            let _ = self.dumps.unasked(&self.job(None), trigger);
+        }
+    }
+
+    /// Sends a dump to another process, as `prof_format::wire` says. For a thread of the host's own.
+    ///
+    /// # Errors
+    /// See [`DumpError`]; [`DumpError::Write`] when the other end is gone or takes nothing for as long as its timeout says.
+    pub fn send(&self, socket: BorrowedFd<'_>, format: Format) -> Result<(), DumpError> {
+        self.kept().ok_or(DumpError::Disabled)?;
+        self.dumps.send(&self.job(None), socket, format)
     }
 
     /// Sets how names of the profiler's own files start (`prof.prefix`), cut at 4095 bytes.
@@ -226,6 +245,7 @@ impl Profiler {
             // The user was told of a failure; the program ends as it would have.
             let _ = self.dumps.automatic(&self.job(thread), Trigger::Final);
         }
+        self.dumps.settle();
         let leaked = kept.leak && self.dumps.leak_summary(&self.job(thread));
         if leaked && kept.leak_error {
             (kept.message)(b"<jemalloc>: Exiting with error code because memory leaks were detected\n");

@@ -136,6 +136,21 @@ const ONE: i64 = 1 << 16;
 /// Letters of `malloc_stats_print`.
 pub const REPORT_LETTERS: &[u8] = b"Jgmdablxeho";
 
+/// What `prof_signal` can be: signals that are free for a program's own use, or that end or stop nothing when ignored.
+pub const SIGNALS: &[&CStr] = &[
+    c"none",
+    c"SIGHUP",
+    c"SIGUSR1",
+    c"SIGUSR2",
+    c"SIGALRM",
+    c"SIGVTALRM",
+    c"SIGPROF",
+    c"SIGURG",
+    c"SIGWINCH",
+    c"SIGIO",
+    c"SIGPWR",
+];
+
 static STATS_PRINT_LETTERS: Text = Text::holding("");
 static STATS_INTERVAL_LETTERS: Text = Text::holding("");
 static PREFIX: Text = Text::holding("jeprof");
@@ -268,6 +283,9 @@ options! {
     TCACHE_GC_INTERVAL = strict("tcache_gc_interval", 0, (0, UNSIGNED_MAX), Unsigned,
         "Collect a thread's cache every so many of its events; 0 leaves it to tcache_gc_incr_bytes."), Extension;
     PROF_DUMP_FORMAT = choice("prof_dump_format", &[c"text", c"heap_v2", c"pprof"], 0, "Format of the dumps that the profiler names itself."), Extension;
+    PROF_SIGNAL = choice("prof_signal", SIGNALS, 0, "Signal upon which a dump is written, unless the program handles it itself."), Extension;
+    PROF_INTERVAL_MS = strict("prof_interval_ms", 0, (0, SIZE_MAX), U64, "Dump every so many milliseconds while sampling is on; 0 for never."), Extension;
+    PROF_LISTEN = switch("prof_listen", false, "Let the same user's jeprof-rs dump PID ask for dumps, over a socket in /tmp."), Extension;
     CGROUP_AWARE = switch("cgroup_aware", true, "Follow the control group: arenas by its processors, purging as its memory runs short."), Extension;
     CGROUP_PURGE_RATIO = fixed("cgroup_purge_ratio", ONE / 100 * 95, 0, ONE as i128, "Share of the control group's limit at which everything unused is purged."), Extension;
     CGROUP_ROOT = text("cgroup_root", &CGROUP, "Folder with the control group's files, instead of the process's own; for tests and odd mounts."), Extension;

@@ -1,0 +1,207 @@
+//! A thread that waits for another process to ask for a dump (`prof_listen`): `jeprof-rs dump PID` does. What is said is
+//! in `prof_format::wire`.
+//!
+//! The socket's descriptor is the only one that the allocator keeps open. It lies above those that programs count on, and is
+//! looked at before each use: a program may close what it did not open, and get the number for a file of its own.
+
+use core::ffi::c_void;
+use core::fmt::Write;
+use core::sync::atomic::*;
+use core::time::Duration;
+
+use prof_format::wire::{self, LINE_MAX, REFUSED};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use rustix::fs::{FileType, Mode};
+use rustix::io::Errno;
+use rustix::net::{
+    self, AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, sockopt,
+};
+use rustix::process;
+
+use super::spawn::{self, Handle, Revival};
+use crate::page::caretaker::Bell;
+use crate::relaxed::Relaxed;
+use crate::report::{self, Line};
+use crate::sampling::PROFILER;
+use crate::tables::option;
+use crate::units::Ns;
+
+static ATTENDANT: Handle = Handle::new();
+static REVIVAL: Revival = Revival::new();
+/// Never rings.
+static PAUSE: Bell = Bell::new();
+
+/// The descriptor, the file behind it, and whose socket it is; -1 and 0 when there is none.
+static SOCKET: AtomicI32 = AtomicI32::new(-1);
+static INODE: AtomicU64 = AtomicU64::new(0);
+static OWNER: AtomicU32 = AtomicU32::new(0);
+
+/// Where the numbers of descriptors begin that programs hardly look at.
+const FIRST_DESCRIPTOR: RawFd = 200;
+/// Who has connected and says nothing is given up after this time, and who takes nothing after twice as long.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// What waits before the next look when the system is short of something.
+const REST: Ns = Ns::from_ms(1000);
+
+fn wanted() -> bool {
+    option::PROF_LISTEN.on() && PROFILER.enabled()
+}
+
+/// At the end of start-up.
+pub fn start() {
+    if wanted() {
+        start_attendant();
+    }
+}
+
+fn start_attendant() {
+    if let Err(error) = ATTENDANT.spawn(run, 0) {
+        report::message(format_args!("the thread for prof_listen cannot be started ({error})"));
+    }
+}
+
+fn pid() -> u32 {
+    process::getpid().as_raw_nonzero().get() as u32
+}
+
+/// Name of the socket.
+fn path() -> Line {
+    let mut path = Line::new();
+    // Writing to a `Line` never fails.
+    let _ = write!(path, "{}{}", wire::SOCKET, pid());
+    path
+}
+
+extern "C" fn run(_: *mut c_void) -> *mut c_void {
+    spawn::begin(c"jemalloc_listen");
+    loop {
+        match open() {
+            Ok(()) => attend(),
+            Err(error) => {
+                let path = path();
+                let path = core::str::from_utf8(path.as_bytes()).unwrap_or_default();
+                report::message(format_args!(
+                    "prof_listen cannot listen at {path} ({})",
+                    error.raw_os_error()
+                ));
+                return core::ptr::null_mut();
+            }
+        }
+        // The program has closed the socket. It may be closing all that it finds.
+        PAUSE.sleep(PAUSE.heard(), Some(REST));
+    }
+}
+
+/// Makes the socket.
+fn open() -> Result<(), Errno> {
+    let path = path();
+    let path = path.as_bytes();
+    let address = SocketAddrUnix::new(path)?;
+    let socket = net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    let socket = rustix::io::fcntl_dupfd_cloexec(&socket, FIRST_DESCRIPTOR).unwrap_or(socket);
+    // What a process of ours with the same number left behind.
+    if let Ok(stat) = rustix::fs::lstat(path)
+        && FileType::from_raw_mode(stat.st_mode) == FileType::Socket
+        && stat.st_uid == process::geteuid().as_raw()
+    {
+        let _ = rustix::fs::unlink(path);
+    }
+    net::bind(&socket, &address)?;
+    // Nobody can connect before `listen`.
+    rustix::fs::chmod(path, Mode::RUSR | Mode::WUSR)?;
+    net::listen(&socket, 8)?;
+    INODE.set(rustix::fs::fstat(&socket)?.st_ino);
+    OWNER.set(pid());
+    SOCKET.set(socket.into_raw_fd());
+    Ok(())
+}
+
+/// The socket, unless its number belongs to something else by now.
+fn socket() -> Option<BorrowedFd<'static>> {
+    let socket = SOCKET.get();
+    if socket < 0 {
+        return None;
+    }
+    // SAFETY: not -1. The number is looked at with fstat(2), which answers an error when nothing is open there, and used
+    // only while it is our socket, which we never close while a thread of this process waits at it.
+    let socket = unsafe { BorrowedFd::borrow_raw(socket) };
+    (rustix::fs::fstat(socket).ok()?.st_ino == INODE.get()).then_some(socket)
+}
+
+/// Answers whoever asks, until the socket is gone.
+fn attend() {
+    while let Some(socket) = socket() {
+        match net::accept_with(socket, SocketFlags::CLOEXEC) {
+            Ok(client) => answer(&client),
+            Err(Errno::INTR | Errno::CONNABORTED) => {}
+            Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
+                PAUSE.sleep(PAUSE.heard(), Some(REST));
+            }
+            Err(_) => return,
+        }
+    }
+}
+
+fn answer(client: &OwnedFd) {
+    let _ = sockopt::set_socket_timeout(client, sockopt::Timeout::Recv, Some(PATIENCE));
+    let _ = sockopt::set_socket_timeout(client, sockopt::Timeout::Send, Some(2 * PATIENCE));
+    match asked(client).map(|format| PROFILER.send(client.as_fd(), format)) {
+        // Who is gone cannot be told.
+        Ok(Ok(()) | Err(prof_runtime::DumpError::Write)) => {}
+        Ok(Err(prof_runtime::DumpError::OutOfMemory)) => refuse(client, "no memory for a copy of the tables"),
+        Ok(Err(_)) => refuse(client, "the profiler is off"),
+        Err(reason) => refuse(client, reason),
+    }
+}
+
+/// What somebody who may ask asks for.
+fn asked(client: &OwnedFd) -> Result<prof_runtime::Format, &'static str> {
+    let peer = sockopt::socket_peercred(client).map_err(|_| "who asks is not known")?;
+    if peer.uid != process::geteuid() && !peer.uid.is_root() {
+        return Err("only the user of the process and root may ask");
+    }
+    let (mut line, mut length) = ([0; LINE_MAX], 0);
+    while length < LINE_MAX && !line[..length].ends_with(b"\n") {
+        match net::recv(client, &mut line[length..], RecvFlags::empty()) {
+            Ok((0, _)) => break,
+            Ok((count, _)) => length += count,
+            Err(Errno::INTR) => {}
+            Err(_) => return Err("nothing was asked"),
+        }
+    }
+    wire::asked(&line[..length]).ok_or("what is asked for is not known here")
+}
+
+/// Says that there is no dump, and why.
+fn refuse(client: &OwnedFd, reason: &str) {
+    for piece in [&REFUSED.to_le_bytes()[..], reason.as_bytes()] {
+        // A reason that does not get through is not worth a second try.
+        let _ = net::send(client, piece, SendFlags::NOSIGNAL);
+    }
+}
+
+/// In the child of a fork: the socket is the parent's, and would keep who connects waiting after its end.
+pub fn forget() {
+    if let Some(socket) = socket() {
+        // SAFETY: ours, and nobody uses it: the thread that did is not here.
+        drop(unsafe { OwnedFd::from_raw_fd(socket.as_raw_fd()) });
+    }
+    SOCKET.set(-1);
+    if wanted() {
+        REVIVAL.want();
+    }
+}
+
+/// With some allocation: starts the thread if it is wanted.
+pub fn resume() {
+    if REVIVAL.is_due() {
+        start_attendant();
+    }
+}
+
+/// The process ends: nobody can connect any more.
+pub fn at_exit() {
+    if OWNER.get() == pid() {
+        let _ = rustix::fs::unlink(path().as_bytes());
+    }
+}
