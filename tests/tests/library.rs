@@ -57,6 +57,23 @@ fn the_exported_symbols_are_those_of_the_list() {
 }
 
 #[test]
+fn code_that_every_program_runs_lies_in_front_of_all_other() {
+    let bytes = library();
+    let file = object::File::parse(&bytes[..]).expect("an ELF file");
+    let addresses = |part: &str| -> Vec<u64> {
+        let symbols = file.symbols().filter(|symbol| symbol.name().is_ok_and(|name| name.contains(part)));
+        symbols.map(|symbol| symbol.address()).collect()
+    };
+    let start = addresses("7jealloc4boot6ensure").into_iter().chain(addresses("7jealloc5arena3bin3Bin4take"));
+    let last = start.max().expect("functions of the start");
+    // Reports, dumps, the reading of frames.
+    for room in ["7jealloc5stats", "12prof_runtime4dump", "5gimli4read"] {
+        let first = addresses(room).into_iter().min().unwrap_or_else(|| panic!("no function of {room}"));
+        assert!(last < first, "{room}");
+    }
+}
+
+#[test]
 fn a_program_linked_with_the_static_library_uses_it() {
     let folder = build::package("jemalloc", Profile::own());
     let archive = folder.join("libjemalloc.a");
