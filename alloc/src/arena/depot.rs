@@ -15,6 +15,7 @@ use crate::relaxed::Relaxed;
 use crate::size_class::{NCACHED_MAX, class_size};
 use crate::sync::{Mutex, MutexCounts, Patience};
 use crate::units::SzInd;
+use core::ptr::copy_nonoverlapping;
 use core::sync::atomic::AtomicPtr;
 
 /// Most objects in a batch.
@@ -118,7 +119,9 @@ impl Depot {
         let n = batch(class);
         let at = state.nbatches * n;
         let Some(slots) = state.slots(class).get(at..at + n) else { return false };
-        slots.iter().zip(objects).for_each(|(slot, &object)| slot.set(object));
+        let Some(objects) = objects.get(..n) else { return false };
+        // SAFETY: both are `n` pointers, atomic or not, and whoever holds the lock is alone with the slots.
+        unsafe { copy_nonoverlapping(objects.as_ptr(), slots.as_ptr().cast_mut().cast(), n) };
         state.nbatches += 1;
         state.high = state.high.max(state.nbatches);
         state.stretch = Stretch { pushed: state.stretch.pushed + 1, popped: 0 };
@@ -225,7 +228,8 @@ impl State {
         self.nbatches -= 1;
         self.low = self.low.min(self.nbatches);
         let slots = &self.slots(class)[self.nbatches * n..][..n];
-        out.iter_mut().zip(slots).for_each(|(object, slot)| *object = slot.get());
+        // SAFETY: both are `n` pointers, atomic or not, and whoever holds the lock is alone with the slots.
+        unsafe { copy_nonoverlapping(slots.as_ptr().cast(), out[..n].as_mut_ptr(), n) };
         true
     }
 

@@ -146,15 +146,37 @@ impl CacheBin {
         }
     }
 
-    /// Removes the `out.len()` oldest objects; there are at least so many.
-    pub fn take_oldest(&self, out: &mut [*mut u8]) {
-        let (depth, n) = (self.depth(), out.len());
-        let head = self.head.get();
+    /// Lets `fill` write `n` objects into the array of an empty bin, which is at least so long, the one that is popped first
+    /// at the front. Answers what `fill` does: whether it has.
+    pub fn fill(&self, n: usize, fill: impl FnOnce(&mut [*mut u8]) -> bool) -> bool {
+        let head = self.head.get().wrapping_sub(n);
+        // SAFETY: the array of an empty bin ends at its head, has pointers from the start on, and only this thread touches it.
+        let filled = fill(unsafe { core::slice::from_raw_parts_mut(head, n) });
+        if filled {
+            self.head.set(head);
+        }
+        filled
+    }
+
+    /// Removes the `n` oldest objects, of which there are so many, when `leave` answers that it has taken them, as it does.
+    pub fn leave(&self, n: usize, leave: impl FnOnce(&[*mut u8]) -> bool) -> bool {
+        let (head, depth) = (self.head.get(), self.depth());
         // SAFETY: the stack holds `depth` objects from `head` up, and only this thread touches it.
         let stack = unsafe { core::slice::from_raw_parts_mut(head, depth) };
-        out.copy_from_slice(&stack[depth - n..]);
-        stack.copy_within(..depth - n, n);
-        self.head.set(head.wrapping_add(n));
+        let left = leave(&stack[depth - n..]);
+        if left {
+            stack.copy_within(..depth - n, n);
+            self.head.set(head.wrapping_add(n));
+        }
+        left
+    }
+
+    /// Removes the `out.len()` oldest objects; there are at least so many.
+    pub fn take_oldest(&self, out: &mut [*mut u8]) {
+        self.leave(out.len(), |oldest| {
+            out.copy_from_slice(oldest);
+            true
+        });
     }
 }
 
@@ -191,6 +213,19 @@ mod tests {
         assert_eq!([0, 1, 2, 9].map(|n| bin.holds(object(3), n)), [false, false, false, true]);
         assert_eq!([1, 2, 3, 4].map(|n| bin.holds(object(n), 2)), [true, true, false, false]);
         assert_eq!(bin.pop(), Some(object(1)));
+    }
+
+    #[test]
+    fn objects_that_could_not_come_or_go_did_not() {
+        let (_array, bin) = bin(8);
+        assert!(!bin.fill(4, |_| false) && bin.pop().is_none());
+        assert!(bin.fill(4, |slots| {
+            slots.copy_from_slice(&[1, 2, 3, 4].map(object));
+            true
+        }));
+        assert!(!bin.leave(2, |oldest| oldest != [3, 4].map(object)));
+        assert!(bin.leave(1, |oldest| oldest == [4].map(object)));
+        assert_eq!([(); 4].map(|()| bin.pop()), [Some(1), Some(2), Some(3), None].map(|n| n.map(object)));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! How large the pieces of a thread cache are. Pure.
 
 use crate::arena::depot::batch;
-use crate::size_class::{NBINS, class_size};
+use crate::size_class::{NBINS, NCACHED_MAX, class_size};
 use crate::units::SzInd;
 
 /// Most objects that the bin of a class holds by default: four batches.
@@ -15,28 +15,44 @@ pub const fn capacity_min(class: SzInd) -> usize {
 }
 
 /// Objects of the first fill: up to 4 KiB, 1 to 8; later fills double up to a batch.
-pub const fn first_fill(class: SzInd) -> usize {
-    let n = 4096 / class_size(class.idx());
-    if n > 8 {
-        8
-    } else if n < 1 || class.idx() >= NBINS {
-        1
-    } else {
-        n
-    }
+pub const fn first_fill(class: SzInd) -> u16 {
+    FIRST_FILLS[class.idx()]
 }
 
 /// Requests between two events at most, so that an event comes at least every 128 KiB, and every 16 to 4096
 /// requests: collection and decay wait for events, and so do changes of the sampling rate.
 pub const fn event_distance(class: SzInd) -> u64 {
-    let n = (128 << 10) / class_size(class.idx());
-    if n > 4096 {
-        4096
-    } else if n < 16 {
-        16
-    } else {
-        n as u64
+    DISTANCES[class.idx()] as u64
+}
+
+/// [`first_fill`] of each class: a thread that starts asks for all of them, and divisions would be most of what that takes.
+static FIRST_FILLS: [u16; NCACHED_MAX] = {
+    let mut fills = quotients(4096, 1, 8);
+    let mut class = NBINS;
+    while class < NCACHED_MAX {
+        fills[class] = 1;
+        class += 1;
     }
+    fills
+};
+
+/// [`event_distance`] of each class.
+static DISTANCES: [u16; NCACHED_MAX] = quotients(128 << 10, 16, 4096);
+
+/// How many objects of each class are so many bytes, but `least` to `most`.
+const fn quotients(bytes: usize, least: u16, most: u16) -> [u16; NCACHED_MAX] {
+    let mut all = [least; NCACHED_MAX];
+    let mut class = 0;
+    while class < NCACHED_MAX {
+        let n = bytes / class_size(class);
+        if n > most as usize {
+            all[class] = most;
+        } else if n > least as usize {
+            all[class] = n as u16;
+        }
+        class += 1;
+    }
+    all
 }
 
 /// Bytes that a thread allocates between two looks at what decayed, and by default between two collection steps, as in

@@ -168,10 +168,12 @@ pub fn flush_div(class: SzInd) -> u32 {
 
 /// Objects of a class that collections leave alone at first.
 pub fn gc_delay(class: SzInd) -> u16 {
-    if class.idx() >= NBINS {
-        return 0;
+    match DELAY.get() {
+        delay if delay != 0 && class.idx() < NBINS => {
+            (delay / class_size(class.idx())).min(u8::MAX as usize) as u16
+        }
+        _ => 0,
     }
-    (DELAY.get() / class_size(class.idx())).min(u8::MAX as usize) as u16
 }
 
 /// The pace of collection: `None` for a step with each of decay's.

@@ -145,7 +145,7 @@ impl Block {
             side.capacity.set(0);
             side.limit.set(settings::limit(class));
             side.delay.set(settings::gc_delay(class));
-            side.fill.set(first_fill(class) as u16);
+            side.fill.set(first_fill(class));
             side.moved.set(0);
             side.told.set(0);
             side.misses.set(0);

@@ -35,11 +35,17 @@ pub fn stock(thread: &Block, arena: &Arena, class: SzInd) {
 fn refill_from(thread: &Block, arena: &Arena, class: SzInd) -> Option<*mut u8> {
     let (bin, side) = (thread.bin(class), thread.side(class));
     side.misses.change(|n| n.saturating_add(1));
-    let limit = side.limit.get() as usize;
+    let (limit, whole) = (side.limit.get() as usize, batch(class));
+    // Straight into the bin: one copy of all.
+    if class.idx() < NCACHED
+        && limit >= whole
+        && bin.fill(whole, |slots| arena.depot(class).pop(class, slots))
+    {
+        side.moved.change(|moved| moved - whole as i64);
+        return bin.pop();
+    }
     let mut objects = [core::ptr::null_mut(); BATCH_MAX];
-    let n = if class.idx() < NCACHED && limit >= batch(class) && arena.depot(class).pop(class, &mut objects) {
-        batch(class)
-    } else if class.idx() < NBINS {
+    let n = if class.idx() < NBINS {
         // One object more than what stays in the bin, which has room for `limit`.
         let want = (side.fill.get() as usize).min(limit + 1);
         side.fill.set((2 * want).min(batch(class)) as u16);
@@ -69,18 +75,31 @@ pub fn make_room(thread: &Block, class: SzInd) {
     }
     let mut left = leaving(class, limit).min(bin.depth());
     while left != 0 {
-        let mut objects = [core::ptr::null_mut(); BATCH_MAX];
-        let some = &mut objects[..left.min(batch(class))];
-        left -= some.len();
-        bin.take_oldest(some);
-        side.moved.change(|moved| moved + some.len() as i64);
+        let n = left.min(batch(class));
+        left -= n;
         // A thread that is bound to a manual arena may have cached objects of it, which no other thread may get.
-        let whole = class.idx() < NCACHED && some.len() == batch(class) && !thread.arena().is_manual();
-        let owner = table::owner(extent_of_object(some[0]));
-        if !whole || !owner.depot(class).push(class, &owner.base, some, !owner.pages.at_once()) {
-            release(class, some, From::Cache);
+        let whole = class.idx() < NCACHED && n == batch(class) && !thread.arena().is_manual();
+        if whole && bin.leave(n, |oldest| leave_in_depot(class, oldest)) {
+            side.moved.change(|moved| moved + n as i64);
+        } else {
+            release_oldest(thread, class, n);
         }
     }
+}
+
+/// Leaves a batch in the depot of the arena that owns the first of it; `false` when there is no room.
+fn leave_in_depot(class: SzInd, objects: &[*mut u8]) -> bool {
+    let owner = table::owner(extent_of_object(objects[0]));
+    owner.depot(class).push(class, &owner.base, objects, !owner.pages.at_once())
+}
+
+/// Returns the `n` oldest objects of a bin, at most [`BATCH_MAX`], to their slabs and extents.
+fn release_oldest(thread: &Block, class: SzInd, n: usize) {
+    let mut objects = [core::ptr::null_mut(); BATCH_MAX];
+    let some = &mut objects[..n];
+    thread.bin(class).take_oldest(some);
+    thread.side(class).moved.change(|moved| moved + n as i64);
+    release(class, some, From::Cache);
 }
 
 /// How many objects leave a full bin: a batch, or the share of the bin that the options ask for.
@@ -95,15 +114,11 @@ fn leaving(class: SzInd, limit: usize) -> usize {
 /// Returns the `n` oldest objects of a bin to where they came from. The bin of a thread that counts exactly looks full
 /// afterwards as before.
 pub fn return_oldest(thread: &Block, class: SzInd, n: usize) {
-    let (bin, side) = (thread.bin(class), thread.side(class));
-    let mut left = n.min(bin.depth());
+    let mut left = n.min(thread.bin(class).depth());
     while left != 0 {
-        let mut objects = [core::ptr::null_mut(); BATCH_MAX];
-        let some = &mut objects[..left.min(BATCH_MAX)];
-        left -= some.len();
-        bin.take_oldest(some);
-        side.moved.change(|moved| moved + some.len() as i64);
-        release(class, some, From::Cache);
+        let some = left.min(BATCH_MAX);
+        left -= some;
+        release_oldest(thread, class, some);
     }
     if thread.exact.get() {
         thread.close(class);
