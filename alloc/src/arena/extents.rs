@@ -25,6 +25,10 @@ pub(super) struct Wanted {
     pub(super) grows: bool,
 }
 
+/// Extents from which an arena lets the kernel back a whole slab that has no memory: with as many, all of them will be used, and
+/// what is not yet is little. Not where objects are longer than a page: programs may use the beginning of each only.
+const MANY_EXTENTS: usize = 1024;
+
 /// Pages of address space without which a request fails.
 #[derive(Clone, Copy, Debug)]
 struct Short(usize);
@@ -157,8 +161,11 @@ impl Arena {
     pub(super) fn make_slab(&self, class: SzInd, kind: Kind) -> Option<&'static Extent> {
         let slab = &SLABS[class.idx()];
         let npages = slab.npages as usize;
-        let (extent, _) =
+        let (extent, fresh) =
             self.take_extent(Wanted { npages, align: 1, class, kind, direct: false, grows: false })?;
+        if fresh && npages > 1 && slab.size as usize <= PAGE && self.nextents.get() >= MANY_EXTENTS {
+            self.pages.back(run_of(extent, 0, npages));
+        }
         extent.nfree.set(slab.nregs as u16);
         let (full, rest) = (slab.nregs as usize / 64, slab.nregs % 64);
         for (word, bits) in extent.free.iter().enumerate() {

@@ -1,7 +1,7 @@
 //! Address space: reserve, release, give pages back, protect pages.
 
 use core::ptr::{NonNull, null_mut};
-use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap};
 
@@ -120,6 +120,20 @@ pub unsafe fn advise_huge(at: *mut u8, bytes: usize, huge: Huge) {
     let _ = unsafe { madvise(at.cast(), bytes, advice) };
 }
 
+/// Gives pages without memory some, as if each was written to (`MADV_POPULATE_WRITE`, Linux 5.14). Contents stay as they are. What
+/// the kernel refuses gets its memory when it is touched; after it said that it does not know how it is not asked again.
+///
+/// # Safety
+/// The range is mapped, writable, and belongs to the caller.
+pub unsafe fn back(at: *mut u8, bytes: usize) {
+    static KNOWN: AtomicBool = AtomicBool::new(true);
+    if KNOWN.load(Relaxed) {
+        // SAFETY: by the caller's promise; the advice changes no contents.
+        let answer = unsafe { madvise(at.cast(), bytes, Advice::LinuxPopulateWrite) };
+        KNOWN.store(answer != Err(rustix::io::Errno::INVAL), Relaxed);
+    }
+}
+
 /// Lets any access to the range end in SIGSEGV, or allows reading and writing again. Answers whether it worked.
 ///
 /// # Safety
@@ -167,5 +181,27 @@ pub fn purging_zeroes() -> bool {
         let works = !purge_forced(at, PAGE) || at.read_volatile() == 0;
         release(at, PAGE);
         works
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_comes_before_it_is_touched_where_the_kernel_knows_how_and_contents_stay() {
+        const PAGES: usize = 5;
+        let at = reserve(PAGES * PAGE).unwrap().as_ptr();
+        // SAFETY: the range was mapped just above, and there is room for an answer for each page.
+        unsafe {
+            at.write(7);
+            back(at, PAGES * PAGE);
+            let mut resident = [0; PAGES];
+            assert_eq!(libc::mincore(at.cast(), PAGES * PAGE, resident.as_mut_ptr()), 0);
+            let knows = madvise(at.cast(), PAGE, Advice::LinuxPopulateWrite).is_ok();
+            assert_eq!(resident.map(|page| page & 1 != 0), [true, knows, knows, knows, knows]);
+            assert_eq!([0, PAGE, 4 * PAGE].map(|offset| at.add(offset).read()), [7, 0, 0]);
+            release(at, PAGES * PAGE);
+        }
     }
 }

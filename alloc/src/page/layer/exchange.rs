@@ -4,7 +4,7 @@ use core::sync::atomic::Ordering;
 
 use super::{PageLayer, Source, kept};
 use crate::base::Base;
-use crate::os::clock;
+use crate::os::{clock, pages};
 use crate::page::ebb;
 use crate::page::pac::Pac;
 use crate::page::purge::{self, Step};
@@ -62,6 +62,18 @@ impl PageLayer {
                 Some((Run { base: taken.base, npages, block: None }, taken.zeroed))
             },
         )
+    }
+
+    /// Lets the kernel back the pages of `run`, which were taken and have no memory, at once, unless memory is short or
+    /// of a kind that only the program's hooks know. A fault for each would take about twice as long.
+    #[cold]
+    pub fn back(&self, run: Run) {
+        let short = pressure::share() != pressure::WHOLE;
+        let ours = self.pac.acquire().is_none_or(Pac::is_default);
+        if ours && !short && !self.at_once() && !advice::wants_huge() {
+            // SAFETY: the run belongs to the caller.
+            unsafe { pages::back(run.base, run.npages * PAGE) };
+        }
     }
 
     /// Adds the `extra` pages behind `run` to it if they are free; answers whether it did and they are zero.
