@@ -202,6 +202,7 @@ impl BinState {
     ///
     /// # Errors
     /// A mistake of the program; nothing was changed.
+    #[inline(always)]
     pub(super) fn put(
         &mut self,
         extent: &'static Extent,
@@ -221,11 +222,22 @@ impl BinState {
         let nfree = extent.nfree.get() + 1;
         extent.nfree.set(nfree);
         self.counts.ndalloc += 1;
-        if self.current.get().is_some_and(|current| core::ptr::eq(current, extent)) {
+        // Lists are by powers of two: mostly the slab stays where it is.
+        if !nfree.is_power_of_two() && nfree as u32 != slab.nregs {
             return Ok(None);
         }
+        Ok(self.relist(extent, nfree, slab.nregs))
+    }
+
+    /// Moves a slab that has `nfree` of `nregs` regions free now, one more than before, to the list where it belongs; answers it
+    /// when it is to be returned to the page layer.
+    #[inline(never)]
+    fn relist(&mut self, extent: &'static Extent, nfree: u16, nregs: u32) -> Option<&'static Extent> {
+        if self.current.get().is_some_and(|current| core::ptr::eq(current, extent)) {
+            return None;
+        }
         let list = |nfree: u16| nfree.ilog2() as usize;
-        if nfree as u32 == slab.nregs {
+        if nfree as u32 == nregs {
             if nfree > 1 {
                 self.partial[list(nfree - 1)].remove(extent);
                 self.counts.nonfull -= 1;
@@ -233,19 +245,19 @@ impl BinState {
             if self.nempty < EMPTY_MAX {
                 self.nempty += 1;
                 self.empty.push(extent);
-                return Ok(None);
+                return None;
             }
             self.forget(extent);
-            return Ok(Some(extent));
+            return Some(extent);
         }
         if nfree == 1 {
             self.partial[0].push(extent);
             self.counts.nonfull += 1;
-        } else if list(nfree) != list(nfree - 1) {
+        } else {
             self.partial[list(nfree - 1)].remove(extent);
             self.partial[list(nfree)].push(extent);
         }
-        Ok(None)
+        None
     }
 
     /// Takes all empty slabs out of the bin.

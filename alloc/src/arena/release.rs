@@ -46,7 +46,7 @@ pub fn release(class: SzInd, objects: &mut [*mut u8], from: From) {
 /// Their slabs are looked up first: most of what that takes are misses of the processor's cache, which then happen side by
 /// side, and while no lock is held.
 fn release_small(class: SzInd, objects: &mut [*mut u8], flush: u64) {
-    let mut slabs = [None; BATCH_MAX];
+    let mut slabs: [Option<&'static Extent>; BATCH_MAX] = [None; BATCH_MAX];
     for (slab, &object) in slabs.iter_mut().zip(objects.iter()) {
         *slab = map::extent_of(object).filter(|extent| extent.kind() == Kind::Slab);
     }
@@ -57,16 +57,22 @@ fn release_small(class: SzInd, objects: &mut [*mut u8], flush: u64) {
         let (mut kept, mut misuse) = (0, None);
         {
             let mut bin = arena.bin(class).lock();
+            let (objects, slabs, index) = (&mut objects[..n], &mut slabs[..n], arena.index());
             bin.counts.nflushes += flush;
             for i in 0..n {
-                let (object, slab) = (objects[i], slabs[i]);
-                if slab.is_some_and(|extent: &Extent| extent.arena() != arena.index()) {
-                    (objects[kept], slabs[kept]) = (object, slab);
+                let object = objects[i];
+                let Some(slab) = slabs[i] else {
+                    misuse = Some(Misuse::InvalidPointer(object));
+                    continue;
+                };
+                if slab.arena() != index {
+                    (objects[kept], slabs[kept]) = (object, Some(slab));
                     kept += 1;
                     continue;
                 }
-                match slab.map_or(Err(Misuse::InvalidPointer(object)), |extent| bin.put(extent, object)) {
-                    Ok(empty) => empty.into_iter().for_each(|empty| freed.push(empty)),
+                match bin.put(slab, object) {
+                    Ok(None) => {}
+                    Ok(Some(empty)) => freed.push(empty),
                     Err(found) => misuse = Some(found),
                 }
             }
