@@ -2,7 +2,6 @@
 
 use core::sync::atomic::*;
 
-use super::large::LargeCounts;
 use super::{Arena, guard, table};
 use crate::extent::{Extent, Kind, Layout, map};
 use crate::page::run::Run;
@@ -41,42 +40,24 @@ impl Short {
 impl Arena {
     /// A descriptor, for an extent that is counted at once if it is a large object.
     fn spare_extent(&self, wanted: &Wanted) -> Option<&'static Extent> {
-        let mut made = None;
-        loop {
-            {
-                let spare = self.spare.lock();
-                let recycled = || {
-                    let extent = spare.pop()?;
-                    self.nspare.change(|n| n - 1);
-                    Some(extent)
-                };
-                if let Some(extent) = made.or_else(recycled) {
-                    if wanted.kind == Kind::Large {
-                        let bytes = wanted.npages * PAGE - large_pad();
-                        self.large.born(wanted.class, bytes, wanted.direct);
-                    }
-                    return Some(extent);
-                }
-            }
-            made = Some(self.base.make()?);
+        let make = || {
+            let made = self.base.make()?;
             self.nextents.fetch_add(1, Ordering::Relaxed);
+            Some(made)
+        };
+        let extent = self.spare.take().or_else(make)?;
+        if wanted.kind == Kind::Large {
+            self.large.born(wanted.class, wanted.npages * PAGE - large_pad(), wanted.direct);
         }
+        Some(extent)
     }
 
     /// Takes back the descriptor of an extent, which is counted no more if it is a large object.
     fn keep_extent(&self, extent: &'static Extent) {
-        let spare = self.spare.lock();
         if extent.kind() == Kind::Large {
             self.large.died(extent.class(), extent.usable());
         }
-        spare.push(extent);
-        self.nspare.change(|n| n + 1);
-    }
-
-    /// Shows the counters of large objects to `change`, with their lock held.
-    pub(super) fn counting(&self, change: impl FnOnce(&LargeCounts)) {
-        let _spare = self.spare.lock();
-        change(&self.large);
+        self.spare.put(extent);
     }
 
     /// Takes pages and describes them; answers also whether they are zero. The map does not show them yet.

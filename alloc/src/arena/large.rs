@@ -12,8 +12,7 @@ use crate::units::{PAGE, SzInd, pages_ceil};
 
 /// Counters of the large objects of an arena, by class, and their bytes.
 ///
-/// **Synchronization**: `nmalloc`, `ndalloc`, `ndirect` and `bytes` are written with the lock of the arena's descriptors held,
-/// which whoever makes or frees a large object takes anyway. Readers see recent values.
+/// **Synchronization**: all are added to atomically. Readers see recent values.
 pub struct LargeCounts {
     classes: [LargeClass; NSIZES - NBINS],
     /// Usable bytes now.
@@ -66,18 +65,20 @@ impl LargeCounts {
         &self.classes
     }
 
-    /// An object was made; `direct`: for a request that no cache counts. With the lock held.
+    /// An object was made; `direct`: for a request that no cache counts.
     pub(super) fn born(&self, class: SzInd, bytes: usize, direct: bool) {
         let counts = self.class(class);
-        counts.nmalloc.change(|n| n + 1);
-        counts.ndirect.change(|n| n + direct as u64);
-        self.bytes.change(|all| all + bytes);
+        counts.nmalloc.fetch_add(1, Ordering::Relaxed);
+        if direct {
+            counts.ndirect.fetch_add(1, Ordering::Relaxed);
+        }
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// An object is about to go. With the lock held.
+    /// An object is about to go.
     pub(super) fn died(&self, class: SzInd, bytes: usize) {
-        self.class(class).ndalloc.change(|n| n + 1);
-        self.bytes.change(|all| all - bytes);
+        self.class(class).ndalloc.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 
@@ -166,17 +167,15 @@ impl Arena {
         if new > old {
             zeroed &= self.pages.extend(run_of(extent, 0, old), new - old, &self.base)?;
         } else if new < old {
-            self.counting(|large| large.bytes.change(|bytes| bytes - cut));
+            self.large.bytes.fetch_sub(cut, Ordering::Relaxed);
             if !self.pages.shrink(run_of(extent, 0, old), new, &self.base, leave) {
-                self.counting(|large| large.bytes.change(|bytes| bytes + cut));
+                self.large.bytes.fetch_add(cut, Ordering::Relaxed);
                 return None;
             }
         }
         let class = index_of(usable);
-        self.counting(|large| {
-            large.died(extent.class(), extent.usable() - cut);
-            large.born(class, usable, true);
-        });
+        self.large.died(extent.class(), extent.usable() - cut);
+        self.large.born(class, usable, true);
         extent.resize(new, class);
         extent.sample.set(sample);
         map::register(extent, 1, self.byte_of_large(usable, sample));

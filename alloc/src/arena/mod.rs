@@ -14,6 +14,7 @@ mod name;
 pub mod release;
 pub mod sampled;
 pub mod settings;
+mod spare;
 pub mod table;
 
 use core::sync::atomic::*;
@@ -22,12 +23,13 @@ use self::bin::Bin;
 use self::depot::Depot;
 use self::large::LargeCounts;
 use self::name::Name;
+use self::spare::Spare;
 use crate::base::{Base, Zeroable};
-use crate::extent::{ByOwner, Extent, map};
+use crate::extent::map;
 use crate::os::clock;
 use crate::page::caretaker;
 use crate::page::layer::PageLayer;
-use crate::relaxed::{Link, List, Listed, Node, Relaxed};
+use crate::relaxed::{Link, Listed, Node, Relaxed};
 use crate::size_class::{NBINS, NCACHED, cached_classes};
 use crate::sync::{Mutex, MutexCounts};
 use crate::units::{ArenaInd, Ns, SzInd};
@@ -78,10 +80,8 @@ pub struct Arena {
     depots: [Depot; NCACHED],
     /// Counters of large objects.
     pub large: LargeCounts,
-    /// Descriptors that describe nothing; its lock guards `large`, too.
-    spare: Mutex<List<Extent, ByOwner>>,
-    /// Descriptors on that list.
-    nspare: AtomicUsize,
+    /// Descriptors that describe nothing.
+    spare: Spare,
     /// Descriptors ever made.
     nextents: AtomicUsize,
     trimmed: AtomicU64,
@@ -204,12 +204,12 @@ impl Arena {
 
     /// Descriptors that describe nothing now, and all that were ever made.
     pub fn extents(&self) -> (usize, usize) {
-        (self.nspare.get(), self.nextents.get())
+        (self.spare.len(), self.nextents.get())
     }
 
     /// How often the lock of the unused descriptors was taken and waited for.
     pub fn spare_mutex_counts(&self) -> MutexCounts {
-        self.spare.counts()
+        self.spare.mutex_counts()
     }
 
     /// Sets the counters of all locks of the arena to zero.
@@ -217,7 +217,7 @@ impl Arena {
         self.depots.iter().for_each(Depot::reset_mutex_counts);
         self.all_bins().for_each(|(_, bin)| bin.reset_mutex_counts());
         self.pages.reset_mutex_counts();
-        self.spare.reset_counts();
+        self.spare.reset_mutex_counts();
         self.base.reset_mutex_counts();
     }
 

@@ -15,6 +15,7 @@ use core::sync::atomic::*;
 
 use super::decay::Decay;
 use super::pac::{Mode, Pac};
+use super::parked::Parked;
 use super::supply::Supply;
 use super::{caretaker, settings};
 use crate::base::{Base, Zeroable};
@@ -51,6 +52,8 @@ pub struct PurgeCounts {
 pub struct PageLayer {
     owner: AtomicU32,
     supply: Mutex<Supply>,
+    /// Dirty runs in front of `supply`, for which nobody needs its lock.
+    parked: Parked,
     /// What supplies pages instead of `supply`, once there is one.
     pac: Link<Pac>,
     /// What was `pac` in an earlier life, to be so again.

@@ -20,6 +20,7 @@ pub mod growth;
 pub mod hooks;
 pub mod layer;
 mod pac;
+mod parked;
 pub mod pressure;
 pub mod purge;
 pub mod run;

@@ -1,6 +1,7 @@
 //! Gives unused pages back to the kernel, a batch of runs at a time, with no lock held during the system calls.
 
 use super::advice;
+use super::parked::Parked;
 use super::pressure;
 use super::run::Run;
 use super::state::Free;
@@ -44,19 +45,23 @@ pub struct Purged {
 /// Takes the step for pages until at most `keep` are left in its from-state.
 ///
 /// A run that the kernel refuses to take (locked memory) goes back as it was, and ends the purge.
-pub fn purge(supply: &Mutex<Supply>, step: Step, keep: usize) -> Purged {
+pub fn purge(supply: &Mutex<Supply>, parked: &Parked, step: Step, keep: usize) -> Purged {
     let mut done = Purged::default();
     loop {
         let mut batch: [Option<Run>; BATCH] = [None; BATCH];
         {
             let mut supply = supply.lock();
+            let counts = supply.counts();
+            let unused =
+                if step.from() == Free::Dirty { counts.dirty + parked.pages() } else { counts.muzzy };
+            let mut rest = unused.saturating_sub(keep);
             for slot in &mut batch {
-                let counts = supply.counts();
-                let unused = if step.from() == Free::Dirty { counts.dirty } else { counts.muzzy };
-                if unused <= keep {
+                if rest == 0 {
                     break;
                 }
-                *slot = supply.take_unused(step.from(), unused - keep);
+                let Some(run) = supply.take_unused(step.from(), rest, parked) else { break };
+                rest -= run.npages;
+                *slot = Some(run);
             }
         }
         let mut refused = false;

@@ -30,7 +30,7 @@ impl Run {
     }
 
     /// Block and page in it that the run begins with.
-    fn start(&self) -> Option<(&'static Block, usize)> {
+    pub(super) fn start(&self) -> Option<(&'static Block, usize)> {
         let block = self.block?;
         let page = block.page_of(self.base.addr());
         if page < BLOCK_PAGES {

@@ -19,6 +19,7 @@ use super::block::{ByArena, ByDirty, ByFree, Region};
 use super::churn::Churn;
 use super::ebb::Ebb;
 use super::growth::Growth;
+use super::parked::Parked;
 use super::run::Run;
 use super::state::{Free, PageCounts};
 use crate::relaxed::{List, Relaxed};
@@ -52,7 +53,7 @@ impl Supply {
         self.grown
     }
 
-    /// Pages by state.
+    /// Pages by state; those of [`Parked`] runs are active.
     pub fn counts(&self) -> PageCounts {
         self.counts
     }
@@ -63,7 +64,7 @@ impl Supply {
         self.counts.guards = self.counts.guards.wrapping_add_signed(npages);
     }
 
-    /// Where the number of active pages is kept. It stays there: a supply is never moved.
+    /// Where the number of active pages is kept, those of [`Parked`] runs included. It stays there: a supply is never moved.
     pub fn active_address(&self) -> *const usize {
         &raw const self.counts.active
     }
@@ -102,6 +103,24 @@ impl Supply {
         }
     }
 
+    /// Enters the runs of `parked` into the bitmaps; answers whether there were any.
+    pub fn unpark(&mut self, parked: &Parked) -> bool {
+        let before = self.counts.active;
+        parked.drain(|run| self.leave(run));
+        self.counts.active != before
+    }
+
+    /// As [`Supply::unpark`], and from now on nothing is parked.
+    pub fn close(&mut self, parked: &Parked) {
+        parked.close(|run| self.leave(run));
+    }
+
+    /// Enters a run that was parked.
+    fn leave(&mut self, run: Run) {
+        self.counts.active -= run.npages;
+        self.vacate(run, Free::Dirty);
+    }
+
     /// Enters what was freed last into the bitmaps.
     #[inline]
     fn settle(&mut self) {
@@ -125,7 +144,7 @@ mod tests {
     /// Takes, gives, extends and purges at random against a plain list of address ranges.
     #[test]
     fn runs_never_overlap_and_the_counts_add_up() {
-        let base = Base::default();
+        let (base, parked) = (Base::default(), Parked::default());
         let mut supply = Supply::default();
         let mut live: Vec<Run> = Vec::new();
         let mut x = 88172645463325252u64;
@@ -143,7 +162,7 @@ mod tests {
                     let npages = 1 + next(1 << lg) as usize;
                     let wide = next(20) == 0;
                     let align = 1 << next(if wide { 12 } else { 4 });
-                    let (run, zeroed) = supply.take(npages, align, &base).unwrap();
+                    let (run, zeroed) = supply.take(npages, align, &base, &parked).unwrap();
                     assert!(run.base.addr().is_multiple_of(align * PAGE));
                     let (start, end) = (run.base.addr(), run.base.addr() + npages * PAGE);
                     for other in &live {
@@ -167,12 +186,12 @@ mod tests {
                 6 if !live.is_empty() => {
                     let at = next(live.len() as u64) as usize;
                     let extra = 1 + next(600) as usize;
-                    if supply.extend(live[at], extra).is_some() {
+                    if supply.extend(live[at], extra, &parked).is_some() {
                         live[at].npages += extra;
                     }
                 }
                 _ => {
-                    if let Some(run) = supply.take_unused(Free::Dirty, 40) {
+                    if let Some(run) = supply.take_unused(Free::Dirty, 40, &parked) {
                         // SAFETY: the run is out of circulation.
                         assert!(unsafe { pages::purge_forced(run.base, run.npages * PAGE) });
                         supply.vacate(run, Free::Retained);
@@ -185,7 +204,7 @@ mod tests {
             assert_eq!(mapped % BLOCK_PAGES, 0);
         }
         live.drain(..).for_each(|run| assert!(supply.give(run, usize::MAX).is_none()));
-        while let Some(run) = supply.take_unused(Free::Dirty, usize::MAX) {
+        while let Some(run) = supply.take_unused(Free::Dirty, usize::MAX, &parked) {
             supply.vacate(run, Free::Retained);
         }
         assert_eq!(supply.counts(), PageCounts { retained: mapped, ..Default::default() });

@@ -131,7 +131,7 @@ impl PageLayer {
             Some(Source::Blocks(supply)) => {
                 drop(supply);
                 // The decay's lock keeps the supply from being changed over.
-                purge::purge(&self.supply, step, keep)
+                purge::purge(&self.supply, &self.parked, step, keep)
             }
             Some(Source::Extents(pac)) => pac.purge(step, keep),
             None => return,

@@ -13,6 +13,7 @@ use crate::page::state::{Free, PageCounts};
 use crate::page::supply::Supply;
 use crate::page::{advice, caretaker, pressure};
 use crate::relaxed::Relaxed;
+use crate::size_class::LARGE_MIN;
 use crate::sync::Patience;
 use crate::units::PAGE;
 
@@ -52,10 +53,22 @@ impl PageLayer {
     /// `None` when there is no address space, or no memory for descriptors.
     #[inline(always)]
     pub fn take(&self, npages: usize, align: usize, grows: bool, base: &Base) -> Option<(Run, bool)> {
+        let roomy = grows && align == 1;
+        if align == 1
+            && !roomy
+            && let Some(run) = self.parked.take(npages)
+        {
+            return Some((run, false));
+        }
         self.growing(
             |supply| {
-                let roomy = if grows && align == 1 { supply.take_roomy(npages) } else { None };
-                roomy.map(|run| (run, false)).or_else(|| supply.take(npages, align, base))
+                let run = if roomy {
+                    supply.unpark(&self.parked);
+                    supply.take_roomy(npages)
+                } else {
+                    None
+                };
+                run.map(|run| (run, false)).or_else(|| supply.take(npages, align, base, &self.parked))
             },
             |pac| {
                 let taken = pac.take(npages, align, self.mode(), base)?;
@@ -78,7 +91,10 @@ impl PageLayer {
 
     /// Adds the `extra` pages behind `run` to it if they are free; answers whether it did and they are zero.
     pub fn extend(&self, run: Run, extra: usize, base: &Base) -> Option<bool> {
-        self.growing(|supply| supply.extend(run, extra), |pac| pac.extend(run.base, run.npages, extra, base))
+        self.growing(
+            |supply| supply.extend(run, extra, &self.parked),
+            |pac| pac.extend(run.base, run.npages, extra, base),
+        )
     }
 
     /// Takes back all but the first `keep` pages of a run; answers whether it did, which hooks may refuse. `leave` is called
@@ -98,8 +114,20 @@ impl PageLayer {
         true
     }
 
+    /// Whether runs of so many pages may be parked. Not where dirty pages are to go as soon as some of them are side by side: while they
+    /// are parked, nobody looks.
+    #[inline]
+    fn parks(&self, npages: usize) -> bool {
+        /// Half of the default: what is parked is less.
+        const FEW: usize = 4 << 20;
+        !self.at_once() && (npages < LARGE_MIN / PAGE || self.oversize_threshold() >= FEW)
+    }
+
     /// Takes pages back.
     pub fn give(&self, run: Run, base: &Base) {
+        if self.parks(run.npages) && self.parked.put(run) {
+            return self.freed(run.npages);
+        }
         let mut low = false;
         match self.source(Patience::Endless) {
             Some(Source::Blocks(mut supply)) if self.at_once() => {

@@ -10,7 +10,10 @@ impl PageLayer {
     /// Pages whose address space [`PageLayer::release_empty`] would give back.
     pub fn empty(&self) -> usize {
         match self.source(Patience::Endless) {
-            Some(Source::Blocks(mut supply)) => supply.empty(),
+            Some(Source::Blocks(mut supply)) => {
+                supply.unpark(&self.parked);
+                supply.empty()
+            }
             Some(Source::Extents(pac)) if unmaps(pac) => {
                 pac.counts(Patience::Endless).map_or(0, |counts| counts.dirty + counts.muzzy)
             }
@@ -22,7 +25,10 @@ impl PageLayer {
     /// serve again, or all unused extents where they are not retained.
     pub fn release_empty(&self) {
         match self.source(Patience::Endless) {
-            Some(Source::Blocks(mut supply)) => supply.release_empty(),
+            Some(Source::Blocks(mut supply)) => {
+                supply.unpark(&self.parked);
+                supply.release_empty();
+            }
             Some(Source::Extents(pac)) if unmaps(pac) => self.purge_all(),
             _ => {}
         }
@@ -33,12 +39,17 @@ impl PageLayer {
     pub fn destroy(&self) {
         self.purge_all();
         match self.source(Patience::Endless) {
-            Some(Source::Blocks(mut supply)) => supply.destroy(),
+            Some(Source::Blocks(mut supply)) => {
+                supply.unpark(&self.parked);
+                supply.destroy();
+                self.parked.open();
+            }
             Some(Source::Extents(pac)) => {
                 pac.destroy();
                 // A fork finds it either in its place, and lets go of its locks afterwards, or not at all.
                 let _supply = self.supply.lock();
                 self.pac.set(None);
+                self.parked.open();
                 self.spare_pac.set(Some(pac));
             }
             None => {}

@@ -16,7 +16,11 @@ impl PageLayer {
     /// Pages by state, if the lock is to be had in time.
     pub fn counts_within(&self, patience: Patience) -> Option<PageCounts> {
         match self.source(patience)? {
-            Source::Blocks(supply) => Some(supply.counts()),
+            Source::Blocks(supply) => {
+                let counts = supply.counts();
+                let parked = self.parked.pages().min(counts.active);
+                Some(PageCounts { active: counts.active - parked, dirty: counts.dirty + parked, ..counts })
+            }
             Source::Extents(pac) => pac.counts(patience),
         }
     }
@@ -28,6 +32,9 @@ impl PageLayer {
     pub fn survey(&self, patience: Patience, census: &mut Census, with: impl FnOnce()) -> Option<PageCounts> {
         match self.source(patience)? {
             Source::Blocks(mut supply) => {
+                // What is given and taken without the lock from now on was in use before, and counts as in use: so objects
+                // that `with` finds never are more than the pages.
+                supply.unpark(&self.parked);
                 with();
                 supply.stretches(|part| {
                     part.state.into_iter().for_each(|state| census.count(state, part.npages));
@@ -41,7 +48,11 @@ impl PageLayer {
     /// Where the number of active pages is kept, for programs that read it without a lock.
     pub fn active_address(&self) -> *const usize {
         match self.source(Patience::Endless) {
-            Some(Source::Blocks(supply)) => supply.active_address(),
+            Some(Source::Blocks(mut supply)) => {
+                // Who reads the number without the lock is to find the right one: nothing changes without the lock any more.
+                supply.close(&self.parked);
+                supply.active_address()
+            }
             Some(Source::Extents(pac)) => pac.active_address(),
             None => core::ptr::null(),
         }
@@ -51,7 +62,10 @@ impl PageLayer {
     /// answers `false`. The pages of a run may belong to several extents, or be on their way to the kernel.
     pub fn visit_used(&self, visit: &mut dyn FnMut(*mut u8, usize) -> bool) {
         match self.source(Patience::Endless) {
-            Some(Source::Blocks(mut supply)) => supply.visit_used(visit),
+            Some(Source::Blocks(mut supply)) => {
+                supply.unpark(&self.parked);
+                supply.visit_used(visit);
+            }
             Some(Source::Extents(pac)) => pac.visit_used(visit),
             None => {}
         }

@@ -3,6 +3,7 @@
 use super::Supply;
 use crate::base::Base;
 use crate::os::clock;
+use crate::page::parked::{self, Parked};
 use crate::page::run::Run;
 use crate::page::settings;
 use crate::page::state::Free;
@@ -13,24 +14,50 @@ use crate::units::PAGE;
 impl Supply {
     /// Takes `npages` pages whose address is a multiple of `align` pages; answers also whether they are zero.
     ///
-    /// `None` when the kernel has no address space or no memory for descriptors.
-    pub fn take(&mut self, npages: usize, align: usize, base: &Base) -> Option<(Run, bool)> {
+    /// Pages without memory are taken only when there are no dirty ones, of a longer parked run if need be. `None` when the kernel
+    /// has no address space or no memory for descriptors.
+    pub fn take(&mut self, npages: usize, align: usize, base: &Base, parked: &Parked) -> Option<(Run, bool)> {
         if let Some(run) = self.recent.take(npages, align) {
             self.counts.dirty -= npages;
             self.counts.active += npages;
             return Some((run, false));
         }
         self.settle();
-        let run = match self.find(npages, align) {
+        let mut found = self.find_dirty(npages, align);
+        if found.is_none() {
+            if align == 1
+                && let Some(longer) = parked.take_longer(npages)
+            {
+                return Some((self.cut(longer, npages), false));
+            }
+            if self.parks_much(npages, parked) && self.unpark(parked) {
+                found = self.find_dirty(npages, align);
+            }
+        }
+        let run = match found.or_else(|| self.find_free(npages, align)) {
             Some(run) => run,
             None => {
                 self.grow(npages, align, base)?;
-                self.find(npages, align)?
+                self.find_free(npages, align)?
             }
         };
         let zeroed = self.occupy(run);
         self.counts.active += npages;
         Some((run, zeroed))
+    }
+
+    /// The first `npages` pages of a run that was parked; the rest is entered into the bitmaps.
+    fn cut(&mut self, run: Run, npages: usize) -> Run {
+        let base = run.base.wrapping_add(npages * PAGE);
+        self.leave(Run { base, npages: run.npages - npages, block: run.block });
+        Run { npages, ..run }
+    }
+
+    /// Whether what is parked is worth a look for `npages` dirty pages: it serves its own lengths if it stays. Long requests are rare.
+    fn parks_much(&self, npages: usize, parked: &Parked) -> bool {
+        /// A 32nd of what is in use: in pieces that are too short it would be of no use in the bitmaps either, most times.
+        const LITTLE: usize = 32;
+        npages > parked::MOST || parked.pages() >= npages.max(self.counts.active / LITTLE)
     }
 
     /// Takes dirty pages for something that may soon want those behind them: from the longest dirty run, if that is at least
@@ -54,13 +81,14 @@ impl Supply {
     }
 
     /// Adds the `extra` pages behind `run` to it if they are free; answers whether it did and they are zero.
-    pub fn extend(&mut self, run: Run, extra: usize) -> Option<bool> {
+    pub fn extend(&mut self, run: Run, extra: usize, parked: &Parked) -> Option<bool> {
         self.settle();
         let more = Run { base: run.base.wrapping_add(run.npages * PAGE), npages: extra, block: run.block };
         if more.parts().map(|(_, _, n)| n).sum::<usize>() < extra {
             return None;
         }
-        if !more.parts().all(|(block, page, n)| block.used.count_in(page, n) == 0) {
+        let free = || more.parts().all(|(block, page, n)| block.used.count_in(page, n) == 0);
+        if !(free() || self.unpark(parked) && free()) {
             return None;
         }
         let zeroed = self.occupy(more);
@@ -118,9 +146,9 @@ mod tests {
 
     #[test]
     fn what_grows_begins_a_long_dirty_run_and_leaves_half_of_one_to_what_lies_in_front() {
-        let base = Base::default();
+        let (base, none) = (Base::default(), Parked::default());
         let mut supply = Supply::default();
-        let (whole, _) = supply.take(2 * BLOCK_PAGES, 1, &base).unwrap();
+        let (whole, _) = supply.take(2 * BLOCK_PAGES, 1, &base, &none).unwrap();
         let page = |n: usize| whole.base.wrapping_add(n * PAGE);
         let part = |from: usize, npages| Run { base: page(from), npages, ..whole };
         supply.give(part(BLOCK_PAGES + 100, 17), usize::MAX);
@@ -130,18 +158,18 @@ mod tests {
         assert_eq!((first.base, first.npages), (page(0), 9));
         let second = supply.take_roomy(9).unwrap();
         assert_eq!(second.base, page(9 + (BLOCK_PAGES - 9) / 2));
-        assert_eq!(supply.extend(first, 200), Some(false));
-        assert_eq!(supply.extend(second, 200), Some(false));
+        assert_eq!(supply.extend(first, 200, &none), Some(false));
+        assert_eq!(supply.extend(second, 200, &none), Some(false));
         assert!(supply.take_roomy(40).is_none(), "the retained pages are not looked at");
         assert_eq!(supply.counts().active, BLOCK_PAGES - 17 + 9 + 9 + 400);
     }
 
     #[test]
     fn a_large_dirty_run_is_answered_when_what_was_freed_is_no_small_part_of_it() {
-        let base = Base::default();
+        let (base, none) = (Base::default(), Parked::default());
         let mut supply = Supply::default();
         // Three blocks side by side, in pieces: all of the first, 500 pages of the second, which ends dirty.
-        let (whole, _) = supply.take(3 * BLOCK_PAGES, 1, &base).unwrap();
+        let (whole, _) = supply.take(3 * BLOCK_PAGES, 1, &base, &none).unwrap();
         let part = |from: usize, npages| Run { base: whole.base.wrapping_add(from * PAGE), npages, ..whole };
         assert!(supply.give(part(100, 700), 800).is_none());
         // Too small to look around, and too small a part of what lies there.

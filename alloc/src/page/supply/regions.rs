@@ -101,18 +101,19 @@ impl Supply {
 mod tests {
     extern crate std;
     use super::*;
+    use crate::page::parked::Parked;
     use crate::page::run::Run;
     use crate::page::state::PageCounts;
     use std::vec::Vec;
 
     #[test]
     fn descriptors_of_released_regions_serve_again() {
-        let base = Base::default();
+        let (base, none) = (Base::default(), Parked::default());
         let mut supply = Supply::default();
         let mut described = 0;
         for round in 0..20 {
             let runs: Vec<Run> =
-                (0..40).map(|i| supply.take(1 + i * 37 % 700, 1, &base).unwrap().0).collect();
+                (0..40).map(|i| supply.take(1 + i * 37 % 700, 1, &base, &none).unwrap().0).collect();
             let (kept, given) = runs.split_at(round % 2);
             for &run in given {
                 supply.give(run, usize::MAX);

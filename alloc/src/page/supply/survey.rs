@@ -96,6 +96,7 @@ mod tests {
     extern crate std;
     use super::*;
     use crate::base::Base;
+    use crate::page::parked::Parked;
     use crate::page::run::Run;
     use crate::page::state::PageCounts;
     use crate::units::PAGE;
@@ -109,13 +110,13 @@ mod tests {
 
     #[test]
     fn stretches_cover_all_pages_and_join_across_blocks() {
-        let base = Base::default();
+        let (base, none) = (Base::default(), Parked::default());
         let mut supply = Supply::default();
-        let (whole, _) = supply.take(3 * BLOCK_PAGES, 1, &base).unwrap();
+        let (whole, _) = supply.take(3 * BLOCK_PAGES, 1, &base, &none).unwrap();
         let part = |from: usize, npages| Run { base: whole.base.wrapping_add(from * PAGE), npages, ..whole };
         supply.give(part(500, 30), usize::MAX);
         supply.give(part(900, 200), usize::MAX);
-        let muzzy = supply.take_unused(Free::Dirty, 200).unwrap();
+        let muzzy = supply.take_unused(Free::Dirty, 200, &none).unwrap();
         let npages = muzzy.npages;
         supply.vacate(muzzy, Free::Muzzy);
         let found = all(&mut supply);
@@ -139,16 +140,16 @@ mod tests {
 
     #[test]
     fn a_destroyed_supply_is_empty_and_can_be_used_again() {
-        let base = Base::default();
+        let (base, none) = (Base::default(), Parked::default());
         let mut supply = Supply::default();
-        let (run, _) = supply.take(700, 1, &base).unwrap();
+        let (run, _) = supply.take(700, 1, &base, &none).unwrap();
         supply.give(run, usize::MAX);
-        while let Some(run) = supply.take_unused(Free::Dirty, usize::MAX) {
+        while let Some(run) = supply.take_unused(Free::Dirty, usize::MAX, &none) {
             supply.vacate(run, Free::Retained);
         }
         assert_eq!(supply.counts(), PageCounts { retained: supply.counts().retained, ..Default::default() });
         supply.destroy();
         assert_eq!(supply.counts(), PageCounts::default());
-        assert!(supply.take(5, 1, &base).is_some());
+        assert!(supply.take(5, 1, &base, &none).is_some());
     }
 }

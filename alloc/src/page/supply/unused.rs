@@ -2,6 +2,7 @@
 
 use super::Supply;
 use crate::page::bits::Bits;
+use crate::page::parked::Parked;
 use crate::page::run::Run;
 use crate::page::state::Free;
 
@@ -9,11 +10,12 @@ impl Supply {
     /// Takes a run of at most `most` pages in state `state` out of circulation, to be purged; it counts in no
     /// state until [`Supply::vacate`]. Blocks with the longest dirty runs come first, and last what was freed last: it is the
     /// most likely to be wanted again.
-    pub fn take_unused(&mut self, state: Free, most: usize) -> Option<Run> {
+    pub fn take_unused(&mut self, state: Free, most: usize, parked: &Parked) -> Option<Run> {
         let (block, bits) = match state {
             Free::Dirty => {
                 let block = self.longest_dirty().or_else(|| {
                     self.settle();
+                    self.unpark(parked);
                     self.longest_dirty()
                 })?;
                 (block, block.dirty.get())
@@ -41,18 +43,18 @@ mod tests {
 
     #[test]
     fn what_was_freed_last_is_purged_last() {
-        let base = Base::default();
+        let (base, parked) = (Base::default(), Parked::default());
         let mut supply = Supply::default();
-        let (whole, _) = supply.take(400, 1, &base).unwrap();
+        let (whole, _) = supply.take(400, 1, &base, &parked).unwrap();
         let part = |from: usize, npages| Run { base: whole.base.wrapping_add(from * PAGE), npages, ..whole };
         supply.give(part(0, 5), usize::MAX);
         // Other pages than those, so that they are entered into the bitmaps.
-        supply.take(7, 1, &base).unwrap();
+        supply.take(7, 1, &base, &parked).unwrap();
         supply.give(part(100, 200), usize::MAX);
         for old in [part(0, 5), part(100, 200)] {
-            let run = supply.take_unused(Free::Dirty, usize::MAX).unwrap();
+            let run = supply.take_unused(Free::Dirty, usize::MAX, &parked).unwrap();
             assert_eq!((run.base, run.npages), (old.base, old.npages));
         }
-        assert!(supply.take_unused(Free::Dirty, usize::MAX).is_none());
+        assert!(supply.take_unused(Free::Dirty, usize::MAX, &parked).is_none());
     }
 }
