@@ -167,14 +167,19 @@ impl Block {
 
     /// Most objects that the bin of a class holds, 0 when the thread does not cache it.
     pub fn limit(&self, class: SzInd) -> usize {
-        let cached = self.caching.get() && class.0 <= self.last.get();
-        if cached { self.side(class).limit.get() as usize } else { 0 }
+        if class.0 < self.ncached() { self.side(class).limit.get() as usize } else { 0 }
+    }
+
+    /// How many classes, the first ones, the thread caches.
+    fn ncached(&self) -> u8 {
+        if self.caching.get() { self.last.get() + 1 } else { 0 }
     }
 
     /// Gives every bin, all of which are empty, an array as long as its limit. `false`: `base` had no memory, and the
     /// thread does not cache any more.
     pub fn lay_out(&self, base: &Base) -> bool {
-        let total = self.classes().map(|class| self.limit(class)).sum::<usize>();
+        let cached = (0..self.nclasses().min(self.ncached())).map(SzInd);
+        let total = cached.map(|class| self.side(class).limit.get() as usize).sum::<usize>();
         if total > self.nslots.get() {
             // Twice what there was at least, so that what is abandoned stays less than what is in use.
             let n = total.max(2 * self.nslots.get());
@@ -192,13 +197,16 @@ impl Block {
 
     fn place_bins(&self) {
         let mut end = self.slots.get().cast::<*mut u8>();
+        // Read once: it is done for every class when a thread starts.
+        let (ncached, adaptive, exact) = (self.ncached(), settings::adaptive(), self.exact.get());
         for class in self.classes() {
-            let (bin, side, limit) = (self.bin(class), self.side(class), self.limit(class));
+            let (bin, side) = (self.bin(class), self.side(class));
+            let limit = if class.0 < ncached { side.limit.get() as usize } else { 0 };
             end = end.wrapping_add(limit);
             bin.place(end);
-            let capacity = if settings::adaptive() { limit.min(capacity_min(class)) } else { limit };
+            let capacity = if adaptive { limit.min(capacity_min(class)) } else { limit };
             side.capacity.set(capacity as u16);
-            if !self.exact.get() {
+            if !exact {
                 bin.set_capacity(capacity);
             }
         }
