@@ -42,7 +42,7 @@ pub struct BinCounts {
 /// One bin.
 #[derive(Default)]
 pub struct Bin {
-    state: Mutex<BinState>,
+    pub(super) state: Mutex<BinState>,
     /// Requests of threads that have ended or left the arena, and requests past any cache.
     pub nrequests: AtomicU64,
 }
@@ -81,9 +81,10 @@ impl Bin {
         self.state.reset_counts();
     }
 
-    /// Fills `out` with free regions for a thread cache and answers how many; fewer when memory ran out.
-    pub fn fill(&self, arena: &Arena, class: SzInd, out: &mut [*mut u8]) -> usize {
-        self.take(arena, class, Kind::Slab, out, 1)
+    /// Whether somebody holds the lock, or did a moment ago: what can wait had better.
+    #[inline]
+    pub fn is_busy(&self) -> bool {
+        self.state.is_held()
     }
 
     /// One region for a caller without a cache.
@@ -102,7 +103,19 @@ impl Bin {
         out: &mut [*mut u8],
         nfills: u64,
     ) -> usize {
-        let mut state = self.lock();
+        self.take_locked(self.lock(), arena, class, kind, out, nfills)
+    }
+
+    /// [`Bin::take`] with the lock held.
+    pub(super) fn take_locked<'a>(
+        &'a self,
+        mut state: Guard<'a, BinState>,
+        arena: &Arena,
+        class: SzInd,
+        kind: Kind,
+        out: &mut [*mut u8],
+        nfills: u64,
+    ) -> usize {
         state.counts.nfills += nfills;
         let mut filled = 0;
         loop {
@@ -112,6 +125,9 @@ impl Bin {
             }
             drop(state);
             let Some(extent) = arena.make_slab(class, kind) else { return filled };
+            if core::ptr::eq(self, arena.second_bin(class)) {
+                extent.set_second();
+            }
             state = self.lock();
             if kind == Kind::SampledSlab && !state.give_records(arena, extent) {
                 drop(state);
@@ -159,7 +175,7 @@ pub(super) fn give_all(arena: &Arena, freed: &List<Extent, ByOwner>) {
 
 impl BinState {
     /// Takes regions of the slabs that there are into `out`; answers how many.
-    fn take(&mut self, class: SzInd, out: &mut [*mut u8]) -> usize {
+    pub(super) fn take(&mut self, class: SzInd, out: &mut [*mut u8]) -> usize {
         let size = SLABS[class.idx()].size as usize;
         let mut filled = 0;
         while filled < out.len() {

@@ -75,7 +75,7 @@ impl Arena {
                 }
                 return self.free_large(extent);
             }
-            Kind::Slab => self.bin(class),
+            Kind::Slab => self.bin_of(extent),
             Kind::SampledSlab => {
                 for region in 0..SLABS[class.idx()].nregs as usize {
                     let Some(record) = extent.record(region) else { continue };
@@ -111,7 +111,7 @@ impl Arena {
 
     /// Begins to count anew. Only for an arena without objects.
     pub(super) fn clear_counts(&self) {
-        self.all_bins().for_each(|(_, bin)| bin.clear_counts());
+        self.used_bins().for_each(|(_, bin)| bin.clear_counts());
         for class in self.large.all() {
             let LargeClass { nmalloc, ndalloc, ndirect, nrequests, nfills, nflushes } = class;
             let counters = [nmalloc, ndalloc, ndirect, nrequests, nfills, nflushes];

@@ -44,11 +44,7 @@ pub fn bin_use(pointer: *const u8) -> BinUse {
     let Some(extent) = map::extent_of(pointer) else { return none };
     let Some(class) = slab_class(extent) else { return none };
     let arena = table::owner(extent);
-    let bin = match extent.kind() {
-        Kind::SampledSlab => arena.sampled_bin(class),
-        _ => arena.bin(class),
-    };
-    let bin = bin.lock();
+    let bin = arena.bin_of(extent).lock();
     let nregs = bin.counts.curslabs as usize * regions(class);
     let used = (bin.counts.nmalloc - bin.counts.ndalloc) as usize;
     let next_slab = bin.next().map_or(core::ptr::null(), |slab| slab.base().cast_const());

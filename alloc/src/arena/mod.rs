@@ -13,6 +13,7 @@ pub mod moment;
 mod name;
 pub mod release;
 pub mod sampled;
+mod second;
 pub mod settings;
 mod spare;
 pub mod table;
@@ -25,7 +26,7 @@ use self::large::LargeCounts;
 use self::name::Name;
 use self::spare::Spare;
 use crate::base::{Base, Zeroable};
-use crate::extent::map;
+use crate::extent::{Extent, Kind, map};
 use crate::os::clock;
 use crate::page::caretaker;
 use crate::page::layer::PageLayer;
@@ -36,6 +37,9 @@ use crate::units::{ArenaInd, Ns, SzInd};
 
 /// Time between two rounds that give back what bins and depots did not need.
 pub const TRIM: Ns = Ns::from_ms(1000);
+
+/// Bins of an arena.
+const BINS: usize = 3 * NBINS;
 
 /// What an arena is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +81,10 @@ pub struct Arena {
     pub pages: PageLayer,
     bins: [Bin; NBINS],
     sampled: [Bin; NBINS],
+    /// For what threads take while the holder of a bin's lock is not running.
+    second: [Bin; NBINS],
+    /// Whether any of these was ever used.
+    seconded: AtomicBool,
     depots: [Depot; NCACHED],
     /// Counters of large objects.
     pub large: LargeCounts,
@@ -169,6 +177,20 @@ impl Arena {
         &self.bins[class.idx()]
     }
 
+    /// The bin beside [`Arena::bin`].
+    fn second_bin(&self, class: SzInd) -> &Bin {
+        &self.second[class.idx()]
+    }
+
+    /// The bin that a slab belongs to.
+    pub fn bin_of(&self, slab: &Extent) -> &Bin {
+        match slab.kind() {
+            Kind::SampledSlab => self.sampled_bin(slab.class()),
+            _ if slab.is_second() => self.second_bin(slab.class()),
+            _ => self.bin(slab.class()),
+        }
+    }
+
     /// The bin of the sampled objects of a small class.
     pub fn sampled_bin(&self, class: SzInd) -> &Bin {
         &self.sampled[class.idx()]
@@ -189,7 +211,12 @@ impl Arena {
     /// All bins with their class, ordinary ones first.
     pub fn all_bins(&self) -> impl Iterator<Item = (SzInd, &Bin)> {
         let classes = || (0..NBINS as u8).map(SzInd);
-        classes().zip(&self.bins).chain(classes().zip(&self.sampled))
+        classes().zip(&self.bins).chain(classes().zip(&self.sampled)).chain(classes().zip(&self.second))
+    }
+
+    /// All bins that were ever used, and maybe others: second ones, which hardly any arena needs, cost no memory before.
+    fn used_bins(&self) -> impl Iterator<Item = (SzInd, &Bin)> {
+        self.all_bins().take(if self.seconded.get() { BINS } else { BINS - NBINS })
     }
 
     /// The depot of a cached class.
@@ -267,7 +294,7 @@ impl Arena {
         for (class, depot) in self.depots() {
             depot.trim(class, all);
         }
-        for (_, bin) in self.all_bins() {
+        for (_, bin) in self.used_bins() {
             bin.trim(self);
         }
     }

@@ -2,8 +2,8 @@
 
 use core::sync::atomic::Ordering;
 
-use super::Arena;
 use super::bin::BinCounts;
+use super::{Arena, BINS};
 use crate::page::census::Census;
 use crate::page::state::PageCounts;
 use crate::size_class::NBINS;
@@ -16,7 +16,7 @@ pub struct Moment {
     pub pages: PageCounts,
     /// Free extents.
     pub free: Census,
-    /// Counters of each small class, its sampled objects included.
+    /// Counters of each small class, those of all its bins.
     pub bins: [BinCounts; NBINS],
     /// Usable bytes of large objects.
     pub large_bytes: usize,
@@ -42,7 +42,7 @@ impl Arena {
     /// it takes to look at each block or free extent. Objects never count as more bytes than the pages that hold them: large ones are
     /// counted after their pages and forgotten before.
     pub fn moment(&self, patience: Patience) -> Option<Moment> {
-        let mut guards = [const { None }; 2 * NBINS];
+        let mut guards = [const { None }; BINS];
         for (guard, (_, bin)) in guards.iter_mut().zip(self.all_bins()) {
             *guard = Some(bin.lock_within(patience)?);
         }

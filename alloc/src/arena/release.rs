@@ -22,7 +22,7 @@ pub enum From {
 
 /// Returns objects of one class, each to its owner; `objects` is scrambled.
 ///
-/// One lock round per owning arena that occurs: the objects of the first one's arena, then of the first of the
+/// One lock round per owning bin that occurs: the objects of the first one's bin, then of the first of the
 /// rest, and so on.
 pub fn release(class: SzInd, objects: &mut [*mut u8], from: From) {
     let flush = u64::from(from == From::Cache);
@@ -56,7 +56,9 @@ fn release_small(class: SzInd, objects: &mut [*mut u8], flush: u64) {
         let freed = List::default();
         let (mut kept, mut misuse) = (0, None);
         {
-            let mut bin = arena.bin(class).lock();
+            let second = slabs[0].is_some_and(Extent::is_second);
+            let bin = if second { arena.second_bin(class) } else { arena.bin(class) };
+            let mut bin = bin.lock();
             let (objects, slabs, index) = (&mut objects[..n], &mut slabs[..n], arena.index());
             bin.counts.nflushes += flush;
             for i in 0..n {
@@ -65,7 +67,7 @@ fn release_small(class: SzInd, objects: &mut [*mut u8], flush: u64) {
                     misuse = Some(Misuse::InvalidPointer(object));
                     continue;
                 };
-                if slab.arena() != index {
+                if slab.arena() != index || slab.is_second() != second {
                     (objects[kept], slabs[kept]) = (object, Some(slab));
                     kept += 1;
                     continue;
@@ -88,12 +90,10 @@ fn release_small(class: SzInd, objects: &mut [*mut u8], flush: u64) {
 /// Returns one object that is in no cache, of any kind.
 pub fn release_one(extent: &'static Extent, object: *mut u8) {
     let arena = table::owner(extent);
-    let bin = match extent.kind() {
-        Kind::Large => return release_large(extent, object),
-        Kind::Slab => arena.bin(extent.class()),
-        Kind::SampledSlab => arena.sampled_bin(extent.class()),
-    };
-    let put = bin.lock().put(extent, object);
+    if extent.kind() == Kind::Large {
+        return release_large(extent, object);
+    }
+    let put = arena.bin_of(extent).lock().put(extent, object);
     match put {
         Ok(empty) => empty.into_iter().for_each(|empty| arena.give_extent(empty)),
         Err(misuse) => misuse.end(),

@@ -65,6 +65,10 @@ impl Spare {
 
     #[cold]
     fn take_listed(&self) -> Option<&'static Extent> {
+        if self.listed.get() == 0 {
+            // One that comes just now is for the next.
+            return None;
+        }
         let list = self.list.lock();
         let first = self.pop(&list)?;
         for _ in 0..BATCH {

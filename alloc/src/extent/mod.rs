@@ -22,6 +22,9 @@ pub enum Kind {
     Large = 2,
 }
 
+/// What is stored for a [`Kind::Slab`] of the second bin of its class.
+const SECOND_SLAB: u8 = 3;
+
 /// Side record of a region in a sampled slab.
 #[derive(Default)]
 #[repr(C)]
@@ -171,10 +174,21 @@ impl Extent {
     #[inline]
     pub fn kind(&self) -> Kind {
         match self.kind.get() {
-            0 => Kind::Slab,
             1 => Kind::SampledSlab,
-            _ => Kind::Large,
+            2 => Kind::Large,
+            _ => Kind::Slab,
         }
+    }
+
+    /// Says that a slab belongs to the second bin of its class, before anybody gets an object of it.
+    pub fn set_second(&self) {
+        self.kind.set(SECOND_SLAB);
+    }
+
+    /// Whether it is a slab of the second bin of its class.
+    #[inline]
+    pub fn is_second(&self) -> bool {
+        self.kind.get() == SECOND_SLAB
     }
 
     /// A block at or before the first page; `None` where pages do not come in blocks.

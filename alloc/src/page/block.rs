@@ -139,6 +139,15 @@ impl Block {
         }
     }
 
+    /// How many pages side by side would be dirty if the `n` from `page` on were, which are used.
+    pub fn dirty_with(&self, page: usize, n: usize) -> usize {
+        let (dirty, end) = (|i: usize| self.dirty.word(i), page + n);
+        let is_dirty = |page: usize| dirty(page / 64) >> (page % 64) & 1 != 0;
+        let before = if page != 0 && is_dirty(page - 1) { around(dirty, page - 1).1 } else { 0 };
+        let behind = if end != BLOCK_PAGES && is_dirty(end) { around(dirty, end).1 } else { 0 };
+        before + n + behind
+    }
+
     /// Marks `n` free pages from `page` on as used. Where no page is muzzy, `any_muzzy` may be `false`.
     pub fn occupy(&self, page: usize, n: usize, any_muzzy: bool) -> Occupied {
         if n == BLOCK_PAGES {

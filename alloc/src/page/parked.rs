@@ -97,18 +97,12 @@ impl Parked {
         })
     }
 
-    /// Takes one of the shortest runs of more than `npages` pages.
-    pub fn take_longer(&self, npages: usize) -> Option<Run> {
-        if npages >= MOST {
-            return None;
-        }
-        let mut slots = Parked::occupied(self.occupied.get() >> set_of(npages) << set_of(npages))
-            .flat_map(|set| &self.sets[set].0);
+    /// Takes the first run that `fits`, of the shortest set that has one. It is asked about runs that may be gone when it answers.
+    pub fn take_that(&self, fits: impl Fn(&Run) -> bool) -> Option<Run> {
+        let mut slots = Parked::occupied(self.occupied.get()).flat_map(|set| &self.sets[set].0);
         slots.find_map(|slot| {
             let word = slot.get();
-            if word <= CLOSED || npages_in(word) <= npages {
-                return None;
-            }
+            unpack(word).filter(&fits)?;
             slot.compare_exchange(word, EMPTY, Acquire, Relaxed).ok().and_then(unpack)
         })
     }
@@ -222,7 +216,8 @@ mod tests {
         for run in runs([64, 9, 20, 8].into_iter()) {
             assert!(parked.put(run));
         }
-        let lengths = [8, 8, 8, 8].map(|npages| parked.take_longer(npages).map(|run| run.npages));
+        let lengths =
+            [8, 8, 8, 8].map(|npages| parked.take_that(|run| run.npages > npages).map(|run| run.npages));
         assert_eq!(lengths, [Some(9), Some(20), Some(64), None]);
         assert_eq!(parked.pages(), 8);
     }

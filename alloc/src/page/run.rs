@@ -51,6 +51,12 @@ impl Run {
         })
     }
 
+    /// How many pages side by side would be dirty in the block if those of this run were; 0 for a run across blocks.
+    pub(super) fn dirty_with(&self) -> usize {
+        let start = self.start().filter(|(_, page)| page + self.npages <= BLOCK_PAGES);
+        start.map_or(0, |(block, page)| block.dirty_with(page, self.npages))
+    }
+
     /// The dirty pages side by side that a run of such belongs to.
     pub(super) fn dirty_around(self) -> Option<Run> {
         let (block, page) = self.start()?;

@@ -151,6 +151,20 @@ impl<T> Mutex<T> {
         self.word.compare_exchange(FREE, HELD, Acquire, Relaxed).ok().map(|_| self.taken())
     }
 
+    /// Takes the lock if it gets free while a waiter would spin. That nobody gave it up by then says that its holder is not running.
+    pub fn lock_spinning(&self) -> Option<Guard<'_, T>> {
+        self.spin(TRIES.load(Relaxed)).then(|| {
+            self.counters.spun();
+            self.taken()
+        })
+    }
+
+    /// Whether somebody holds the lock, or did a moment ago.
+    #[inline]
+    pub fn is_held(&self) -> bool {
+        self.word.load(Relaxed) != FREE
+    }
+
     #[cold]
     fn wait(&self) {
         if self.spin(TRIES.load(Relaxed)) {
@@ -205,6 +219,13 @@ impl<T> Mutex<T> {
             self.counters.forget_waiters();
         }
         drop(Guard { mutex: self });
+    }
+}
+
+impl<T> Guard<'_, T> {
+    /// Counts that the holder has spun, for another lock, before it took this one instead.
+    pub fn count_spinning(&self) {
+        self.mutex.counters.spun();
     }
 }
 
@@ -267,6 +288,19 @@ mod tests {
         drop(g);
         assert!(m.try_lock().is_some());
         assert!(m.lock_within(Patience::Short).is_some() && m.lock_within(Patience::Endless).is_some());
+    }
+
+    #[test]
+    fn who_only_spins_gets_a_free_lock_and_gives_up_on_a_held_one() {
+        let (m, other) = (Mutex::new(1), Mutex::new(2));
+        assert!(!m.is_held());
+        let held = m.lock();
+        assert!(m.is_held() && m.lock_spinning().is_none());
+        other.lock().count_spinning();
+        assert_eq!((m.counts().num_spin_acq, other.counts().num_spin_acq), (0, 1));
+        drop(held);
+        assert!(m.lock_spinning().is_some());
+        assert_eq!((m.counts().num_spin_acq, m.counts().num_wait), (1, 0));
     }
 
     #[test]

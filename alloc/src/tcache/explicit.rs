@@ -132,7 +132,7 @@ impl Cache {
             return Some(arena.alloc_large(LargeRequest::cached(class, 0))?.0);
         }
         let mut objects = [core::ptr::null_mut(); BATCH_MAX];
-        let n = arena.bin(class).fill(arena, class, &mut objects[..first_fill(class) as usize]);
+        let n = arena.fill(class, &mut objects[..first_fill(class) as usize]);
         let (&first, rest) = objects[..n].split_first()?;
         if make_room(bin, class, &arena.base, rest.len()) {
             bin.push_all(rest);

@@ -49,7 +49,7 @@ fn refill_from(thread: &Block, arena: &Arena, class: SzInd) -> Option<*mut u8> {
         // One object more than what stays in the bin, which has room for `limit`.
         let want = (side.fill.get() as usize).min(limit + 1);
         side.fill.set((2 * want).min(batch(class)) as u16);
-        arena.bin(class).fill(arena, class, &mut objects[..want])
+        arena.fill(class, &mut objects[..want])
     } else {
         objects[0] = arena.alloc_large(LargeRequest::cached(class, 0))?.0;
         arena.large.class(class).nfills.fetch_add(1, Ordering::Relaxed);
@@ -61,13 +61,14 @@ fn refill_from(thread: &Block, arena: &Arena, class: SzInd) -> Option<*mut u8> {
     Some(first)
 }
 
-/// Makes room in a full bin: by growth when the bin also runs empty often, otherwise by moving its oldest objects to
-/// the depot of the arena where the first of them came from.
+/// Makes room in a full bin: by growth when the bin also runs empty often, or another thread is just where its objects may have to
+/// go; otherwise by moving its oldest objects to the depot of the arena where the first of them came from.
 #[cold]
 pub fn make_room(thread: &Block, class: SzInd) {
     let (bin, side) = (thread.bin(class), thread.side(class));
     let (capacity, limit) = (side.capacity.get() as usize, side.limit.get() as usize);
-    if side.misses.get() > 0 && capacity + batch(class) <= limit {
+    let busy = || class.idx() < NBINS && thread.arena().bin(class).is_busy();
+    if capacity + batch(class) <= limit && (side.misses.get() > 0 || busy()) {
         side.misses.set(0);
         side.capacity.set((capacity + batch(class)) as u16);
         bin.set_capacity(capacity + batch(class));

@@ -2,9 +2,10 @@
 //!
 //! Every [`TICK_BYTES`](crate::tcache::geometry::TICK_BYTES) bytes that a thread allocates (options can set another
 //! pace), one class has its turn. Between two turns the bin cannot have fallen below its depth at the first minus the requests since: that many objects were
-//! surely not needed. Three quarters of them go back.
+//! surely not needed. Three quarters of them go back; at the next turn if another thread is just at the arena's bin.
 
 use crate::relaxed::Relaxed;
+use crate::size_class::NBINS;
 use crate::tcache::geometry::capacity_min;
 use crate::tcache::settings;
 use crate::thread::block::Block;
@@ -20,7 +21,7 @@ pub fn step(thread: &Block) {
     let next = class.0 + 1;
     thread.gc_class.set(if next < thread.nclasses() { next } else { 0 });
     let (bin, side) = (thread.bin(class), thread.side(class));
-    if !thread.caches(class) {
+    if !thread.caches(class) || class.idx() < NBINS && thread.arena().bin(class).is_busy() {
         return;
     }
     let requests = bin.requests();

@@ -26,11 +26,11 @@ impl Supply {
         let mut found = self.find_dirty(npages, align);
         if found.is_none() {
             if align == 1
-                && let Some(longer) = parked.take_longer(npages)
+                && let Some(longer) = parked.take_that(|run| run.npages > npages)
             {
                 return Some((self.cut(longer, npages), false));
             }
-            if self.parks_much(npages, parked) && self.unpark(parked) {
+            if self.rejoin(npages, parked) || self.parks_much(npages, parked) && self.unpark(parked) {
                 found = self.find_dirty(npages, align);
             }
         }
@@ -53,10 +53,16 @@ impl Supply {
         Run { npages, ..run }
     }
 
+    /// Enters a parked run that is part of a dirty one of `npages` pages then, if there is such.
+    fn rejoin(&mut self, npages: usize, parked: &Parked) -> bool {
+        let joins = parked.take_that(|run| run.dirty_with() >= npages);
+        joins.map(|run| self.leave(run)).is_some()
+    }
+
     /// Whether what is parked is worth a look for `npages` dirty pages: it serves its own lengths if it stays. Long requests are rare.
     fn parks_much(&self, npages: usize, parked: &Parked) -> bool {
-        /// A 32nd of what is in use: in pieces that are too short it would be of no use in the bitmaps either, most times.
-        const LITTLE: usize = 32;
+        /// A 16th of what is in use: in pieces that are too short it would be of no use in the bitmaps either, most times.
+        const LITTLE: usize = 16;
         npages > parked::MOST || parked.pages() >= npages.max(self.counts.active / LITTLE)
     }
 
@@ -162,6 +168,30 @@ mod tests {
         assert_eq!(supply.extend(second, 200, &none), Some(false));
         assert!(supply.take_roomy(40).is_none(), "the retained pages are not looked at");
         assert_eq!(supply.counts().active, BLOCK_PAGES - 17 + 9 + 9 + 400);
+    }
+
+    #[test]
+    fn before_fresh_pages_are_taken_parked_ones_are_cut_or_joined_with_what_lies_beside_them() {
+        let base = Base::default();
+        let (mut supply, parked) = (Supply::default(), Parked::default());
+        let (whole, _) = supply.take(2 * BLOCK_PAGES, 1, &base, &parked).unwrap();
+        let part = |from: usize, npages| Run { base: whole.base.wrapping_add(from * PAGE), npages, ..whole };
+        let take = |supply: &mut Supply, npages| supply.take(npages, 1, &base, &parked).unwrap();
+        for run in [part(100, 10), part(200, 20), part(300, 30)] {
+            assert!(parked.put(run));
+        }
+        let (cut, zeroed) = take(&mut supply, 15);
+        assert_eq!((cut.base, zeroed, supply.counts().dirty), (part(200, 15).base, false, 5));
+        assert_eq!(parked.pages(), 40);
+        // Of what is parked, only the ten pages lie beside others, and make 17 with them.
+        assert!(parked.take(30).is_some());
+        supply.give(part(93, 3), usize::MAX);
+        supply.give(part(97, 3), usize::MAX);
+        supply.give(part(110, 4), usize::MAX);
+        let (joined, zeroed) = take(&mut supply, 17);
+        assert_eq!((joined.base, zeroed, parked.pages()), (part(97, 17).base, false, 0));
+        assert_eq!(supply.counts().dirty, 5 + 3);
+        assert!(take(&mut supply, 17).1, "nothing else is left");
     }
 
     #[test]
