@@ -31,10 +31,10 @@ const fn capacity_min(class: SzInd) -> usize {
     CAPACITIES[class.idx()] as usize
 }
 
-/// Batches that a depot has room for at most: 8 MiB worth, or 4096 objects.
+/// Batches that a depot has room for at most: 8 MiB worth, or 8192 objects.
 const fn capacity_max(class: SzInd) -> usize {
     let objects = (8 << 20) / class_size(class.idx());
-    (if objects < 4096 { objects } else { 4096 }) / batch(class)
+    (if objects < 8192 { objects } else { 8192 }) / batch(class)
 }
 
 /// [`batch`] of each class: refills and flushes ask for it more than once, and a division takes as long as a lock.
