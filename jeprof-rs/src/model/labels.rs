@@ -53,13 +53,12 @@ impl LabelSets {
     }
 
     /// The set of a row of a dump: its labels, and its thread, by name or else as `t` and its number.
-    fn of_row(&mut self, dump: &Dump, row: &StackRow) -> LabelsId {
+    fn of_row(&mut self, dump: &Dump, names: &HashMap<u64, &str>, row: &StackRow) -> LabelsId {
         let mut set = dump.label_sets.get(row.labels as usize).cloned().unwrap_or_default();
         if let Some(thread) = row.thread
             && set.iter().all(|label| label.key != THREAD)
         {
-            let named = dump.threads.iter().find(|(uid, name)| *uid == thread && !name.is_empty());
-            let name = named.map_or_else(|| format!("t{thread}"), |(_, name)| name.clone());
+            let name = names.get(&thread).map_or_else(|| format!("t{thread}"), |name| name.to_string());
             set.push(Label { key: THREAD.into(), value: LabelValue::Text(name) });
         }
         self.id(set)
@@ -69,18 +68,27 @@ impl LabelSets {
 /// The sets of a dump's rows, each made once: there are few, and many rows.
 pub struct RowLabels<'d> {
     dump: &'d Dump,
+    /// Names of threads, once the first is asked for. Where several are told, the first.
+    names: Option<HashMap<u64, &'d str>>,
     known: HashMap<(Option<u64>, u32), LabelsId>,
 }
 
 impl RowLabels<'_> {
     /// For the rows of this dump.
     pub fn new(dump: &Dump) -> RowLabels<'_> {
-        RowLabels { dump, known: HashMap::new() }
+        RowLabels { dump, names: None, known: HashMap::new() }
     }
 
     /// The set of a row.
     pub fn of(&mut self, row: &StackRow, sets: &mut LabelSets) -> LabelsId {
-        *self.known.entry((row.thread, row.labels)).or_insert_with(|| sets.of_row(self.dump, row))
+        let RowLabels { dump, names, known } = self;
+        *known.entry((row.thread, row.labels)).or_insert_with(|| {
+            let names = names.get_or_insert_with(|| {
+                let named = dump.threads.iter().rev().filter(|(_, name)| !name.is_empty());
+                named.map(|(uid, name)| (*uid, name.as_str())).collect()
+            });
+            sets.of_row(dump, names, row)
+        })
     }
 }
 

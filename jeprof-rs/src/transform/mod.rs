@@ -270,18 +270,43 @@ impl<'a> View<'a> {
         });
     }
 
+    /// As [`View::walk_every_figure`], for what needs no more of most frames than which they are: hands over lines at the
+    /// leaf end, and the frames behind them, all of whose lines belong to the stack.
+    ///
+    /// Cost: one look at each frame, where nothing but the allocator is left out; otherwise all of a stack are lines.
+    pub fn walk_frames(&self, mut visit: impl FnMut(&Stack, &[LineId], &[FrameId])) {
+        let selection = &self.plan.selection;
+        let keeps_frames = self.passes_all_stacks()
+            && selection.frames != Frames::Own
+            && !selection.no_inlines
+            && self.label_lines.is_empty();
+        if !keeps_frames {
+            return self.walk_every_figure(|seen| visit(seen.stack, seen.lines, &[]));
+        }
+        let has_lines = |frame: &FrameId| !self.symbols.lines_of(frame.index()).is_empty();
+        let mut lines: Vec<LineId> = Vec::new();
+        for stack in self.stacks.iter().filter(|stack| stack.figures != Figures::default()) {
+            lines.clear();
+            let mut whole = self.profile.frames_of(stack);
+            if let Some(outermost) = whole.iter().rposition(|frame| self.has_allocator[frame.index()]) {
+                lines.extend(self.symbols.line_ids(whole[outermost].index()));
+                whole = &whole[outermost + 1..];
+                let cut = self.cut(&lines, lines.len());
+                let is_left = lines.last().is_some_and(|outermost| !self.allocator.is(*outermost));
+                // What is kept of a stack that would vanish is not needed when there is more of it.
+                lines.drain(..if is_left || !whole.iter().any(has_lines) { cut } else { lines.len() });
+            }
+            if !lines.is_empty() || whole.iter().any(has_lines) {
+                visit(stack, &lines, whole);
+            }
+        }
+    }
+
     /// As [`View::walk`]; but where the filters let all stacks pass, those in which no frame is marked have no lines.
     ///
     /// Cost: for those, one look at each frame, which is a fraction of what its lines take.
     pub fn walk_marked(&self, marked: &[bool], visit: impl FnMut(Seen<'_>)) {
-        let selection = &self.plan.selection;
-        let filters = [&self.focus, &self.ignore, &self.hide, &self.show, &self.show_from, &self.removed];
-        let passes_all = filters.iter().all(|filter| filter.is_none())
-            && self.jeprof.is_none()
-            && self.prune_from.is_none()
-            && selection.tag_focus.is_none()
-            && selection.tag_ignore.is_none();
-        if !passes_all {
+        if !self.passes_all_stacks() {
             return self.walk(visit);
         }
         let wanted = |_, stack: &Stack| {
@@ -295,6 +320,18 @@ impl<'a> View<'a> {
             }
         };
         self.walk_where(wanted, visit);
+    }
+
+    /// Whether no filter can take a stack out, or lines of it but for the allocator's, inlined ones and a standard
+    /// library's.
+    fn passes_all_stacks(&self) -> bool {
+        let selection = &self.plan.selection;
+        let filters = [&self.focus, &self.ignore, &self.hide, &self.show, &self.show_from, &self.removed];
+        filters.iter().all(|filter| filter.is_none())
+            && self.jeprof.is_none()
+            && self.prune_from.is_none()
+            && selection.tag_focus.is_none()
+            && selection.tag_ignore.is_none()
     }
 
     fn walk_where(&self, wanted: impl Fn(usize, &Stack) -> Wanted, mut visit: impl FnMut(Seen<'_>)) {

@@ -197,14 +197,14 @@ fn add_code(dictionary: &mut Dictionary, request: &Request<'_>, samples: &Sample
         };
         dictionary.tables.function_table.push(function);
     }
-    for location in &samples.locations {
+    for location in &samples.locations.all {
         let of_image = location.image.and_then(|image| mapping_of.get(&image));
         let holds = |at: &&i32| {
             let mapping = &dictionary.tables.mapping_table[**at as usize];
             (mapping.memory_start..mapping.memory_limit).contains(&location.address)
         };
         let mapping = of_image.and_then(|of_image| of_image.iter().find(holds).or(of_image.first()));
-        let lines = location.lines.iter().map(|line| {
+        let lines = samples.locations.lines_of(location).iter().map(|line| {
             let line = symbols.line(*line);
             Line {
                 function_index: line.function.index() as i32 + 1,

@@ -5,7 +5,7 @@ use prof_format::dump::Carried;
 use prof_format::pprof::{self as encode, Encoder};
 
 use super::gzip;
-use crate::aggregate::samples::{Location, Locations, walk_values};
+use crate::aggregate::samples::{Location, LocationTable, Locations, walk_values};
 use crate::error::Result;
 use crate::model::labels::LabelsId;
 use crate::plan::Part;
@@ -32,7 +32,7 @@ Examples:
 
 fn render(request: &Request<'_>) -> Result<Vec<u8>> {
     let threads = std::thread::available_parallelism().map_or(1, |count| count.get());
-    Ok(gzip::pack(threads, |each| write(request, each)))
+    gzip::pack(threads, |each| write(request, each))
 }
 
 /// Hands the profile over piece by piece.
@@ -49,7 +49,7 @@ fn write(request: &Request<'_>, each: &mut dyn FnMut(Vec<u8>)) {
     if !samples(request, &metrics, &mut encoder, &mut locations, each) {
         request.warn(request.explain_nothing());
     }
-    tables(request, encoder, &locations.all, each);
+    tables(request, encoder, &locations.table, each);
 }
 
 /// Writes a sample for each stack; answers whether there was any.
@@ -62,21 +62,21 @@ fn samples<'a>(
 ) -> bool {
     let (profile, view) = (&request.session.profile, request.view);
     let mut known: HashMap<LabelsId, encode::Labels> = HashMap::new();
-    let (mut stack, mut labels) = (Vec::new(), encode::Labels::default());
+    let (mut numbers, mut labels) = (Vec::new(), encode::Labels::default());
     let mut any = false;
-    walk_values(view, metrics, |seen, values| {
+    walk_values(view, metrics, |stack, lines, frames, values| {
         any = true;
-        stack.clear();
-        locations.of_stack(seen.lines, &mut stack);
-        labels.copy_from(known.entry(seen.stack.labels).or_insert_with_key(|id| {
+        numbers.clear();
+        locations.of_stack(lines, frames, &mut numbers);
+        labels.copy_from(known.entry(stack.labels).or_insert_with_key(|id| {
             let mut labels = encode::Labels::default();
             profile.labels.get(*id).iter().for_each(|label| encoder.label(&mut labels, label));
             labels
         }));
-        if let Some(bytes) = tags::missing_size(profile, seen.stack) {
+        if let Some(bytes) = tags::missing_size(profile, stack) {
             encoder.number_label(&mut labels, tags::BYTES, bytes, "bytes");
         }
-        encoder.sample(&stack, values, &labels);
+        encoder.sample(&numbers, values, &labels);
         encoder.take(gzip::PIECE).into_iter().for_each(&mut *each);
     });
     any
@@ -86,11 +86,11 @@ fn samples<'a>(
 fn tables<'a>(
     request: &Request<'a>,
     encoder: Encoder<'a>,
-    locations: &'a [Location],
+    locations: &'a LocationTable,
     each: &mut dyn FnMut(Vec<u8>),
 ) {
     let (profile, symbols) = (&request.session.profile, request.view.symbols());
-    let named = named_images(request, locations);
+    let named = named_images(request, &locations.all);
     let text = |id: NameId| symbols.names.text(id);
 
     // The program's mapping comes first: pprof takes the first for it.
@@ -129,28 +129,29 @@ fn tables<'a>(
         })
         .collect();
     let mut used = Used::new(functions.len());
-    let lines: Vec<Vec<encode::Line>> = locations
-        .iter()
-        .map(|location| {
-            if location.image.is_some_and(|image| !named[image.index()]) {
-                return Vec::new();
-            }
-            let line = |id: &_| {
+    // One location's after another's: a vector for each would be most of the work.
+    let mut lines: Vec<encode::Line> = Vec::with_capacity(symbols.lines.len());
+    let mut ends: Vec<usize> = Vec::with_capacity(locations.all.len());
+    for location in &locations.all {
+        if location.image.is_none_or(|image| named[image.index()]) {
+            lines.extend(locations.lines_of(location).iter().map(|id| {
                 let line = symbols.line(*id);
                 let function = used.of(line.function.index(), text(line.file));
                 encode::Line { function, line: line.line, column: line.column }
-            };
-            location.lines.iter().map(line).collect()
-        })
-        .collect();
+            }));
+        }
+        ends.push(lines.len());
+    }
     let functions = used.finish(&functions);
+    let starts = std::iter::once(0).chain(ends.iter().copied());
     let locations: Vec<encode::Location<'_>> = locations
+        .all
         .iter()
-        .zip(&lines)
-        .map(|(location, lines)| encode::Location {
+        .zip(starts.zip(&ends))
+        .map(|(location, (start, &end))| encode::Location {
             address: location.address,
             mapping: mapping(location, &mapping_of, &mappings),
-            lines,
+            lines: &lines[start..end],
         })
         .collect();
     let drop_frames = profile.drop_frames.join("|");

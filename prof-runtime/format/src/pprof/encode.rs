@@ -138,6 +138,11 @@ struct Strings<'a> {
 }
 
 impl<'a> Strings<'a> {
+    fn reserve(&mut self, texts: usize) {
+        self.table.reserve(texts);
+        self.places.reserve(texts);
+    }
+
     fn of(&mut self, text: &'a str) -> u64 {
         let table = &mut self.table;
         *self.places.entry(text).or_insert_with(|| {
@@ -226,7 +231,8 @@ impl<'a> Encoder<'a> {
     pub fn sample(&mut self, locations: &[u32], values: &[f64], labels: &Labels) {
         let carries = &mut self.carries;
         self.out.message(profile::SAMPLE, |message| {
-            message.packed(sample::LOCATION_ID, locations.iter().map(|index| id(*index)));
+            // Ids are indices plus one; there is no index of 2^32 - 1, since lengths of tables are below that.
+            message.packed_short(sample::LOCATION_ID, locations.iter().map(|index| index.wrapping_add(1)));
             let values = values.iter().zip(carries);
             message.packed(sample::VALUE, values.map(|(value, carry)| carry.whole(*value)));
             message.0.extend_from_slice(&labels.0.0);
@@ -235,7 +241,7 @@ impl<'a> Encoder<'a> {
 
     /// Takes out what is written so far if it is at least so many bytes. What comes next goes behind it.
     pub fn take(&mut self, least: usize) -> Option<Vec<u8>> {
-        (self.out.0.len() >= least).then(|| core::mem::take(&mut self.out.0))
+        (self.out.0.len() >= least).then(|| self.out.take())
     }
 
     /// Writes the rest of the profile, whose sample types and samples are not looked at: they were given before. Pieces
@@ -244,9 +250,11 @@ impl<'a> Encoder<'a> {
         let build_ids: Vec<String> =
             profile.mappings.iter().map(|mapping| mapping.build_id.to_string()).collect();
         let Encoder { mut out, mut strings, .. } = self;
+        // A name for each, many with a linkage name, and files.
+        strings.reserve(2 * profile.functions.len());
         let mut full = |out: &mut Buffer| {
             if out.0.len() >= least {
-                each(core::mem::take(&mut out.0));
+                each(out.take());
             }
         };
         mappings(profile, &build_ids, &mut out, &mut strings);
