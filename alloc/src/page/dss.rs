@@ -76,8 +76,28 @@ mod tests {
     use super::*;
     use std::vec::Vec;
 
+    /// Runs a test in a process of its own: `malloc` of the C library grows the data segment, too, whenever some other test
+    /// allocates, and checks that nobody else does. Threads of a test take from other heaps of its.
+    fn alone(test: &str, body: impl FnOnce()) {
+        const MARK: &str = "JEALLOC_TEST_ALONE";
+        if std::env::var_os(MARK).is_some() {
+            return body();
+        }
+        let (_, module) = module_path!().split_once("::").unwrap();
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        let run =
+            command.args([&std::format!("{module}::{test}"), "--exact", "--test-threads=1"]).env(MARK, "1");
+        let output = run.output().unwrap();
+        let said = std::string::String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    }
+
     #[test]
     fn threads_that_ask_at_once_are_given_different_memory() {
+        alone("threads_that_ask_at_once_are_given_different_memory", ask_at_once);
+    }
+
+    fn ask_at_once() {
         static START: std::sync::Barrier = std::sync::Barrier::new(4);
         let take = || {
             START.wait();
@@ -91,6 +111,10 @@ mod tests {
 
     #[test]
     fn pieces_of_the_data_segment_are_aligned_zero_and_apart() {
+        alone("pieces_of_the_data_segment_are_aligned_zero_and_apart", take_two);
+    }
+
+    fn take_two() {
         let first = reserve(3 * PAGE, PAGE).unwrap().as_ptr();
         let second = reserve(2 * PAGE, 16 * PAGE).unwrap().as_ptr();
         assert!(second.addr().is_multiple_of(16 * PAGE));
