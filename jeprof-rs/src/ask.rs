@@ -22,8 +22,9 @@ pub const TOOL: Tool = Tool { name: "dump", about: ABOUT, parser, run };
 const ABOUT: &str = "Ask a running process for a dump";
 
 const MORE: &str = "\
-The process runs on this project's allocator and was started with prof:true,prof_listen:true in MALLOC_CONF. Only its own
-user and root may ask; none of its threads is stopped. A process in a container is asked from outside by its pid outside.
+The process runs on this project's allocator and was started with prof:true,prof_listen:true in
+MALLOC_CONF. Only its own user and root may ask; none of its threads is stopped. A process in a
+container is asked from outside by its pid outside.
 
 Examples:
   jeprof-rs dump 1234                       writes jeprof.1234.heap
