@@ -81,33 +81,15 @@ impl Bin {
         self.state.reset_counts();
     }
 
-    /// Whether somebody holds the lock, or did a moment ago: what can wait had better.
-    #[inline]
-    pub fn is_busy(&self) -> bool {
-        self.state.is_held()
-    }
-
     /// One region for a caller without a cache.
     pub fn alloc(&self, arena: &Arena, class: SzInd) -> Option<*mut u8> {
         let mut one = [core::ptr::null_mut()];
-        (self.take(arena, class, Kind::Slab, &mut one, 0) == 1).then_some(one[0])
+        (self.take(self.lock(), arena, class, Kind::Slab, &mut one, 0) == 1).then_some(one[0])
     }
 
-    /// Takes regions into `out`, and counts so many fills. The lock is not held while a slab is made, which may take a system
+    /// Takes regions into `out`, and counts so many fills. The lock, which `state` holds, is given up while a slab is made, which may take a system
     /// call.
-    pub(super) fn take(
-        &self,
-        arena: &Arena,
-        class: SzInd,
-        kind: Kind,
-        out: &mut [*mut u8],
-        nfills: u64,
-    ) -> usize {
-        self.take_locked(self.lock(), arena, class, kind, out, nfills)
-    }
-
-    /// [`Bin::take`] with the lock held.
-    pub(super) fn take_locked<'a>(
+    pub(super) fn take<'a>(
         &'a self,
         mut state: Guard<'a, BinState>,
         arena: &Arena,

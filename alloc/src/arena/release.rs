@@ -57,8 +57,7 @@ fn release_small(class: SzInd, objects: &mut [*mut u8], flush: u64) {
         let (mut kept, mut misuse) = (0, None);
         {
             let second = slabs[0].is_some_and(Extent::is_second);
-            let bin = if second { arena.second_bin(class) } else { arena.bin(class) };
-            let mut bin = bin.lock();
+            let mut bin = slabs[0].map_or(arena.bin(class), |slab| arena.bin_of(slab)).lock();
             let (objects, slabs, index) = (&mut objects[..n], &mut slabs[..n], arena.index());
             bin.counts.nflushes += flush;
             for i in 0..n {

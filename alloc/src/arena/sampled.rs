@@ -12,7 +12,8 @@ impl Arena {
     /// A region of class `class` whose record holds `sample`, the bits of a sample reference.
     pub fn alloc_sampled(&self, class: SzInd, sample: u64) -> Option<*mut u8> {
         let mut one = [core::ptr::null_mut()];
-        if self.sampled_bin(class).take(self, class, Kind::SampledSlab, &mut one, 0) == 0 {
+        let bin = self.sampled_bin(class);
+        if bin.take(bin.lock(), self, class, Kind::SampledSlab, &mut one, 0) == 0 {
             return None;
         }
         if let Some(record) = record_of(super::bin::extent_of_object(one[0]), one[0]) {

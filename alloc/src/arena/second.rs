@@ -7,14 +7,21 @@
 use super::Arena;
 use crate::extent::Kind;
 use crate::relaxed::Relaxed;
+use crate::size_class::NBINS;
 use crate::units::SzInd;
 
 impl Arena {
+    /// Whether somebody holds the lock of the bin of a class, if it has one, or did a moment ago: what can wait had better.
+    #[inline]
+    pub fn is_busy(&self, class: SzInd) -> bool {
+        class.idx() < NBINS && self.bin(class).state.is_held()
+    }
+
     /// Fills `out` with free regions of a class for a thread cache and answers how many; fewer when memory ran out.
     pub fn fill(&self, class: SzInd, out: &mut [*mut u8]) -> usize {
         let bin = self.bin(class);
         match bin.state.try_lock() {
-            Some(state) => bin.take_locked(state, self, class, Kind::Slab, out, 1),
+            Some(state) => bin.take(state, self, class, Kind::Slab, out, 1),
             None => self.fill_beside(class, out),
         }
     }
@@ -26,7 +33,7 @@ impl Arena {
     fn fill_beside(&self, class: SzInd, out: &mut [*mut u8]) -> usize {
         let (bin, second) = (self.bin(class), self.second_bin(class));
         if self.is_manual() {
-            return bin.take(self, class, Kind::Slab, out, 1);
+            return bin.take(bin.lock(), self, class, Kind::Slab, out, 1);
         }
         if self.seconded.get()
             && let Some(mut state) = second.state.try_lock()
@@ -38,15 +45,15 @@ impl Arena {
             }
         }
         if let Some(state) = bin.state.lock_spinning() {
-            return bin.take_locked(state, self, class, Kind::Slab, out, 1);
+            return bin.take(state, self, class, Kind::Slab, out, 1);
         }
         self.seconded.set(true);
         match second.state.try_lock() {
             Some(state) => {
                 state.count_spinning();
-                second.take_locked(state, self, class, Kind::Slab, out, 1)
+                second.take(state, self, class, Kind::Slab, out, 1)
             }
-            None => bin.take(self, class, Kind::Slab, out, 1),
+            None => bin.take(bin.lock(), self, class, Kind::Slab, out, 1),
         }
     }
 }

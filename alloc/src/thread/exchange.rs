@@ -67,8 +67,7 @@ fn refill_from(thread: &Block, arena: &Arena, class: SzInd) -> Option<*mut u8> {
 pub fn make_room(thread: &Block, class: SzInd) {
     let (bin, side) = (thread.bin(class), thread.side(class));
     let (capacity, limit) = (side.capacity.get() as usize, side.limit.get() as usize);
-    let busy = || class.idx() < NBINS && thread.arena().bin(class).is_busy();
-    if capacity + batch(class) <= limit && (side.misses.get() > 0 || busy()) {
+    if capacity + batch(class) <= limit && (side.misses.get() > 0 || thread.arena().is_busy(class)) {
         side.misses.set(0);
         side.capacity.set((capacity + batch(class)) as u16);
         bin.set_capacity(capacity + batch(class));

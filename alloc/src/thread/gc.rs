@@ -5,7 +5,6 @@
 //! surely not needed. Three quarters of them go back; at the next turn if another thread is just at the arena's bin.
 
 use crate::relaxed::Relaxed;
-use crate::size_class::NBINS;
 use crate::tcache::geometry::capacity_min;
 use crate::tcache::settings;
 use crate::thread::block::Block;
@@ -21,7 +20,7 @@ pub fn step(thread: &Block) {
     let next = class.0 + 1;
     thread.gc_class.set(if next < thread.nclasses() { next } else { 0 });
     let (bin, side) = (thread.bin(class), thread.side(class));
-    if !thread.caches(class) || class.idx() < NBINS && thread.arena().bin(class).is_busy() {
+    if !thread.caches(class) || thread.arena().is_busy(class) {
         return;
     }
     let requests = bin.requests();
