@@ -68,6 +68,12 @@ impl Decaying {
             Decaying::Muzzy => &preset.muzzy_ms,
         })
     }
+
+    /// The decay time in milliseconds that [`preset_decay_ms`] gave an index.
+    fn exception(self, index: ArenaInd) -> Option<i64> {
+        let stored = self.preset(index)?.get();
+        (stored != 0).then_some(stored - 2)
+    }
 }
 
 /// Whether a decay time in milliseconds is one: -1 for never, 0 for at once, or up to [`decay::MS_MAX`].
@@ -117,8 +123,8 @@ pub(super) fn thread_limit(index: ArenaInd) -> Option<u32> {
 pub(super) fn decay_times(index: ArenaInd, role: Role) -> DecayTimes {
     let huge = role == Role::Huge;
     let ms = |state| decay_ms(index, huge, state);
-    let preset = |state: Decaying| state.preset(index).map_or(0, |preset| preset.get()) != 0;
-    let asked = ASKED.get() || preset(Decaying::Dirty) || preset(Decaying::Muzzy);
+    let excepted = |state: Decaying| state.exception(index).is_some();
+    let asked = ASKED.get() || excepted(Decaying::Dirty) || excepted(Decaying::Muzzy);
     DecayTimes {
         dirty_ms: ms(Decaying::Dirty),
         muzzy_ms: ms(Decaying::Muzzy),
@@ -128,13 +134,12 @@ pub(super) fn decay_times(index: ArenaInd, role: Role) -> DecayTimes {
 }
 
 fn decay_ms(index: ArenaInd, huge: bool, state: Decaying) -> i64 {
-    let preset = state.preset(index).map_or(0, |preset| preset.get());
     let default = default_decay_ms(state);
-    match preset {
+    match state.exception(index) {
+        Some(ms) => ms,
         // Nothing but a background thread bounds how long few and large objects would be kept.
-        0 if huge && caretaker::workers() == 0 => default.min(0),
-        0 => default,
-        _ => preset - 2,
+        None if huge && caretaker::workers() == 0 => default.min(0),
+        None => default,
     }
 }
 
