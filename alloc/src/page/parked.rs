@@ -76,6 +76,12 @@ fn unpack(word: u64) -> Option<Run> {
     Some(Run::in_block(block, page, npages_in(word)))
 }
 
+/// Takes the run that a slot was seen to hold, unless it is gone by now.
+#[inline]
+fn take_word(slot: &AtomicU64, word: u64) -> Option<Run> {
+    slot.compare_exchange(word, EMPTY, Acquire, Relaxed).ok().and_then(unpack)
+}
+
 impl Parked {
     fn slots(&self, npages: usize) -> Option<&[AtomicU64]> {
         if npages.wrapping_sub(1) >= MOST {
@@ -93,7 +99,7 @@ impl Parked {
             if word <= CLOSED || npages_in(word) != npages {
                 return None;
             }
-            slot.compare_exchange(word, EMPTY, Acquire, Relaxed).ok().and_then(unpack)
+            take_word(slot, word)
         })
     }
 
@@ -103,7 +109,7 @@ impl Parked {
         slots.find_map(|slot| {
             let word = slot.get();
             unpack(word).filter(&fits)?;
-            slot.compare_exchange(word, EMPTY, Acquire, Relaxed).ok().and_then(unpack)
+            take_word(slot, word)
         })
     }
 
