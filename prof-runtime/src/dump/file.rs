@@ -37,14 +37,25 @@ pub enum Failure {
 
 /// Collects pieces into large writes.
 pub struct FileSink<'a> {
-    file: &'a OwnedFd,
+    file: BorrowedFd<'a>,
     buffer: &'a mut [u8],
     filled: usize,
+    /// Whether each write is a frame of `prof_format::wire`, with its length in front.
+    framed: bool,
 }
 
-impl FileSink<'_> {
-    fn flush(&mut self) -> Result<(), Errno> {
-        write_all(self.file.as_fd(), &self.buffer[..self.filled])?;
+impl<'a> FileSink<'a> {
+    /// Writes to `file` whenever `buffer` is full.
+    pub fn new(file: BorrowedFd<'a>, buffer: &'a mut [u8], framed: bool) -> FileSink<'a> {
+        FileSink { file, buffer, filled: 0, framed }
+    }
+
+    /// Writes what was collected, if anything was.
+    pub fn flush(&mut self) -> Result<(), Errno> {
+        if self.framed && self.filled != 0 {
+            write_all(self.file, &(self.filled as u32).to_le_bytes())?;
+        }
+        write_all(self.file, &self.buffer[..self.filled])?;
         self.filled = 0;
         Ok(())
     }
@@ -96,7 +107,7 @@ impl<N: Snapshot> Content<'_, N> {
     ///
     /// # Errors
     /// See [`Failure`].
-    pub fn write_to<S: Sink>(&self, sink: &mut S) -> Result<(), Failure> {
+    pub fn write_to(&self, sink: &mut FileSink<'_>) -> Result<(), Failure> {
         if !self.gzip {
             return any::write(self.format, self.snapshot, sink).map_err(|_| Failure::Write);
         }
@@ -137,7 +148,7 @@ pub fn write(path: &CStr, pid: u32, text: &mut Text, content: Writer) -> Result<
 
 fn fill(file: &OwnedFd, content: Writer) -> Result<(), Failure> {
     let mut buffer = Rows::<u8>::zeroed(BUFFER).ok_or(Failure::OutOfMemory)?;
-    let mut sink = FileSink { file, buffer: &mut buffer, filled: 0 };
+    let mut sink = FileSink::new(file.as_fd(), &mut buffer, false);
     content(&mut sink)?;
     sink.flush().map_err(|_| Failure::Write)
 }

@@ -1,52 +1,13 @@
 //! A dump on its way to another process, in the frames of `prof_format::wire`.
 
-use prof_format::{
-    snapshot::{Sink, Snapshot},
-    wire::{FRAME_MAX, LENGTH},
-};
+use prof_format::{snapshot::Snapshot, wire::FRAME_MAX};
 use rustix::{fd::BorrowedFd, io::Errno};
 
 use super::{
-    file::{Content, Failure, write_all},
+    file::{Content, Failure, FileSink, write_all},
     quiet::Quiet,
 };
 use crate::memory::Rows;
-
-/// Collects pieces into frames, each with room for its length in front.
-struct FrameSink<'a> {
-    socket: BorrowedFd<'a>,
-    frame: &'a mut [u8],
-    filled: usize,
-}
-
-impl FrameSink<'_> {
-    /// Sends what was collected: without anything that is the frame that ends a dump.
-    fn send(&mut self) -> Result<(), Errno> {
-        let (length, rest) = self.frame.split_at_mut(LENGTH);
-        length.copy_from_slice(&(self.filled as u32).to_le_bytes());
-        let end = self.filled.min(rest.len());
-        self.filled = 0;
-        write_all(self.socket, &self.frame[..LENGTH + end])
-    }
-}
-
-impl Sink for FrameSink<'_> {
-    type Error = Errno;
-
-    fn write(&mut self, mut bytes: &[u8]) -> Result<(), Errno> {
-        while !bytes.is_empty() {
-            let room = &mut self.frame[LENGTH + self.filled..];
-            let count = room.len().min(bytes.len());
-            room[..count].copy_from_slice(&bytes[..count]);
-            self.filled += count;
-            bytes = &bytes[count..];
-            if count == room.len() {
-                self.send()?;
-            }
-        }
-        Ok(())
-    }
-}
 
 /// Sends all of a dump, and that it is whole.
 ///
@@ -54,18 +15,22 @@ impl Sink for FrameSink<'_> {
 /// See [`Failure`].
 pub fn send<N: Snapshot>(socket: BorrowedFd<'_>, content: &Content<N>) -> Result<(), Failure> {
     let _quiet = Quiet::start();
-    let mut frame = Rows::<u8>::zeroed(LENGTH + FRAME_MAX).ok_or(Failure::OutOfMemory)?;
-    let mut sink = FrameSink { socket, frame: &mut frame, filled: 0 };
+    let mut frame = Rows::<u8>::zeroed(FRAME_MAX).ok_or(Failure::OutOfMemory)?;
+    let mut sink = FileSink::new(socket, &mut frame, true);
     content.write_to(&mut sink)?;
-    if sink.filled != 0 {
-        sink.send().map_err(|_| Failure::Write)?;
-    }
-    sink.send().map_err(|_| Failure::Write)
+    end(socket, &mut sink).map_err(|_| Failure::Write)
+}
+
+/// Sends what is left, and the frame that ends a dump.
+fn end(socket: BorrowedFd<'_>, sink: &mut FileSink<'_>) -> Result<(), Errno> {
+    sink.flush()?;
+    write_all(socket, &0u32.to_le_bytes())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use prof_format::{snapshot::Sink, wire::LENGTH};
     use std::{
         io::{Read, Write as _},
         os::{fd::AsRawFd, unix::net::UnixStream},
@@ -81,19 +46,16 @@ mod tests {
             there.read_to_end(&mut all).map(|_| all).unwrap()
         });
         let mut sent = Vec::new();
-        let mut frame = std::vec![0; LENGTH + FRAME_MAX];
+        let mut frame = std::vec![0; FRAME_MAX];
         // SAFETY: `here` is open until after the last use.
         let socket = unsafe { BorrowedFd::borrow_raw(here.as_raw_fd()) };
-        let mut sink = FrameSink { socket, frame: &mut frame, filled: 0 };
+        let mut sink = FileSink::new(socket, &mut frame, true);
         for (piece, length) in pieces.iter().enumerate() {
             let bytes = std::vec![piece as u8; *length];
             sent.write_all(&bytes).unwrap();
             sink.write(&bytes).unwrap();
         }
-        if sink.filled != 0 {
-            sink.send().unwrap();
-        }
-        sink.send().unwrap();
+        end(socket, &mut sink).unwrap();
         drop(here);
         (sent, receiver.join().unwrap())
     }
