@@ -95,31 +95,16 @@ pub fn log_start(name: *const c_char) -> Result<(), CtlError> {
     Ok(())
 }
 
-/// Numbers of the signals that `prof_signal` names, in the order of its words.
-const SIGNALS: [c_int; option::SIGNALS.len()] = [
-    0,
-    libc::SIGHUP,
-    libc::SIGUSR1,
-    libc::SIGUSR2,
-    libc::SIGALRM,
-    libc::SIGVTALRM,
-    libc::SIGPROF,
-    libc::SIGURG,
-    libc::SIGWINCH,
-    libc::SIGIO,
-    libc::SIGPWR,
-];
-
 /// The signal upon which a dump is written, when there is one.
 pub fn signal() -> Option<c_int> {
-    let signal = SIGNALS[option::PROF_SIGNAL.size().min(SIGNALS.len() - 1)];
+    let (_, signal) = option::SIGNALS[option::PROF_SIGNAL.size()];
     (signal != 0 && PROFILER.enabled()).then_some(signal)
 }
 
 /// The time between dumps by the clock, when there are any.
 pub fn interval() -> Option<Ns> {
     let ms = option::PROF_INTERVAL_MS.get() as u64;
-    (ms != 0 && PROFILER.enabled()).then(|| Ns(ms.saturating_mul(1_000_000)))
+    (ms != 0 && PROFILER.enabled()).then(|| Ns::from_ms(ms))
 }
 
 /// What `mallctl` answers when a file was not written.

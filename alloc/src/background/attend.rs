@@ -18,7 +18,7 @@ use rustix::net::{
 };
 use rustix::process;
 
-use super::spawn::{self, Handle, Revival};
+use super::spawn::{self, Resident};
 use crate::page::caretaker::Bell;
 use crate::relaxed::Relaxed;
 use crate::report::{self, Line};
@@ -26,8 +26,8 @@ use crate::sampling::PROFILER;
 use crate::tables::option;
 use crate::units::Ns;
 
-static ATTENDANT: Handle = Handle::new();
-static REVIVAL: Revival = Revival::new();
+/// Waits for who asks.
+pub static ATTENDANT: Resident = Resident::new("prof_listen", wanted, run);
 /// Never rings.
 static PAUSE: Bell = Bell::new();
 
@@ -45,19 +45,6 @@ const REST: Ns = Ns::from_ms(1000);
 
 fn wanted() -> bool {
     option::PROF_LISTEN.on() && PROFILER.enabled()
-}
-
-/// At the end of start-up.
-pub fn start() {
-    if wanted() {
-        start_attendant();
-    }
-}
-
-fn start_attendant() {
-    if let Err(error) = ATTENDANT.spawn(run, 0) {
-        report::message(format_args!("the thread for prof_listen cannot be started ({error})"));
-    }
 }
 
 fn pid() -> u32 {
@@ -78,12 +65,8 @@ extern "C" fn run(_: *mut c_void) -> *mut c_void {
         match open() {
             Ok(()) => attend(),
             Err(error) => {
-                let path = path();
-                let path = core::str::from_utf8(path.as_bytes()).unwrap_or_default();
-                report::message(format_args!(
-                    "prof_listen cannot listen at {path} ({})",
-                    error.raw_os_error()
-                ));
+                let (start, error) = (wire::SOCKET, error.raw_os_error());
+                report::message(format_args!("prof_listen cannot listen at {start}{} ({error})", pid()));
                 return core::ptr::null_mut();
             }
         }
@@ -187,16 +170,6 @@ pub fn forget() {
         drop(unsafe { OwnedFd::from_raw_fd(socket.as_raw_fd()) });
     }
     SOCKET.set(-1);
-    if wanted() {
-        REVIVAL.want();
-    }
-}
-
-/// With some allocation: starts the thread if it is wanted.
-pub fn resume() {
-    if REVIVAL.is_due() {
-        start_attendant();
-    }
 }
 
 /// The process ends: nobody can connect any more.

@@ -7,19 +7,18 @@ use core::sync::atomic::*;
 
 use prof_runtime::Trigger;
 
-use super::spawn::{self, Handle, Revival};
+use super::spawn::{self, Resident};
 use crate::os::clock;
 use crate::os::errno::Errno;
 use crate::page::caretaker::Bell;
 use crate::prof;
 use crate::relaxed::Relaxed;
-use crate::report;
 use crate::sampling::PROFILER;
 use crate::units::Ns;
 
-static DUMPER: Handle = Handle::new();
+/// Writes them.
+pub static DUMPER: Resident = Resident::new("prof_signal and prof_interval_ms", wanted, run);
 static BELL: Bell = Bell::new();
-static REVIVAL: Revival = Revival::new();
 /// Whether the signal came since the last dump for it.
 static SIGNALLED: AtomicBool = AtomicBool::new(false);
 /// The handler that was there before ours; null when there was none.
@@ -29,24 +28,6 @@ static BEFORE_WANTS_INFO: AtomicBool = AtomicBool::new(false);
 
 fn wanted() -> bool {
     prof::signal().is_some() || prof::interval().is_some()
-}
-
-/// At the end of start-up.
-pub fn start() {
-    if let Some(signal) = prof::signal() {
-        catch(signal);
-    }
-    if wanted() {
-        start_dumper();
-    }
-}
-
-fn start_dumper() {
-    if let Err(error) = DUMPER.spawn(run, 0) {
-        report::message(format_args!(
-            "the thread for prof_signal and prof_interval_ms cannot be started ({error})"
-        ));
-    }
 }
 
 extern "C" fn run(_: *mut c_void) -> *mut c_void {
@@ -76,9 +57,10 @@ extern "C" fn run(_: *mut c_void) -> *mut c_void {
     }
 }
 
-/// Makes the signal cause a dump. What the program itself does about it stays: a handler that is there is called as well,
+/// At the end of start-up: makes the signal cause a dump, if there is one. What the program itself does about it stays: a handler that is there is called as well,
 /// one that it sets later takes the place of ours.
-fn catch(signal: c_int) {
+pub fn catch_signal() {
+    let Some(signal) = prof::signal() else { return };
     // SAFETY: actions are plain data for which zero is a value; both pointers are to locals or null. The handler does
     // only what may be done in one: an atomic store, and a futex system call.
     unsafe {
@@ -114,19 +96,5 @@ extern "C" fn caught(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_
         } else {
             core::mem::transmute::<*mut c_void, extern "C" fn(c_int)>(before)(signal);
         }
-    }
-}
-
-/// In the child of a fork: the thread is not here.
-pub fn forget() {
-    if wanted() {
-        REVIVAL.want();
-    }
-}
-
-/// With some allocation: starts the thread if it is wanted.
-pub fn resume() {
-    if REVIVAL.is_due() {
-        start_dumper();
     }
 }

@@ -12,6 +12,7 @@ mod reports;
 mod spawn;
 mod worker;
 
+use self::spawn::Resident;
 use crate::cgroup;
 use crate::page::caretaker;
 use crate::sync::{Mutex, MutexCounts};
@@ -62,14 +63,21 @@ impl Control {
     }
 }
 
+/// Threads that are there from the start if options want them.
+static RESIDENTS: &[&Resident] = &[
+    &reports::PRINTER,
+    #[cfg(feature = "prof")]
+    &dumps::DUMPER,
+    #[cfg(feature = "prof")]
+    &attend::ATTENDANT,
+];
+
 /// At the end of start-up, when allocation works: starts what the options ask for.
 pub fn start() {
     reports::start();
     #[cfg(feature = "prof")]
-    {
-        dumps::start();
-        attend::start();
-    }
+    dumps::catch_signal();
+    RESIDENTS.iter().for_each(|resident| resident.start());
     if cgroup::watched() {
         listen();
     }
@@ -87,12 +95,7 @@ fn listen() {
 }
 
 fn tick() {
-    reports::resume();
-    #[cfg(feature = "prof")]
-    {
-        dumps::resume();
-        attend::resume();
-    }
+    RESIDENTS.iter().for_each(|resident| resident.resume());
     cgroup::look();
 }
 
@@ -204,8 +207,6 @@ pub fn forget() {
     drop(control);
     reports::forget();
     #[cfg(feature = "prof")]
-    {
-        dumps::forget();
-        attend::forget();
-    }
+    attend::forget();
+    RESIDENTS.iter().for_each(|resident| resident.forget());
 }

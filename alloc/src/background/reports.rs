@@ -4,19 +4,18 @@
 use core::ffi::c_void;
 use core::sync::atomic::*;
 
-use super::spawn::{self, Handle, Revival};
+use super::spawn::{self, Resident};
 use crate::page::caretaker::Bell;
 use crate::relaxed::Relaxed;
-use crate::report;
 use crate::stats;
 use crate::tables::option;
 use crate::thread::watch;
 use crate::units::Ns;
 
-static PRINTER: Handle = Handle::new();
+/// Prints by the clock.
+pub static PRINTER: Resident = Resident::new("stats_print_interval", wanted, run);
 /// Never rings.
 static CLOCK: Bell = Bell::new();
-static REVIVAL: Revival = Revival::new();
 /// Whether somebody prints: two reports at once would be mixed, and a report whose output goes through a function of
 /// the program may allocate.
 static PRINTING: AtomicBool = AtomicBool::new(false);
@@ -25,19 +24,14 @@ static ALLOCATED: AtomicU64 = AtomicU64::new(0);
 
 static COUNT: watch::Count = count;
 
-/// At the end of start-up.
-pub fn start() {
-    if option::STATS_PRINT_INTERVAL.get() != 0 {
-        start_printer();
-    }
-    if option::STATS_INTERVAL.get() >= 0 {
-        watch::set_count(&COUNT);
-    }
+fn wanted() -> bool {
+    option::STATS_PRINT_INTERVAL.get() != 0
 }
 
-fn start_printer() {
-    if let Err(error) = PRINTER.spawn(run, 0) {
-        report::message(format_args!("the thread for stats_print_interval cannot be started ({error})"));
+/// At the end of start-up: counts bytes, if that is wanted.
+pub fn start() {
+    if option::STATS_INTERVAL.get() >= 0 {
+        watch::set_count(&COUNT);
     }
 }
 
@@ -69,17 +63,7 @@ fn print(letters: &[u8]) {
     }
 }
 
-/// In the child of a fork: whoever printed does not exist here, and the clock is to be started again.
+/// In the child of a fork: whoever printed does not exist here.
 pub fn forget() {
     PRINTING.set(false);
-    if option::STATS_PRINT_INTERVAL.get() != 0 {
-        REVIVAL.want();
-    }
-}
-
-/// With some allocation: starts the printer if it is wanted.
-pub fn resume() {
-    if REVIVAL.is_due() {
-        start_printer();
-    }
 }

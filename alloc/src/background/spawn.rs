@@ -9,6 +9,7 @@ use core::sync::atomic::{
 
 use crate::os::aside::Aside;
 use crate::os::tls::{self, Phase};
+use crate::report;
 
 /// A running thread, to be joined.
 #[derive(Default)]
@@ -60,25 +61,50 @@ impl Handle {
     }
 }
 
-/// Whether a thread is to be started anew in the child of a fork. Not at once: the child may be about to call exec, and a
-/// thread may not be started from a handler of fork.
-pub struct Revival(AtomicBool);
+/// A thread that runs as long as the process does, if options want it, and anew in the child of a fork.
+pub struct Resident {
+    /// The options that it is for, in words.
+    purpose: &'static str,
+    wanted: fn() -> bool,
+    body: extern "C" fn(*mut c_void) -> *mut c_void,
+    handle: Handle,
+    /// Whether it is to be started with one of the next allocations.
+    is_due: AtomicBool,
+}
 
-impl Revival {
-    /// Not wanted.
-    pub const fn new() -> Revival {
-        Revival(AtomicBool::new(false))
+impl Resident {
+    /// Not started yet.
+    pub const fn new(
+        purpose: &'static str,
+        wanted: fn() -> bool,
+        body: extern "C" fn(*mut c_void) -> *mut c_void,
+    ) -> Resident {
+        Resident { purpose, wanted, body, handle: Handle::new(), is_due: AtomicBool::new(false) }
     }
 
-    /// In the child: with one of the next allocations.
-    pub fn want(&self) {
-        self.0.store(true, Relaxed);
-        super::listen();
+    /// At the end of start-up: starts it if it is wanted; the user is told when that fails.
+    pub fn start(&self) {
+        if (self.wanted)()
+            && let Err(error) = self.handle.spawn(self.body, 0)
+        {
+            report::message(format_args!("the thread for {} cannot be started ({error})", self.purpose));
+        }
     }
 
-    /// With some allocation: whether this one is to start it.
-    pub fn is_due(&self) -> bool {
-        self.0.load(Relaxed) && self.0.swap(false, Acquire)
+    /// In the child of a fork, where it does not run. It is not started at once: the child may be about to call exec, and a
+    /// thread may not be started from a handler of fork.
+    pub fn forget(&self) {
+        if (self.wanted)() {
+            self.is_due.store(true, Relaxed);
+            super::listen();
+        }
+    }
+
+    /// With some allocation: starts it if that is due.
+    pub fn resume(&self) {
+        if self.is_due.load(Relaxed) && self.is_due.swap(false, Acquire) {
+            self.start();
+        }
     }
 }
 

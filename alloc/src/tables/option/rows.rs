@@ -1,6 +1,6 @@
 //! The rows. Ranges and defaults are those of jemalloc 5.3.1 unless `docs/compat.md` says otherwise.
 
-use core::ffi::CStr;
+use core::ffi::{CStr, c_int};
 use core::sync::atomic::AtomicI64;
 
 use super::{CType, Kind, Letters, Opt, Origin, Text};
@@ -136,20 +136,31 @@ const ONE: i64 = 1 << 16;
 /// Letters of `malloc_stats_print`.
 pub const REPORT_LETTERS: &[u8] = b"Jgmdablxeho";
 
-/// What `prof_signal` can be: signals that are free for a program's own use, or that end or stop nothing when ignored.
-pub const SIGNALS: &[&CStr] = &[
-    c"none",
-    c"SIGHUP",
-    c"SIGUSR1",
-    c"SIGUSR2",
-    c"SIGALRM",
-    c"SIGVTALRM",
-    c"SIGPROF",
-    c"SIGURG",
-    c"SIGWINCH",
-    c"SIGIO",
-    c"SIGPWR",
+/// What `prof_signal` can be, with its number, 0 for none: signals that are free for a program's own use, or that end or stop
+/// nothing when ignored.
+pub const SIGNALS: [(&CStr, c_int); 11] = [
+    (c"none", 0),
+    (c"SIGHUP", libc::SIGHUP),
+    (c"SIGUSR1", libc::SIGUSR1),
+    (c"SIGUSR2", libc::SIGUSR2),
+    (c"SIGALRM", libc::SIGALRM),
+    (c"SIGVTALRM", libc::SIGVTALRM),
+    (c"SIGPROF", libc::SIGPROF),
+    (c"SIGURG", libc::SIGURG),
+    (c"SIGWINCH", libc::SIGWINCH),
+    (c"SIGIO", libc::SIGIO),
+    (c"SIGPWR", libc::SIGPWR),
 ];
+
+const SIGNAL_NAMES: [&CStr; SIGNALS.len()] = {
+    let mut names = [c""; SIGNALS.len()];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = SIGNALS[at].0;
+        at += 1;
+    }
+    names
+};
 
 static STATS_PRINT_LETTERS: Text = Text::holding("");
 static STATS_INTERVAL_LETTERS: Text = Text::holding("");
@@ -283,7 +294,7 @@ options! {
     TCACHE_GC_INTERVAL = strict("tcache_gc_interval", 0, (0, UNSIGNED_MAX), Unsigned,
         "Collect a thread's cache every so many of its events; 0 leaves it to tcache_gc_incr_bytes."), Extension;
     PROF_DUMP_FORMAT = choice("prof_dump_format", &[c"text", c"heap_v2", c"pprof"], 0, "Format of the dumps that the profiler names itself."), Extension;
-    PROF_SIGNAL = choice("prof_signal", SIGNALS, 0, "Signal upon which a dump is written, unless the program handles it itself."), Extension;
+    PROF_SIGNAL = choice("prof_signal", &SIGNAL_NAMES, 0, "Signal upon which a dump is written, unless the program handles it itself."), Extension;
     PROF_INTERVAL_MS = strict("prof_interval_ms", 0, (0, SIZE_MAX), U64, "Dump every so many milliseconds while sampling is on; 0 for never."), Extension;
     PROF_LISTEN = switch("prof_listen", false, "Let the same user's jeprof-rs dump PID ask for dumps, over a socket in /tmp."), Extension;
     CGROUP_AWARE = switch("cgroup_aware", true, "Follow the control group: arenas by its processors, purging as its memory runs short."), Extension;
