@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Arg, Command, ValueHint, value_parser};
+use clap::{Arg, ArgMatches, Command, ValueHint, value_parser};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use prof_format::vocab::Format;
@@ -65,9 +65,7 @@ fn parser() -> Command {
         )
 }
 
-fn run(args: Vec<String>) -> Result<ExitCode> {
-    let words = std::iter::once(TOOL.name.into()).chain(args);
-    let matches = parser().try_get_matches_from(words).unwrap_or_else(|error| error.exit());
+fn run(matches: &ArgMatches) -> Result<ExitCode> {
     let pid = *matches.get_one::<u32>(PID).ok_or_else(|| Error::at(TOOL.name, "wants a PID"))?;
     let name = matches.get_one::<String>(FORMAT).map(String::as_str);
     let format = Format::ALL.into_iter().find(|format| Some(format.name()) == name).unwrap_or(Format::HeapV2);
@@ -78,16 +76,14 @@ fn run(args: Vec<String>) -> Result<ExitCode> {
         Some(path) => path.clone(),
         None => format!("jeprof.{pid}.{ending}").into(),
     };
-    let gzip = format == Format::Pprof;
     if path == Path::new("-") {
         let mut stdout = std::io::stdout().lock();
-        receive(socket, format, gzip, &mut stdout)
-            .map_err(|failure| failure.told(&place, "standard output"))?;
+        receive(socket, format, &mut stdout).map_err(|failure| failure.told(&place, "standard output"))?;
         return Ok(ExitCode::SUCCESS);
     }
     let shown = path.display().to_string();
     let mut file = OutputFile::create(&path).map_err(|error| Error::at(&shown, plain(&error)))?;
-    let bytes = receive(socket, format, gzip, &mut file).map_err(|failure| failure.told(&place, &shown))?;
+    let bytes = receive(socket, format, &mut file).map_err(|failure| failure.told(&place, &shown))?;
     file.finish().map_err(|error| Error::at(&shown, plain(&error)))?;
     eprintln!("{shown}: {bytes} bytes of {}", format.name());
     Ok(ExitCode::SUCCESS)
@@ -142,11 +138,10 @@ impl Failure {
     }
 }
 
-/// Asks for a dump, and writes it to `output`; how many bytes it has before it is packed.
+/// Asks for a dump, and writes it to `output`, packed if it is profile.proto; how many bytes it has before it is packed.
 fn receive(
     mut socket: UnixStream,
     format: Format,
-    gzip: bool,
     output: &mut dyn Write,
 ) -> std::result::Result<u64, Failure> {
     let process = |error: std::io::Error| {
@@ -158,7 +153,7 @@ fn receive(
     };
     socket.set_read_timeout(Some(PATIENCE)).map_err(process)?;
     socket.write_all(&[DUMP, format.name().as_bytes(), b"\n"].concat()).map_err(process)?;
-    let mut packed = gzip.then(|| GzEncoder::new(Vec::new(), Compression::default()));
+    let mut packed = (format == Format::Pprof).then(|| GzEncoder::new(Vec::new(), Compression::default()));
     let (mut frame, mut total) = (vec![0; FRAME_MAX], 0);
     loop {
         let mut length = [0; LENGTH];
@@ -200,7 +195,7 @@ mod tests {
         there.write_all(answer).unwrap();
         there.shutdown(std::net::Shutdown::Write).unwrap();
         let mut written = Vec::new();
-        let received = receive(here, Format::HeapV2, false, &mut written);
+        let received = receive(here, Format::HeapV2, &mut written);
         let mut asked = Vec::new();
         // What the other end left unread resets the connection.
         let _ = there.read_to_end(&mut asked);

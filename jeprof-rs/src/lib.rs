@@ -71,7 +71,7 @@ fn run() -> Result<ExitCode> {
         tell(&format_args!("{name} is not needed: no other programs are called for names"));
     }
     match cli::parse(args.collect::<Result<Vec<String>>>()?)? {
-        Request::Tool(tool, args) => (tool.run)(args),
+        Request::Tool(tool, args) => tool.call(args),
         Request::Addresses(plan) => {
             let named = address_list::name(&plan)?;
             write(&plan, &named.output)?;

@@ -3,6 +3,8 @@
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
+use clap::ArgMatches;
+
 use crate::error::{Error, Result, plain};
 
 /// One such command.
@@ -13,8 +15,19 @@ pub struct Tool {
     pub about: &'static str,
     /// Its options, for its own help, for completions and for the man page.
     pub parser: fn() -> clap::Command,
-    /// Runs it with the words behind its name. An error ends with exit status 2.
-    pub run: fn(Vec<String>) -> Result<ExitCode>,
+    /// Runs it as it was asked. An error ends with exit status 2.
+    pub run: fn(&ArgMatches) -> Result<ExitCode>,
+}
+
+impl Tool {
+    /// Runs it with the words behind its name. Prints help, and what is wrong with the words, and ends the process for those.
+    ///
+    /// # Errors
+    /// Those of the command.
+    pub fn call(&self, args: Vec<String>) -> Result<ExitCode> {
+        let words = std::iter::once(self.name.into()).chain(args);
+        (self.run)(&(self.parser)().try_get_matches_from(words).unwrap_or_else(|error| error.exit()))
+    }
 }
 
 /// Writes what a command answers to stdout. A reader that has seen enough (`| head`) is no failure.

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::{Arg, Command};
+use clap::{Arg, ArgMatches, Command};
 use clap_complete::Shell;
 
 use crate::error::Result;
@@ -30,9 +30,7 @@ fn parser() -> Command {
         .arg(Arg::new("SHELL").required(true).value_parser(SHELLS).help("Which shell's"))
 }
 
-fn run(args: Vec<String>) -> Result<ExitCode> {
-    let words = std::iter::once(TOOL.name.into()).chain(args);
-    let matches = parser().try_get_matches_from(words).unwrap_or_else(|error| error.exit());
+fn run(matches: &ArgMatches) -> Result<ExitCode> {
     let shell = match matches.get_one::<String>("SHELL").map(String::as_str) {
         Some("zsh") => Shell::Zsh,
         Some("fish") => Shell::Fish,

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use clap::{Arg, ArgAction, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::error::Result;
 use crate::render::OUTPUTS;
@@ -43,9 +43,7 @@ fn parser() -> Command {
     Command::new(TOOL.name).about(ABOUT).after_help(MORE)
 }
 
-fn run(args: Vec<String>) -> Result<ExitCode> {
-    let words = std::iter::once(TOOL.name.into()).chain(args);
-    parser().try_get_matches_from(words).unwrap_or_else(|error| error.exit());
+fn run(_: &ArgMatches) -> Result<ExitCode> {
     tool::print(page(&super::parser()).as_bytes())
 }
 

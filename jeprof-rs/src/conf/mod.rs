@@ -84,11 +84,9 @@ fn parser() -> Command {
         )
 }
 
-fn run(args: Vec<String>) -> Result<ExitCode> {
-    let words = std::iter::once(TOOL.name.into()).chain(args);
-    let matches = parser().try_get_matches_from(words).unwrap_or_else(|error| error.exit());
-    let text = text(&matches)?;
-    let answer = answer(&text, &targets(&matches));
+fn run(matches: &ArgMatches) -> Result<ExitCode> {
+    let text = text(matches)?;
+    let answer = answer(&text, &targets(matches));
     let json = matches.get_one::<String>(FORMAT).is_some_and(|format| format == "json");
     let output = if json { answer.json() } else { answer.text(terminal::screen(Color::Auto, false)) };
     tool::print(output.as_bytes())?;

@@ -52,10 +52,8 @@ fn parser() -> Command {
         )
 }
 
-fn run(args: Vec<String>) -> Result<ExitCode> {
-    let words = std::iter::once(TOOL.name.into()).chain(args);
-    let matches = parser().try_get_matches_from(words).unwrap_or_else(|error| error.exit());
-    let (place, bytes) = read(&matches)?;
+fn run(matches: &ArgMatches) -> Result<ExitCode> {
+    let (place, bytes) = read(matches)?;
     let document = Document::read(&bytes).map_err(|what| Error::at(&place, what))?;
     let open = matches.get_one::<String>(FORMAT).is_some_and(|format| format == "openmetrics");
     tool::print(if open { openmetrics::write(&document) } else { text::write(&document) }.as_bytes())
