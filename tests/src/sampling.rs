@@ -17,23 +17,48 @@ pub struct Series {
     pub truth: f64,
     /// Estimate minus truth, per run.
     pub errors: Vec<f64>,
-    /// What Poisson sampling makes of it, per run.
-    pub variances: Vec<f64>,
+    /// What Poisson sampling makes of it, per run: the second to fourth cumulant.
+    pub cumulants: Vec<[f64; 3]>,
 }
 
 impl Series {
     /// The mean error in standard errors of the mean.
     pub fn score(&self) -> f64 {
         let error: f64 = self.errors.iter().sum();
-        let variance: f64 = self.variances.iter().sum();
-        error / variance.sqrt()
+        error / self.sum(0).sqrt()
+    }
+
+    /// Skewness of the mean error: few samples that each stand for much err upwards further than normal errors do.
+    fn skewness(&self) -> f64 {
+        self.sum(1) / self.sum(0).powf(1.5)
+    }
+
+    fn sum(&self, cumulant: usize) -> f64 {
+        self.cumulants.iter().map(|run| run[cumulant]).sum()
+    }
+
+    /// Whether the mean error is beyond what chance passes as rarely as a normal error passes `sigmas`.
+    pub fn is_beyond(&self, sigmas: f64) -> bool {
+        !(-sigmas..=bounds::skewed(sigmas, self.skewness())).contains(&self.score())
     }
 
     /// Mean squared standard score; 1 when the spread is that of Poisson sampling.
     pub fn spread(&self) -> f64 {
         let squares =
-            self.errors.iter().zip(&self.variances).map(|(error, variance)| error * error / variance);
+            self.errors.iter().zip(&self.cumulants).map(|(error, [variance, ..])| error * error / variance);
         squares.sum::<f64>() / self.errors.len() as f64
+    }
+
+    /// Variance of the sum of squared standard scores: 2 for each normal one, and the excess of each that is not.
+    fn variance_of_squares(&self) -> f64 {
+        self.cumulants.iter().map(|[variance, _, fourth]| 2.0 + fourth / (variance * variance)).sum()
+    }
+
+    /// Whether each run has the information of five samples or more: where few objects that stand for much decide,
+    /// one of them moves the spread anywhere.
+    fn is_solid(&self) -> bool {
+        let mean = self.truth / self.errors.len() as f64;
+        self.cumulants.iter().all(|[variance, ..]| mean * mean >= 5.0 * variance)
     }
 }
 
@@ -86,7 +111,7 @@ pub fn measure(profile: Profile, lg_sample: u32, seeds: std::ops::Range<u64>, ar
                 continue;
             }
             let score = scores.entry(function).or_default();
-            let (objects, bytes) = truth::variance(&site, period);
+            let (objects, bytes) = truth::cumulants(&site, period);
             score.samples = expected_samples(&site, period);
             score.missed = site.objects as f64 - score.samples;
             // A dump holds whole counts. Rounding is at most half a count either way, so it adds a twelfth of the
@@ -99,10 +124,11 @@ pub fn measure(profile: Profile, lg_sample: u32, seeds: std::ops::Range<u64>, ar
     scores
 }
 
-fn push(series: &mut Series, truth: f64, estimate: f64, variance: f64, per_count: f64) {
+fn push(series: &mut Series, truth: f64, estimate: f64, mut cumulants: [f64; 3], per_count: f64) {
     series.truth += truth;
     series.errors.push(estimate - truth);
-    series.variances.push(variance + truth * truth * per_count);
+    cumulants[0] += truth * truth * per_count;
+    series.cumulants.push(cumulants);
 }
 
 fn expected_samples(site: &Site, period: f64) -> f64 {
@@ -112,25 +138,27 @@ fn expected_samples(site: &Site, period: f64) -> f64 {
 /// What all sites of one rate say together.
 #[derive(Clone, Debug)]
 pub struct Verdict {
-    /// Sites within two standard errors, of how many, worst score; objects and bytes in turn.
-    pub within: [(usize, usize, f64); 2],
-    /// Mean squared score over sites of which at least five objects are expected in the sample and five outside (where
-    /// all are sampled there is no error to spread), and the bounds that chance leaves it.
+    /// Sites within two standard errors, of how many, and those that are beyond what chance leaves; objects and bytes
+    /// in turn.
+    pub within: [(usize, usize, Vec<String>); 2],
+    /// Mean squared score over sites of which the sample holds at least five objects' information and five objects
+    /// are expected outside (where all are sampled there is no error to spread), and the bounds that chance leaves it.
     pub spread: [(f64, f64, f64); 2],
 }
 
-/// Judges the scores of one rate. `sigmas` is how far chance may go.
+/// Judges the scores of one rate. `sigmas` is how far chance may go, in standard deviations of a normal variable.
 pub fn judge(scores: &Scores, sigmas: f64) -> Verdict {
     let of = |pick: fn(&Score) -> &Series| {
-        let within = scores.values().filter(|score| pick(score).score().abs() <= 2.0).count();
-        let worst = scores.values().map(|score| pick(score).score().abs()).fold(0.0, f64::max);
-        // With few samples the errors are far from normal: the fourth moment of a Poisson count n is 3 + 1/n.
-        let solid: Vec<&Score> =
-            scores.values().filter(|score| score.samples >= 5.0 && score.missed >= 5.0).collect();
-        let runs = solid.iter().map(|score| pick(score).errors.len()).sum::<usize>();
-        let sum: f64 = solid.iter().map(|score| pick(score).spread() * pick(score).errors.len() as f64).sum();
-        let (low, high) = bounds::mean_square(runs, 0.2, sigmas);
-        ((within, scores.len(), worst), (sum / runs as f64, low, high))
+        let within = scores.values().filter(|score| !pick(score).is_beyond(2.0)).count();
+        let beyond = scores.iter().filter(|(_, score)| pick(score).is_beyond(sigmas));
+        let beyond = beyond.map(|(function, _)| function.clone()).collect();
+        let solid: Vec<&Series> =
+            scores.values().filter(|score| score.missed >= 5.0 && pick(score).is_solid()).map(pick).collect();
+        let runs = solid.iter().map(|series| series.errors.len()).sum::<usize>() as f64;
+        let sum: f64 = solid.iter().map(|series| series.spread() * series.errors.len() as f64).sum();
+        let variance: f64 = solid.iter().map(|series| series.variance_of_squares()).sum();
+        let (low, high) = bounds::mean_square(variance / (runs * runs), sigmas);
+        ((within, scores.len(), beyond), (sum / runs, low, high))
     };
     let (objects, bytes) = (of(|score| &score.objects), of(|score| &score.bytes));
     Verdict { within: [objects.0, bytes.0], spread: [objects.1, bytes.1] }

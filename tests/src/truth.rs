@@ -43,17 +43,25 @@ pub fn parse(stdout: &str) -> BTreeMap<String, Site> {
     sites
 }
 
-/// Variance of the estimates of a site under Poisson sampling with mean `period`: objects, bytes.
+/// Second, third and fourth cumulant of the estimates of a site under Poisson sampling with mean `period`: of objects
+/// and of bytes.
 ///
-/// An object of usable size `z` is sampled with `p = 1 - exp(-z/period)` and then stands for `1/p` objects, so each
-/// adds `(1-p)/p` and `z^2 (1-p)/p` (Horvitz-Thompson with independent decisions).
-pub fn variance(site: &Site, period: f64) -> (f64, f64) {
-    site.sizes.iter().fold((0.0, 0.0), |(objects, bytes), (size, count)| {
+/// An object of usable size `z` is sampled with `p = 1 - exp(-z/period)` and then stands for `1/p` objects
+/// (Horvitz-Thompson with independent decisions), so each adds the cumulants of a Bernoulli variable, multiplied by
+/// the powers of what it stands for; cumulants of independent objects add up.
+pub fn cumulants(site: &Site, period: f64) -> ([f64; 3], [f64; 3]) {
+    let (mut objects, mut bytes) = ([0.0; 3], [0.0; 3]);
+    for (size, count) in &site.sizes {
         let z = *size as f64;
-        let odds = 1.0 / (z / period).exp_m1();
-        let n = *count as f64;
-        (objects + n * odds, bytes + n * z * z * odds)
-    })
+        let (p, q) = (-(-z / period).exp_m1(), (-z / period).exp());
+        let bernoulli = [p * q, p * q * (q - p), p * q * (1.0 - 6.0 * p * q)];
+        for (n, cumulant) in bernoulli.into_iter().enumerate() {
+            let order = n as i32 + 2;
+            objects[n] += *count as f64 * cumulant / p.powi(order);
+            bytes[n] += *count as f64 * cumulant * (z / p).powi(order);
+        }
+    }
+    (objects, bytes)
 }
 
 #[cfg(test)]
@@ -70,9 +78,19 @@ mod tests {
     #[test]
     fn the_variance_of_small_objects_is_period_times_bytes() {
         let site = Site { objects: 1000, bytes: 16_000, sizes: [(16, 1000)].into() };
-        let (_, bytes) = variance(&site, 1e6);
+        let (_, [bytes, ..]) = cumulants(&site, 1e6);
         assert!((bytes / (1e6 * 16_000.0) - 1.0).abs() < 1e-4);
         let big = Site { objects: 1, bytes: 1 << 30, sizes: [(1 << 30, 1)].into() };
-        assert!(variance(&big, 4096.0).1 < 1e-6);
+        assert!(cumulants(&big, 4096.0).1[0] < 1e-6);
+    }
+
+    /// With 1,000 objects of 16 bytes and a period of 1,600, ten samples are expected, nearly Poisson: skewness
+    /// 1/sqrt(10), excess 1/10.
+    #[test]
+    fn few_samples_are_skewed_as_a_poisson_count_is() {
+        let site = Site { objects: 1000, bytes: 16_000, sizes: [(16, 1000)].into() };
+        let ([variance, third, fourth], _) = cumulants(&site, 1600.0);
+        assert!((third / variance.powf(1.5) * 10f64.sqrt() - 1.0).abs() < 0.02);
+        assert!((fourth / variance.powi(2) * 10.0 - 1.0).abs() < 0.06);
     }
 }

@@ -327,18 +327,19 @@ fn the_service_dumps_by_the_rust_interface_too() {
 }
 
 /// Six seeds at three rates. With some 20 sites, two figures and three rates there are about 120 scores; chance alone
-/// puts 4.6 % of them beyond two standard errors. The bounds leave chance one run in ten thousand; `truth` (a binary
-/// of this package) does the full comparison with 20 seeds.
+/// puts 4.6 % of them beyond two standard errors. The bounds, five standard deviations wide and corrected for the
+/// skewness of few samples, leave chance about one run in ten thousand (20,000 runs drawn from the service's sizes:
+/// one alarm); `truth` (a binary of this package) does the full comparison with 20 seeds.
 #[test]
 fn estimates_from_sampled_dumps_agree_with_the_truth() {
     for lg_sample in [12, 16, 19] {
         let arguments = ["--cache=5000", "--requests=5000"];
         let scores = sampling::measure(Profile::own(), lg_sample, 1..7, &arguments);
-        let verdict = sampling::judge(&scores, 4.0);
+        let verdict = sampling::judge(&scores, 5.0);
         let table = sampling::table(&scores);
-        for (inside, of, worst) in verdict.within {
-            let outside = suite::bounds::outside_two_sigma(of, 1e-4);
-            assert!(of - inside <= outside && worst < 5.0, "lg {lg_sample}: {verdict:?}\n{table}");
+        for (inside, of, beyond) in &verdict.within {
+            let outside = suite::bounds::outside_two_sigma(*of, 1e-5);
+            assert!(of - inside <= outside && beyond.is_empty(), "lg {lg_sample}: {verdict:?}\n{table}");
         }
         for (spread, low, high) in verdict.spread {
             assert!((low..=high).contains(&spread), "lg {lg_sample}: {verdict:?}\n{table}");
