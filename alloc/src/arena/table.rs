@@ -126,7 +126,7 @@ pub fn huge_for(usable: usize) -> Option<&'static Arena> {
 
 /// The huge arena, if it was made.
 pub fn huge() -> Option<&'static Arena> {
-    TABLE.get(HUGE.get() as usize)?.get().filter(|arena| arena.role() == Role::Huge)
+    TABLE.get(HUGE.get() as usize)?.acquire().filter(|arena| arena.role() == Role::Huge)
 }
 
 /// The arena of `index`, with the lock held.

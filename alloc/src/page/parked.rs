@@ -25,6 +25,7 @@ pub const MOST: usize = 64;
 const WAYS: usize = 8;
 /// One for each of 1 to 7 pages, then four for each doubling.
 const SETS: usize = set_of(MOST) + 1;
+const _: () = assert!(SETS < 32);
 
 const EMPTY: u64 = 0;
 /// What no block's word can be, since none is at address 0: nothing may be given here.
@@ -159,6 +160,11 @@ impl Parked {
         }
     }
 
+    /// In the child of a fork: a thread of the parent may have given a run, and not have said yet that its set holds one.
+    pub fn forked(&self) {
+        self.occupied.store((1 << SETS) - 1, SeqCst);
+    }
+
     /// Takes all there is, and nothing is to be given or found until [`Parked::open`]. With the lock of the supply held.
     pub fn close(&self, show: impl FnMut(Run)) {
         let slots = self.sets.iter().flat_map(|set| &set.0);
@@ -261,6 +267,17 @@ mod tests {
         parked.drain(|_| panic!("nothing is left"));
         parked.open();
         assert!(parked.put(given[0]) && parked.take(3).is_some());
+    }
+
+    #[test]
+    fn what_a_thread_was_just_giving_when_the_process_forked_is_found_in_the_child() {
+        let (parked, run) = (Parked::default(), runs([5].into_iter())[0]);
+        parked.sets[set_of(5)].0[0].set(pack(run).unwrap());
+        parked.drain(|_| panic!("nobody has said that there is something"));
+        parked.forked();
+        let mut drained = Vec::new();
+        parked.drain(|run| drained.push(place(&run)));
+        assert_eq!(drained, [place(&run)]);
     }
 
     /// Threads take runs, write their number to them and look whether it stays while they hold them; others drain, close and

@@ -1,6 +1,6 @@
 //! Decay: when unused pages are purged, and how many of them.
 
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{Ordering, fence};
 
 use super::{DecayTimes, PageLayer, PurgeCounts, Source};
 use crate::os::clock;
@@ -42,6 +42,8 @@ impl PageLayer {
             self.lenient.set(false);
             self.forget_kept();
             self.dirty_ms.set(ms);
+            // Who parks a run looks at the decay time afterwards, and who sets it at what is parked: one of them sees the other.
+            fence(Ordering::SeqCst);
             self.dirty.lock().start(ms, now, counts.dirty);
         }
         if let Some(ms) = muzzy {

@@ -12,11 +12,12 @@ impl PageLayer {
         self.pac.acquire().into_iter().for_each(Pac::hold);
     }
 
-    /// Unlocks after a fork.
+    /// Unlocks after a fork. A run that another thread was just parking is found by the child; one in its hands is lost to it.
     ///
     /// # Safety
     /// As [`Mutex::unhold`].
     pub unsafe fn unhold(&self) {
+        self.parked.forked();
         // SAFETY: by the caller's promise, for each lock that `hold` took: the supply is not changed over in between.
         unsafe {
             self.pac.acquire().into_iter().for_each(|pac| pac.unhold());
