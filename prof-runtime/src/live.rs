@@ -1,10 +1,12 @@
-//! What is remembered of every sampled object from its birth to its death: whose it is, how much was asked for, since
-//! when it lives. Lock-free; records are recycled, so that there are as many as objects were live at once.
+//! What is remembered of every sampled object from its birth to its death: whose it is, where and how large, since when
+//! it lives, what it stands for. Lock-free; records are recycled, so that there are as many as objects were live at once.
 
 use core::{
     num::NonZeroU64,
-    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
 };
+
+use prof_format::unbias::{self, Weight};
 
 use crate::{
     context::ContextId,
@@ -45,27 +47,69 @@ pub struct Birth {
     pub generation: u32,
     /// Bytes asked for.
     pub requested: u64,
+    /// Usable bytes, as they were counted.
+    pub usize_: u64,
+    /// Mean sampling distance in bytes with which it was drawn: what it stands for, whatever the rate is now.
+    pub period: u64,
     /// When, on the clock of the samples.
     pub nanos: u64,
 }
 
-/// Written by its object's allocating thread, then read and released by whoever frees the object.
+impl Birth {
+    /// What the object stands for in the counts. Cost: one `expm1`.
+    pub fn weight(&self) -> Weight {
+        unbias::weight(self.usize_, self.period)
+    }
+}
+
+/// A live object as a walk finds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Alive {
+    /// Its birth.
+    pub birth: Birth,
+    /// Its address; 0 when it has none yet.
+    pub object: usize,
+}
+
+/// Written by its object's allocating thread, then read and released by whoever frees the object; read by walks at any
+/// time. One cache line.
 #[derive(Default)]
+#[repr(align(64))]
 struct Record {
     /// How many objects it has served; a reference holds the count of its own.
     uses: AtomicU32,
     /// The next spare record; 0 for the last.
     next: AtomicU32,
+    /// 0 while the record is spare.
     context: AtomicU32,
     generation: AtomicU32,
     requested: AtomicU64,
+    usize_: AtomicU64,
+    period: AtomicU64,
     nanos: AtomicU64,
+    object: AtomicUsize,
     /// Place in the recent samples, plus one; 0 for none.
     ticket: AtomicU64,
 }
 
+const _: () = assert!(size_of::<Record>() == 64);
+
 // SAFETY: atomics only, for which zero is a value.
 unsafe impl Zeroed for Record {}
+
+impl Record {
+    fn birth(&self) -> Option<Birth> {
+        Some(Birth {
+            // Acquire: what is behind the context of a complete record is complete; pairs with `Live::add`.
+            context: ContextId::from_bits(self.context.load(Ordering::Acquire))?,
+            generation: self.generation.load(Ordering::Relaxed),
+            requested: self.requested.load(Ordering::Relaxed),
+            usize_: self.usize_.load(Ordering::Relaxed),
+            period: self.period.load(Ordering::Relaxed),
+            nanos: self.nanos.load(Ordering::Relaxed),
+        })
+    }
+}
 
 /// All records.
 pub struct Live {
@@ -105,11 +149,17 @@ impl Live {
                 (at + 1, made.first()?)
             }
         };
-        record.context.store(birth.context.to_bits(), Ordering::Relaxed);
+        // A walk that sees one of the stores below sees that the record's last use is over; pairs with its fence.
+        fence(Ordering::Release);
         record.generation.store(birth.generation, Ordering::Relaxed);
         record.requested.store(birth.requested, Ordering::Relaxed);
+        record.usize_.store(birth.usize_, Ordering::Relaxed);
+        record.period.store(birth.period, Ordering::Relaxed);
         record.nanos.store(birth.nanos, Ordering::Relaxed);
-        // Who is handed the object was handed the reference: no order is needed here.
+        record.object.store(0, Ordering::Relaxed);
+        // Who is handed the object was handed the reference, and needs no order here. Walks do: whoever sees the context
+        // sees the rest.
+        record.context.store(birth.context.to_bits(), Ordering::Release);
         let uses = record.uses.load(Ordering::Relaxed);
         self.count.fetch_add(1, Ordering::Relaxed);
         SampleRef::from_bits((uses as u64) << 32 | number as u64)
@@ -133,12 +183,27 @@ impl Live {
 
     /// What is remembered; `None` when the object is dead.
     pub fn get(&self, sample: SampleRef) -> Option<Birth> {
-        let record = self.held(sample)?;
-        Some(Birth {
-            context: ContextId::from_bits(record.context.load(Ordering::Relaxed))?,
-            generation: record.generation.load(Ordering::Relaxed),
-            requested: record.requested.load(Ordering::Relaxed),
-            nanos: record.nanos.load(Ordering::Relaxed),
+        self.held(sample)?.birth()
+    }
+
+    /// Notes where the object is. Only before it is known to anybody else.
+    pub fn set_object(&self, sample: SampleRef, object: usize) {
+        if let Some(record) = self.held(sample) {
+            record.object.store(object, Ordering::Relaxed);
+        }
+    }
+
+    #[cfg_attr(not(test), expect(dead_code, reason = "dumps do not ask for ages yet"))]
+    /// All objects that are alive for the whole of the call, and some that come or go meanwhile. Takes no lock.
+    pub fn walk(&self) -> impl Iterator<Item = Alive> {
+        (1..=self.table.len()).filter_map(|number| {
+            let record = self.record(number)?;
+            let uses = record.uses.load(Ordering::Acquire);
+            let birth = record.birth()?;
+            let object = record.object.load(Ordering::Relaxed);
+            // The loads above come before the one below: when it finds the same use, they are all of this one object.
+            fence(Ordering::Acquire);
+            (record.uses.load(Ordering::Relaxed) == uses).then_some(Alive { birth, object })
         })
     }
 
@@ -163,6 +228,7 @@ impl Live {
     pub fn remove(&self, sample: SampleRef) {
         let Some(record) = self.held(sample) else { return };
         record.ticket.store(0, Ordering::Relaxed);
+        record.context.store(0, Ordering::Relaxed);
         self.count.fetch_sub(1, Ordering::Relaxed);
         // Release: who sees the object dead sees everything before; pairs with `held`.
         record.uses.store(sample.uses().wrapping_add(1), Ordering::Release);
@@ -185,7 +251,14 @@ mod tests {
 
     fn birth(requested: u64) -> Birth {
         let context = ContextId::from_bits(7).unwrap();
-        Birth { context, generation: 1, requested, nanos: requested * 3 }
+        Birth {
+            context,
+            generation: 1,
+            requested,
+            usize_: requested + 5,
+            period: 4096 + requested,
+            nanos: requested * 3,
+        }
     }
 
     #[test]
@@ -204,6 +277,43 @@ mod tests {
         assert!(again.iter().all(|sample| live.ticket(*sample).is_none()));
         live.remove(samples[0]);
         assert!(again.iter().all(|sample| live.is_alive(*sample)), "a dead reference frees nothing");
+    }
+
+    #[test]
+    fn a_walk_finds_what_is_alive_with_its_address_and_nothing_else() {
+        let live = Live::new();
+        assert_eq!(live.walk().count(), 0);
+        let samples: Vec<_> = (0..2000).map(|n| live.add(birth(n)).unwrap()).collect();
+        samples.iter().zip(0..).for_each(|(sample, n)| live.set_object(*sample, 0x1000 + n));
+        samples.iter().step_by(3).for_each(|sample| live.remove(*sample));
+        let again = live.add(birth(9000)).unwrap();
+        let found: Vec<_> = live.walk().map(|alive| (alive.birth.requested, alive.object)).collect();
+        let expected = (0..2000).filter(|n| n % 3 != 0).map(|n| (n, 0x1000 + n as usize));
+        let newest = (9000, 0);
+        assert_eq!(found.iter().copied().collect::<HashSet<_>>(), expected.chain([newest]).collect());
+        assert_eq!((found.len() as u64, live.get(again)), (live.count(), Some(birth(9000))));
+    }
+
+    #[test]
+    fn a_walk_beside_threads_that_recycle_records_never_mixes_two_objects() {
+        static LIVE: Live = Live::new();
+        static STOP: AtomicU32 = AtomicU32::new(0);
+        std::thread::scope(|scope| {
+            for thread in 0..3_u64 {
+                scope.spawn(move || {
+                    for round in 0..20_000 {
+                        let born = birth(thread << 32 | round);
+                        let sample = LIVE.add(born).unwrap();
+                        LIVE.remove(sample);
+                    }
+                    STOP.fetch_add(1, Ordering::Relaxed);
+                });
+            }
+            while STOP.load(Ordering::Relaxed) < 3 {
+                LIVE.walk().for_each(|alive| assert_eq!(alive.birth, birth(alive.birth.requested)));
+            }
+        });
+        assert_eq!(LIVE.walk().count(), 0);
     }
 
     #[test]

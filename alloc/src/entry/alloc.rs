@@ -184,7 +184,7 @@ fn sampled_object(thread: &Block, class: SzInd, requested: usize) -> Option<(*mu
     };
     match object {
         Some(_) => thread.side(class).moved.change(|moved| moved - 1),
-        None => sampling::retract(sample, usable),
+        None => sampling::retract(sample),
     }
     object.map(|object| (object, sample))
 }
@@ -300,7 +300,7 @@ fn uncached(
         },
     };
     match (got, thread) {
-        (None, _) => sampling::retract(sample, usable),
+        (None, _) => sampling::retract(sample),
         (Some((object, _)), thread) => {
             if !counted {
                 arena.requests(class).fetch_add(1, Ordering::Relaxed);

@@ -39,7 +39,7 @@ pub fn sample(_: &Thread, _: usize, _: usize) -> u64 {
 pub fn born(_: &Thread, _: u64, _: *const u8, _: usize, _: usize) {}
 
 /// Nothing was sampled.
-pub fn retract(_: u64, _: usize) {}
+pub fn retract(_: u64) {}
 
 /// Nothing was sampled.
 pub fn unsample(_: Option<&Thread>, _: u64, _: *const u8, _: usize) {}

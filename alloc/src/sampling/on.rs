@@ -47,9 +47,9 @@ pub fn born(thread: &Thread, bits: u64, object: *const u8, requested: usize, usa
 }
 
 /// There was no memory for the allocation that this thread has just sampled. 0 is none.
-pub fn retract(bits: u64, usable: usize) {
+pub fn retract(bits: u64) {
     if let Some(sample) = SampleRef::from_bits(bits) {
-        PROFILER.retract(sample, usable as u64);
+        PROFILER.retract(sample);
     }
 }
 

@@ -6,8 +6,6 @@ use core::{
     sync::atomic::Ordering,
 };
 
-use prof_format::unbias::{self, Weight};
-
 use super::Profiler;
 use crate::{
     arch::{self, Regs},
@@ -101,14 +99,17 @@ impl Profiler {
     ) -> Option<SampleRef> {
         // The generation before the rate: see `reset`.
         let generation = self.generation.load(Ordering::Acquire);
-        let weight = self.weight(usize_);
+        let period = sampler::period(self.lg_sample());
         let kept = self.kept_now();
         if kept.sys_thread_name {
             self.threads.set_name(thread, Name::of_system());
         }
         let uid = self.threads.uid(thread)?;
         let context = self.contexts.find_or_make(stack, uid, &self.stacks)?;
-        let sample = self.live.add(Birth { context, generation, requested, nanos: nanos(kept.clock) })?;
+        let nanos = nanos(kept.clock);
+        let birth = Birth { context, generation, requested, usize_, period, nanos };
+        let weight = birth.weight();
+        let sample = self.live.add(birth)?;
         self.contexts.get(context)?.add(generation, usize_, weight);
         if let Some(lg_interval) = kept.lg_interval {
             self.dumps.advance_interval(|| self.job(Some(thread)), lg_interval, weight.bytes);
@@ -116,13 +117,10 @@ impl Profiler {
         Some(sample)
     }
 
-    fn weight(&self, usize_: u64) -> Weight {
-        unbias::weight(usize_, sampler::period(self.lg_sample()))
-    }
-
     /// The object that this thread has just sampled is at `object`: lists it among the recent ones and calls the program's
     /// hook.
     pub fn born(&self, thread: &ThreadProf, sample: SampleRef, object: *const u8, usize_: u64) {
+        self.live.set_object(sample, object.addr());
         if self.recent.max() != 0 {
             self.list(sample, usize_);
         }
@@ -182,7 +180,7 @@ impl Profiler {
             ThreadProf::call_out(thread, || unsafe { hook(object.cast(), usize_ as usize) });
         }
         if let Some(context) = self.counted(&birth) {
-            context.remove(birth.generation, usize_, self.weight(usize_));
+            context.remove(birth.generation, birth.usize_, birth.weight());
         }
         let ticket = self.live.ticket(sample).filter(|ticket| self.recent.holds(*ticket));
         if ticket.is_some() || self.log.is_on() {
@@ -221,16 +219,15 @@ impl Profiler {
 
     /// There was no memory for the object that this thread has just sampled: it counts neither as live nor as
     /// accumulated.
-    pub fn retract(&self, sample: SampleRef, usize_: u64) {
+    pub fn retract(&self, sample: SampleRef) {
         let Some(birth) = self.live.get(sample) else { return };
         if let Some(context) = self.counted(&birth) {
-            context.retract(birth.generation, usize_, self.weight(usize_));
+            context.retract(birth.generation, birth.usize_, birth.weight());
         }
         self.live.remove(sample);
     }
 
-    /// Where a sample is counted. `None` after a reset: the rate may be another, and the object is not counted any
-    /// more.
+    /// Where a sample is counted. `None` after a reset: the object is not counted any more.
     fn counted(&self, birth: &Birth) -> Option<&Context> {
         let current = birth.generation == self.generation.load(Ordering::Acquire);
         if current { self.contexts.get(birth.context) } else { None }
