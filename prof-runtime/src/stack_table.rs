@@ -52,13 +52,9 @@ impl StackTable {
     /// **Cost:** about 1 ns per frame to hash, as much to compare.
     pub fn intern(&self, frames: &[u32], truncated: bool) -> Option<StackId> {
         let length = frames.len() as u32 | if truncated { TRUNCATED } else { 0 };
-        let hash = frames.chunks(2).fold(0, |hash, pair| {
-            mix(hash, pair[0] as u64 | (pair.get(1).copied().unwrap_or(0) as u64) << 32)
-        });
         let equals = |id: u32| {
             let Some([first, _, stored @ ..]) = self.record(StackId(id)) else { return false };
-            first.load(Ordering::Relaxed) == length
-                && stored.iter().zip(frames).all(|(stored, frame)| stored.load(Ordering::Relaxed) == *frame)
+            first.load(Ordering::Relaxed) == length && settled(stored) == frames
         };
         let made = Cell::new(0);
         let make = || {
@@ -70,7 +66,7 @@ impl StackTable {
             made.set(start + 1);
             Some(made.get())
         };
-        let id = self.index.find_or_insert(mix(hash, length as u64), equals, make)?;
+        let id = self.index.find_or_insert(hash(frames, length), equals, make)?;
         // Another id than the one that was made is that of a thread that met the stack at the same time.
         if id == made.get() {
             self.count.fetch_add(1, Ordering::Relaxed);
@@ -105,6 +101,27 @@ impl StackTable {
     pub fn words(&self) -> u32 {
         self.words.len()
     }
+}
+
+/// The frames of a published record.
+fn settled(frames: &[AtomicU32]) -> &[u32] {
+    // SAFETY: an atomic integer has the layout of its integer, and the frames of a record are written before its id is
+    // published and never again, so that plain reads race with nothing.
+    unsafe { core::slice::from_raw_parts(frames.as_ptr().cast::<u32>(), frames.len()) }
+}
+
+/// Of the frames and the first word of a record. Two sums side by side: one alone would wait for each of its
+/// multiplications.
+fn hash(frames: &[u32], length: u32) -> u64 {
+    let word = |pair: [u32; 2]| pair[0] as u64 | (pair[1] as u64) << 32;
+    let (blocks, rest) = frames.as_chunks::<4>();
+    let (mut a, mut b) = (length as u64, 0);
+    for [first, second, third, fourth] in blocks {
+        a = mix(a, word([*first, *second]));
+        b = mix(b, word([*third, *fourth]));
+    }
+    let b = rest.iter().fold(b, |hash, frame| mix(hash, *frame as u64));
+    mix(a, b)
 }
 
 #[cfg(test)]

@@ -13,6 +13,9 @@ pub const SP: Register = Register(31);
 /// DWARF number of `x30`, in which the return address is found or whose saved copy it is.
 pub const RA: Register = Register(30);
 
+/// Where calls leave the return address: in a register, and functions where they like.
+pub const PUSHED_RA: Option<i64> = None;
+
 /// Whose extensions call-frame information may use: pointer authentication.
 pub const VENDOR: Vendor = Vendor::AArch64;
 

@@ -13,6 +13,9 @@ pub const SP: Register = Register(7);
 /// DWARF number of the return address column.
 pub const RA: Register = Register(16);
 
+/// Where calls leave the return address, as a byte offset from the CFA.
+pub const PUSHED_RA: Option<i64> = Some(-8);
+
 /// Whose extensions call-frame information may use: no extensions.
 pub const VENDOR: Vendor = Vendor::Default;
 

@@ -81,6 +81,25 @@ impl Entry {
     }
 }
 
+/// The first segment.
+#[derive(Clone, Copy)]
+pub struct Known<'a>(&'a [Set; 1 << FIRST_LG]);
+
+impl Known<'_> {
+    /// The site's entry, when it is here.
+    #[inline(always)]
+    pub fn get(self, site: Site) -> Option<Entry> {
+        let index = site.set(FIRST_LG);
+        // The set is below `1 << FIRST_LG`, as the compiler sees.
+        for (way, (key, rule)) in self.0[index].0.iter().enumerate() {
+            if key.load(Ordering::Relaxed) == site.0 {
+                return Some(Entry { id: (index * WAYS + way) as u32, rule: rule.load(Ordering::Relaxed) });
+            }
+        }
+        None
+    }
+}
+
 /// The table.
 pub struct RuleCache {
     segments: [AtomicPtr<Set>; SEGMENTS],
@@ -101,25 +120,19 @@ impl RuleCache {
         }
     }
 
+    /// The entries that nearly all are among; `None` as long as there are none at all.
+    #[inline(always)]
+    pub fn known(&self) -> Option<Known<'_>> {
+        let base = self.segments[0].load(Ordering::Acquire);
+        // SAFETY: the segment holds `1 << FIRST_LG` sets; it is zeroed or written through shared references to atomics
+        // only, and stays mapped for the rest of the process.
+        unsafe { base.cast::<[Set; 1 << FIRST_LG]>().as_ref() }.map(Known)
+    }
+
     /// The site's entry, added when it is new; `None` when memory is out.
     #[inline(always)]
     pub fn entry(&self, site: Site) -> Option<Entry> {
-        // Nearly always it is in the first segment: only looked for here, to keep the loop of the walk small.
-        let base = self.segments[0].load(Ordering::Acquire);
-        if !base.is_null() {
-            let index = site.set(FIRST_LG);
-            // SAFETY: as in `entry_slow`.
-            let set = unsafe { &*base.add(index) };
-            for (way, (key, rule)) in set.0.iter().enumerate() {
-                if key.load(Ordering::Relaxed) == site.0 {
-                    return Some(Entry {
-                        id: (index * WAYS + way) as u32,
-                        rule: rule.load(Ordering::Relaxed),
-                    });
-                }
-            }
-        }
-        self.entry_slow(site)
+        self.known().and_then(|known| known.get(site)).or_else(|| self.entry_slow(site))
     }
 
     #[cold]

@@ -132,44 +132,38 @@ impl Unwinder {
         let stack = Bounds { low: regs.sp, top: self.stack_top(regs.sp) };
         let mut frame = Frame { regs, stack, exact: true };
         let frames = limits.frames.min(STACK_FRAMES_MAX);
-        let own_end = if limits.own_text.is_empty() { 0 } else { OWN_FRAMES_MAX };
+        let own_text = limits.own_text.start..limits.own_text.end.max(limits.own_text.start);
+        // Frames of the allocator may follow within the first ones, however few are wanted.
+        let own_end = if own_text.is_empty() { 0 } else { OWN_FRAMES_MAX };
         let mut walk = Walk { start: 0, end: 0, truncated: false };
+        let mut most = frames.max(own_end);
         let mut checked = None;
         let Some(entry) = self.cache.entry(frame.site()) else { return walk };
         let mut rule = self.rule(&entry, frame.site(), &mut checked);
         loop {
-            let base = match rule.kind() {
-                Kind::Sp => Some(frame.regs.sp),
-                Kind::Fp => Some(frame.regs.fp),
-                _ => None,
-            };
-            let caller = match base {
-                Some(base) => Self::leave(rule, base.wrapping_add_signed(rule.cfa_offset()), frame),
-                None => self.step_slow(rule, frame),
-            };
-            // Field by field: copying the whole through memory would stall each round on its own stores.
-            let Some(Frame { regs: Regs { pc, sp, fp, lr }, stack: Bounds { low, top }, exact }) = caller
-            else {
-                break;
-            };
-            frame = Frame { regs: Regs { pc, sp, fp, lr }, stack: Bounds { low, top }, exact };
-            if pc < FIRST_CODE {
-                break;
+            let room = ids.len().min(most);
+            if let Some(ids) = ids.get_mut(..room) {
+                walk.end = self.walk_quickly(&mut frame, &mut rule, &own_text, ids, walk.end);
             }
-            // Frames of the allocator may follow within the first ones, however few are wanted.
-            if walk.end >= (walk.start + frames).max(own_end) {
+            match self.leave(rule, frame) {
+                Some(caller) if caller.regs.pc >= FIRST_CODE => frame = caller,
+                _ => break,
+            }
+            if walk.end >= most {
                 walk.truncated = true;
                 break;
             }
-            let (Some(entry), Some(slot)) = (self.cache.entry(frame.site()), ids.get_mut(walk.end)) else {
+            let site = frame.site();
+            let (Some(entry), Some(slot)) = (self.cache.entry(site), ids.get_mut(walk.end)) else {
                 break;
             };
             *slot = entry.id;
             walk.end += 1;
-            if walk.end <= OWN_FRAMES_MAX && limits.own_text.contains(&pc) {
+            if own_text.contains(&frame.regs.pc) && walk.end <= OWN_FRAMES_MAX {
                 walk.start = walk.end;
+                most = (walk.start + frames).max(own_end);
             }
-            rule = self.rule(&entry, frame.site(), &mut checked);
+            rule = self.rule(&entry, site, &mut checked);
         }
         if walk.end - walk.start > frames {
             walk.end = walk.start + frames;
@@ -200,7 +194,7 @@ impl Unwinder {
             };
             *checked = Some(now);
             if now.value.is_none_or(|value| value == stamp.load(Ordering::Relaxed)) {
-                return rule;
+                return rule.checked();
             }
         }
         let found = self.modules.find(pc);
@@ -216,9 +210,82 @@ impl Unwinder {
         rule
     }
 
-    /// The caller of a frame whose CFA is known; `None` at the end of the stack.
+    /// Goes on from a frame with its rule for as long as all is usual: rules are quick and known, code is not in
+    /// `own_text`, and there is room in `ids`, of which `end` are used. Leaves the last frame with its rule, and
+    /// answers how many ids there are then.
+    ///
+    /// The walk waits for one chain of loads: a return address, its rule, the next return address. Here is nothing
+    /// but that chain, in registers, and checks beside it; what is odd in any way is left to [`Unwinder::leave`].
     #[inline(always)]
-    fn leave(rule: Rule, cfa: usize, frame: Frame) -> Option<Frame> {
+    fn walk_quickly(
+        &self,
+        frame: &mut Frame,
+        rule: &mut Rule,
+        own_text: &Range<usize>,
+        ids: &mut [u32],
+        mut end: usize,
+    ) -> usize {
+        let Some(known) = self.cache.known() else { return end };
+        let (mut sp, mut fp, top) = (frame.regs.sp, frame.regs.fp, frame.stack.top);
+        if sp % 8 != 0 {
+            return end;
+        }
+        let mut now = *rule;
+        let own = own_text.end.wrapping_sub(own_text.start);
+        let mut moved = false;
+        while now.is_quick() {
+            let mut base = sp;
+            if now.is_from_fp() {
+                base = fp;
+                if base % 8 != 0 {
+                    break;
+                }
+            }
+            let cfa = base.wrapping_add_signed(now.cfa_offset());
+            let ra_at = cfa.wrapping_add_signed(now.quick_ra_offset());
+            if cfa <= sp || cfa > top || ra_at < sp {
+                break;
+            }
+            // SAFETY: a multiple of 8, as the base (a stack pointer is from the start) and the offsets are, and by the checks
+            // `sp <= ra_at` and, a quick rule's offset being -8 at most, `ra_at + 8 <= cfa <= top`; why that is mapped
+            // see `Bounds::load`.
+            let pc = arch::strip(unsafe { memory::load_word(ra_at) });
+            let mut caller_fp = fp;
+            if now.saves_fp() {
+                let at = cfa.wrapping_add_signed(now.fp_offset());
+                if at < sp {
+                    break;
+                }
+                // SAFETY: as above.
+                caller_fp = unsafe { memory::load_word(at) };
+            }
+            if pc < FIRST_CODE || pc.wrapping_sub(own_text.start) < own {
+                break;
+            }
+            let Some(slot) = ids.get_mut(end) else { break };
+            let Some(entry) = known.get(Site::returning(pc)) else { break };
+            let Some(next) = entry.rule() else { break };
+            if !next.is_quick() {
+                break;
+            }
+            *slot = entry.id;
+            end += 1;
+            (sp, fp, now, moved) = (cfa, caller_fp, next, true);
+            frame.regs.pc = pc;
+        }
+        if moved {
+            *frame = Frame {
+                regs: Regs { pc: frame.regs.pc, sp, fp, lr: 0 },
+                stack: Bounds { low: sp, top },
+                exact: false,
+            };
+            *rule = now;
+        }
+        end
+    }
+
+    /// The caller of a frame whose CFA is known; `None` at the end of the stack.
+    fn leave_to(rule: Rule, cfa: usize, frame: Frame) -> Option<Frame> {
         let Frame { regs, stack, .. } = frame;
         let pc = match rule.saved_ra() {
             SavedRa::Cfa(at) if cfa > regs.sp => stack.load(cfa.wrapping_add_signed(at as isize))?,
@@ -238,15 +305,17 @@ impl Unwinder {
         Some(Frame { regs, stack: Bounds { low: cfa, top: stack.top }, exact: false })
     }
 
-    /// The caller of a frame that needs more than its registers; `None` at the end of the stack.
+    /// The caller of a frame by any rule; `None` at the end of the stack.
     #[cold]
     #[inline(never)]
-    fn step_slow(&self, rule: Rule, frame: Frame) -> Option<Frame> {
+    fn leave(&self, rule: Rule, frame: Frame) -> Option<Frame> {
         let Frame { regs, stack, .. } = frame;
         match rule.kind() {
+            Kind::Sp => Self::leave_to(rule, regs.sp.wrapping_add_signed(rule.cfa_offset()), frame),
+            Kind::Fp => Self::leave_to(rule, regs.fp.wrapping_add_signed(rule.cfa_offset()), frame),
             Kind::FpDeref => {
                 let cfa = stack.load(regs.fp.wrapping_add_signed(rule.cfa_offset()))?;
-                Self::leave(rule, cfa, frame)
+                Self::leave_to(rule, cfa, frame)
             }
             Kind::Signal => {
                 let saved = |offset: usize| stack.load(regs.sp.wrapping_add(offset));
@@ -270,7 +339,7 @@ impl Unwinder {
                 let regs = Regs { pc: arch::strip(pc), sp, fp, lr: 0 };
                 Some(Frame { regs, stack: Bounds { low: sp, top: stack.top }, exact: false })
             }
-            Kind::End | Kind::Sp | Kind::Fp => None,
+            Kind::End => None,
         }
     }
 

@@ -5,14 +5,17 @@
 //! bit   4      volatile: the module may be unloaded, so the rule must be checked before it is believed
 //! bits  5..7   where the caller's frame pointer is: unchanged, at CFA + n, at this frame's fp + n
 //! bit   7      the return address is in the link register, not in memory
-//! bits  8..32  CFA offset, signed, in words
-//! bits 32..48  offset of the saved frame pointer, signed, in words
-//! bits 48..64  offset of the return address from the CFA, signed, in words
+//! bit   8      quick: see [`Rule::is_quick`]
+//! bits  9..25  offset of the return address from the CFA, signed, in words
+//! bits 25..41  offset of the saved frame pointer, signed, in words
+//! bits 41..64  CFA offset, signed, in words
 //! ```
 //!
 //! Zero is no rule.
 
 use core::num::NonZeroU64;
+
+use crate::arch;
 
 /// What a frame's rule is built on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +61,7 @@ pub struct Rule(NonZeroU64);
 
 const VOLATILE: u64 = 1 << 4;
 const IN_LINK: u64 = 1 << 7;
+const QUICK: u64 = 1 << 8;
 
 impl Rule {
     /// A rule of a kind that needs no offsets.
@@ -83,13 +87,64 @@ impl Rule {
             SavedRa::Link => (IN_LINK, 0),
             SavedRa::Cfa(at) => (0, at),
         };
-        let offsets = words(cfa_offset, 24)? << 8 | words(fp_offset, 16)? << 32 | words(ra_offset, 16)? << 48;
-        NonZeroU64::new(kind as u64 | fp_place << 5 | in_link | offsets).map(Rule)
+        let offsets = words(ra_offset, 16)? << 9 | words(fp_offset, 16)? << 25 | words(cfa_offset, 23)? << 41;
+        let below = |at: i64| at <= -8;
+        let quick = matches!(kind, Kind::Sp | Kind::Fp)
+            && match fp {
+                SavedFp::Same => true,
+                SavedFp::Cfa(at) => below(at),
+                SavedFp::Fp(_) => false,
+            }
+            && matches!(ra, SavedRa::Cfa(at) if below(at) && arch::PUSHED_RA.is_none_or(|pushed| at == pushed));
+        let quick = if quick { QUICK } else { 0 };
+        NonZeroU64::new(kind as u64 | fp_place << 5 | in_link | quick | offsets).map(Rule)
     }
 
     /// The same rule, to be checked against the loader before each use.
     pub fn volatile(self) -> Rule {
         Rule(self.0 | VOLATILE)
+    }
+
+    /// The same rule, which was checked.
+    pub fn checked(self) -> Rule {
+        NonZeroU64::new(self.0.get() & !VOLATILE).map_or(Rule::plain(Kind::End), Rule)
+    }
+
+    /// Whether it is of the sort that nearly all rules are: not volatile, a CFA from a register, and what was saved
+    /// lies below the CFA. Cost: one test of two bits, which is what the bit is for.
+    #[inline(always)]
+    pub fn is_quick(self) -> bool {
+        self.0.get() & (QUICK | VOLATILE) == QUICK
+    }
+
+    /// Of a quick rule: whether the CFA comes from the frame pointer.
+    #[inline(always)]
+    pub fn is_from_fp(self) -> bool {
+        self.0.get() & 1 != 0
+    }
+
+    /// Of a quick rule: whether the frame pointer was saved.
+    #[inline(always)]
+    pub fn saves_fp(self) -> bool {
+        self.0.get() & 1 << 5 != 0
+    }
+
+    /// Byte offset of the saved frame pointer.
+    #[inline(always)]
+    pub fn fp_offset(self) -> isize {
+        (self.0.get() >> 25) as i16 as isize * 8
+    }
+
+    /// Byte offset of the return address from the CFA.
+    #[inline(always)]
+    pub fn ra_offset(self) -> isize {
+        (self.0.get() >> 9) as i16 as isize * 8
+    }
+
+    /// [`Rule::ra_offset`] of a quick rule: where calls push the return address it is known.
+    #[inline(always)]
+    pub fn quick_ra_offset(self) -> isize {
+        arch::PUSHED_RA.map_or_else(|| self.ra_offset(), |at| at as isize)
     }
 
     /// Whether the module it comes from may be unloaded.
@@ -114,13 +169,13 @@ impl Rule {
     /// Offset of the CFA in bytes.
     #[inline(always)]
     pub fn cfa_offset(self) -> isize {
-        ((self.0.get() as u32 as i32) >> 8) as isize * 8
+        (self.0.get() as i64 >> 41) as isize * 8
     }
 
     /// Where the caller's frame pointer is.
     #[inline(always)]
     pub fn saved_fp(self) -> SavedFp {
-        let offset = (self.0.get() >> 32) as i16 as i64 * 8;
+        let offset = self.fp_offset() as i64;
         match self.0.get() >> 5 & 3 {
             1 => SavedFp::Cfa(offset),
             2 => SavedFp::Fp(offset),
@@ -132,7 +187,7 @@ impl Rule {
     #[inline(always)]
     pub fn saved_ra(self) -> SavedRa {
         match self.0.get() & IN_LINK {
-            0 => SavedRa::Cfa((self.0.get() >> 48) as i16 as i64 * 8),
+            0 => SavedRa::Cfa(self.ra_offset() as i64),
             _ => SavedRa::Link,
         }
     }
@@ -157,7 +212,7 @@ mod tests {
     fn every_field_comes_back_from_the_packed_word() {
         let offsets = [-32768 * 8, -16, -8, 0, 8, 32767 * 8];
         for kind in [Kind::Sp, Kind::Fp, Kind::FpDeref] {
-            for cfa in offsets.into_iter().chain([(1 << 23) * 8 - 8, (-1 << 23) * 8]) {
+            for cfa in offsets.into_iter().chain([(1 << 22) * 8 - 8, (-1 << 22) * 8]) {
                 for at in offsets {
                     for fp in [SavedFp::Same, SavedFp::Cfa(at), SavedFp::Fp(at)] {
                         for ra in [SavedRa::Link, SavedRa::Cfa(at)] {
@@ -174,10 +229,31 @@ mod tests {
     }
 
     #[test]
+    fn a_quick_rule_has_its_cfa_from_a_register_and_what_it_saved_below_and_needs_no_check() {
+        let rule = |kind, fp, ra| Rule::frame(kind, 32, fp, ra).unwrap();
+        let usual = rule(Kind::Sp, SavedFp::Cfa(-16), SavedRa::Cfa(-8));
+        assert!(usual.is_quick() && usual.saves_fp() && !usual.is_from_fp());
+        assert_eq!((usual.fp_offset(), usual.ra_offset()), (-16, -8));
+        let framed = rule(Kind::Fp, SavedFp::Same, SavedRa::Cfa(-8));
+        assert!(framed.is_quick() && !framed.saves_fp() && framed.is_from_fp());
+        assert!(!usual.volatile().is_quick() && usual.volatile().checked() == usual);
+        for slow in [
+            rule(Kind::FpDeref, SavedFp::Same, SavedRa::Cfa(-8)),
+            rule(Kind::Sp, SavedFp::Cfa(0), SavedRa::Cfa(-8)),
+            rule(Kind::Sp, SavedFp::Fp(-16), SavedRa::Cfa(-8)),
+            rule(Kind::Sp, SavedFp::Same, SavedRa::Cfa(0)),
+            rule(Kind::Sp, SavedFp::Same, SavedRa::Link),
+            Rule::plain(Kind::Signal),
+        ] {
+            assert!(!slow.is_quick(), "{slow:?}");
+        }
+    }
+
+    #[test]
     fn offsets_that_do_not_fit_are_refused() {
         let rule = |cfa, fp, ra| Rule::frame(Kind::Sp, cfa, SavedFp::Cfa(fp), SavedRa::Cfa(ra));
         assert!(rule(4, -16, -8).is_none());
-        assert!(rule((1 << 23) * 8, -16, -8).is_none());
+        assert!(rule((1 << 22) * 8, -16, -8).is_none());
         assert!(rule(16, 32768 * 8, -8).is_none());
         assert!(rule(16, -16, -32769 * 8).is_none());
         assert!(rule(16, -16, -8).is_some());
