@@ -167,6 +167,14 @@ impl Terminal {
         }
     }
 
+    /// Waits for the next prompt. While a line is edited the prompt is drawn again and again, but without a line end; and a
+    /// key that is pressed between two lines is the terminal's, which understands Ctrl-D in its own way.
+    #[track_caller]
+    fn wait_for_next_line(&mut self) {
+        self.wait_for("\n");
+        self.wait_for("(jeprof) ");
+    }
+
     fn press(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).unwrap();
     }
@@ -179,16 +187,16 @@ fn at_a_terminal_there_are_completion_and_history() {
     terminal.wait_for("(jeprof) ");
     terminal.press("colla\t\r");
     terminal.wait_for("app+0x134c");
-    terminal.wait_for("(jeprof) ");
+    terminal.wait_for_next_line();
     // The line before.
     terminal.press("\x1b[A >again.txt\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\r");
     terminal.wait_for("app+0x134c");
-    terminal.wait_for("(jeprof) ");
+    terminal.wait_for_next_line();
     // A line is given up with Ctrl-C, the session with Ctrl-D.
     terminal.press("top\x03");
-    terminal.wait_for("(jeprof) ");
+    terminal.wait_for_next_line();
     terminal.press("foc\t0x12\r");
-    terminal.wait_for("(jeprof) ");
+    terminal.wait_for_next_line();
     terminal.press("\x04");
     assert!(terminal.child.wait().unwrap().success());
     let history = std::fs::read_to_string(scratch.path("jeprof-rs/history")).unwrap();
@@ -199,6 +207,7 @@ fn at_a_terminal_there_are_completion_and_history() {
     terminal.wait_for("(jeprof) ");
     terminal.press("\x1b[A\x1b[A\r");
     terminal.wait_for("app+0x134c");
+    terminal.wait_for_next_line();
     terminal.press("quit\r");
     assert!(terminal.child.wait().unwrap().success());
 }
