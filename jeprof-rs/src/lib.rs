@@ -24,6 +24,7 @@ mod output_file;
 mod plan;
 mod progress;
 mod prompt;
+mod recent_samples;
 mod render;
 mod report;
 mod session;

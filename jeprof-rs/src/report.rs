@@ -2,8 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::model::Thread;
-use crate::plan::Plan;
 use crate::plan::choice::{Compat, Format, Threads};
+use crate::plan::{Part, Plan};
 use crate::render::{Output, Request, json};
 use crate::session::Session;
 use crate::terminal::Screen;
@@ -79,6 +79,12 @@ fn prepare<'a>(session: &'a Session, output: &Output, plan: &'a Plan) -> Result<
     // compat: to jeprof figures that a dump has not are zero.
     if plan.compat != Compat::Jeprof {
         session.check_metric(plan.figure.metric)?;
+    }
+    if output.parts.contains(&Part::Groups) && session.recent.is_none() {
+        return Err(Error::at(
+            output.name,
+            "wants the newest samples one by one (the JSON of prof.recent_alloc_dump), and this is a heap profile",
+        ));
     }
     let mut warnings: Vec<String> =
         plan.unused.iter().map(|flag| format!("--{flag} has no effect on {}", output.name)).collect();

@@ -9,6 +9,7 @@ use prof_format::vocab::Format;
 use crate::compat::dump::as_jeprof_reads;
 use crate::error::{Error, Result};
 use crate::formats::{self, Unmapped};
+use crate::load::recent::Facts;
 use crate::load::{self, Source, inputs, statistics};
 use crate::model::labels::Labels;
 use crate::model::merge::Sign;
@@ -16,6 +17,7 @@ use crate::model::{Profile, file_name};
 use crate::plan::Plan;
 use crate::plan::choice::{Compat, Granularity, Metric, NamedBy, Threads};
 use crate::progress::Progress;
+use crate::recent_samples;
 use crate::symbolize::service::{self, Service};
 use crate::symbolize::{Outcome, Request, symbolize};
 
@@ -48,6 +50,8 @@ pub struct Session {
     pub program_path: String,
     /// The profile part of the only dump, as it was written, when that is text and the plan asked for it.
     pub text: Option<Vec<u8>>,
+    /// About the recent samples, when the dumps are files of those.
+    pub recent: Option<Facts>,
     /// What was chosen without being asked for, and what was fetched.
     pub notes: Vec<String>,
     /// What makes the answers less than they could be.
@@ -61,7 +65,7 @@ impl Session {
     /// See the exit status in the help: everything that makes the answer wrong or empty.
     pub fn load(plan: &Plan) -> Result<Session> {
         let progress = Progress::start();
-        let inputs = inputs::sort(&plan.input, &progress)?;
+        let mut inputs = inputs::sort(&plan.input, &progress)?;
         let mut warnings: Vec<String> = Vec::new();
         let mut profile = Profile::default();
         let mut text = None;
@@ -71,8 +75,21 @@ impl Session {
         let (mut earlier, mut same_process): (Vec<Vec<MapRow>>, Vec<_>) = (Vec::new(), Vec::new());
         let mut statistics: Option<Totals> = None;
         let by_thread = plan.selection.threads != Threads::Process;
-        for (index, source) in inputs.dumps.iter().enumerate() {
-            let (dump, bytes) = match read(source, plan, &progress, &mut warnings)? {
+        let recent = recent_samples::read(&inputs.dumps, plan, &progress)?;
+        let facts = recent.as_ref().map(|recent| recent.facts.clone());
+        let contents: Box<dyn Iterator<Item = Result<(&Source, Content)>>> = match recent {
+            Some(recent) => {
+                inputs.notes.extend(recent.notes);
+                let content = |(source, dump)| Ok((source, Content::Dump(Box::new(dump), None)));
+                Box::new(recent.dumps.into_iter().map(content))
+            }
+            None => Box::new(
+                inputs.dumps.iter().map(|source| Ok((source, read(source, plan, &progress, &mut warnings)?))),
+            ),
+        };
+        for (index, content) in contents.enumerate() {
+            let (source, content) = content?;
+            let (dump, bytes) = match content {
                 Content::Dump(dump, bytes) => (dump, bytes),
                 Content::Statistics(totals) => {
                     statistics = Some(totals);
@@ -160,6 +177,7 @@ impl Session {
             base,
             program_name,
             program_path,
+            recent: facts,
             text: text.filter(|_| inputs.dumps.len() == 1 && inputs.base.is_empty()),
             notes: inputs.notes,
             warnings,

@@ -207,6 +207,17 @@ pub fn put_percent(value: f64, total: f64, text: &mut String) {
     }
 }
 
+/// A time for people: three figures or so, `350 ms`, `12 s`, `10.5 min`.
+pub fn time_for_people(nanos: f64) -> String {
+    const UNITS: [(&str, f64); 7] =
+        [("ns", 1.0), ("us", 1e3), ("ms", 1e6), ("s", 1e9), ("min", 60e9), ("h", 3600e9), ("d", 86_400e9)];
+    let (unit, factor) = UNITS.into_iter().rev().find(|(_, factor)| nanos >= *factor).unwrap_or(UNITS[0]);
+    let figure = nanos / factor;
+    // A whole figure from a hundred on, and where the decimal would be 0.
+    let text = format!("{figure:.*}", usize::from(figure < 99.95), figure = figure);
+    format!("{} {unit}", text.strip_suffix(".0").unwrap_or(&text))
+}
+
 /// A byte count for people: three figures or so with a binary unit, `512 KiB`, `61.3 MiB`.
 pub fn bytes_for_people(bytes: f64) -> String {
     let mut figure = bytes;
@@ -241,6 +252,12 @@ pub fn count_for_people(count: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_have_a_unit_that_fits() {
+        let texts = [0.0, 350e6, 12e9, 630e9, 7200e9, 1e15, 99.96e6].map(time_for_people);
+        assert_eq!(texts, ["0 ns", "350 ms", "12 s", "10.5 min", "2 h", "11.6 d", "100 ms"]);
+    }
 
     #[test]
     fn whole_units_are_cut_and_megabytes_are_rounded() {

@@ -2,6 +2,7 @@
 
 pub mod comparison;
 pub mod graph;
+pub mod groups;
 pub mod instructions;
 pub mod keys;
 pub mod listing;

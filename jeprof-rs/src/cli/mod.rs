@@ -13,6 +13,7 @@ use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, ValueHint};
 use crate::ask;
 use crate::conf;
 use crate::error::{Error, Result};
+use crate::plan::query::FIELDS;
 use crate::plan::{Part, Plan};
 use crate::render::{OUTPUTS, Output, text};
 use crate::statistics;
@@ -228,7 +229,7 @@ fn with_commands(root: Command, style: Argument) -> Command {
         let command = Command::new(output.name)
             .about(output.about)
             .override_usage(format!("jeprof-rs {}{argument} [OPTIONS] [PROGRAM] [DUMP...]", output.name))
-            .after_help(output.examples);
+            .after_help(more_of(output));
         let command = match output.argument {
             Some(value) if style == Argument::Word => {
                 command.arg(Arg::new(ARGUMENT).value_name(value).required(true))
@@ -246,6 +247,15 @@ fn with_commands(root: Command, style: Argument) -> Command {
         root.subcommand(with_inputs(with_flags(command, style)))
     });
     TOOLS.iter().fold(root, |root, tool| root.subcommand((tool.parser)().about(tool.about)))
+}
+
+/// What stands below the options of a command.
+fn more_of(output: &Output) -> String {
+    if !output.parts.contains(&Part::Groups) {
+        return output.examples.into();
+    }
+    let fields = FIELDS.iter().map(|field| format!("\n  {:<9} {}", field.name, field.about));
+    format!("{}\n\nWhat --where can be about:{}", output.examples, fields.collect::<String>())
 }
 
 fn with_flags(mut command: Command, style: Argument) -> Command {

@@ -4,6 +4,7 @@
 
 pub mod http;
 pub mod inputs;
+pub mod recent;
 pub mod remote;
 pub mod statistics;
 pub mod symbol_page;
@@ -19,6 +20,7 @@ use std::time::SystemTime;
 
 use crate::error::{Error, Result, plain};
 use remote::Fetched;
+pub use words::is_dump_name;
 
 /// Where a dump comes from.
 #[derive(Clone, Debug)]

@@ -56,6 +56,63 @@ pub enum Granularity {
     Modules,
 }
 
+/// What the samples of a group have in common.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GroupBy {
+    /// The whole stack.
+    #[default]
+    Stack,
+    /// The innermost frame.
+    Leaf,
+    /// The thread that allocated.
+    Thread,
+    /// The usable size.
+    Size,
+    /// Nothing: each sample is by itself.
+    Nothing,
+}
+
+impl GroupBy {
+    /// Each with its word.
+    pub const ALL: [(&str, GroupBy); 5] = [
+        ("stack", GroupBy::Stack),
+        ("leaf", GroupBy::Leaf),
+        ("thread", GroupBy::Thread),
+        ("size", GroupBy::Size),
+        ("none", GroupBy::Nothing),
+    ];
+}
+
+/// Order of groups of samples, the greatest first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GroupOrder {
+    /// Bytes that are live.
+    #[default]
+    Live,
+    /// Bytes, freed ones as well.
+    Bytes,
+    /// Samples.
+    Samples,
+    /// Usable size of an object, on average.
+    Size,
+    /// Age of the oldest live object.
+    Age,
+    /// Median life of the freed ones.
+    Lifetime,
+}
+
+impl GroupOrder {
+    /// Each with its word.
+    pub const ALL: [(&str, GroupOrder); 6] = [
+        ("live", GroupOrder::Live),
+        ("bytes", GroupOrder::Bytes),
+        ("samples", GroupOrder::Samples),
+        ("size", GroupOrder::Size),
+        ("age", GroupOrder::Age),
+        ("lifetime", GroupOrder::Lifetime),
+    ];
+}
+
 /// Order of the rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {

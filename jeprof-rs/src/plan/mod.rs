@@ -4,6 +4,7 @@
 pub mod choice;
 pub mod finding;
 pub mod pattern;
+pub mod query;
 pub mod tag_filter;
 
 use std::path::PathBuf;
@@ -13,9 +14,11 @@ use regex::Regex;
 use crate::terminal::Color;
 use crate::units::{ByteUnit, Unit};
 use choice::{
-    Compat, Contexts, Format, Frames, Granularity, Layout, Metric, NamedBy, Negative, Order, Rows, Threads,
+    Compat, Contexts, Format, Frames, Granularity, GroupBy, GroupOrder, Layout, Metric, NamedBy, Negative,
+    Order, Rows, Threads,
 };
 use finding::Finding;
+use query::Query;
 use tag_filter::TagFilter;
 
 /// Part of a plan. Headings of the help are parts, and each output tells which parts it looks at.
@@ -33,6 +36,8 @@ pub enum Part {
     Rows,
     /// Which stacks and frames count.
     Selection,
+    /// How samples are put together.
+    Groups,
     /// Which nodes and edges a graph has.
     Graph,
     /// How a picture looks.
@@ -55,6 +60,7 @@ impl Part {
             Part::Granularity => "What a row stands for",
             Part::Rows => "Rows and nodes",
             Part::Selection => "Which stacks and frames",
+            Part::Groups => "Groups of samples",
             Part::Graph => "Call graph",
             Part::Picture => "Picture",
             Part::Listing => "Source code",
@@ -137,6 +143,8 @@ pub struct Selection {
     pub tag_focus: Option<TagFilter>,
     /// Only stacks whose labels do not match.
     pub tag_ignore: Option<TagFilter>,
+    /// Only stacks or samples of which this holds.
+    pub condition: Option<Query>,
     /// Labels that become frames at the root.
     pub tag_root: Vec<String>,
     /// Labels that become frames at the leaf.
@@ -164,6 +172,15 @@ pub struct RowPlan {
     pub node_fraction: Option<f64>,
     /// Whether outputs trim at all.
     pub trim: bool,
+}
+
+/// How samples are put together.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GroupPlan {
+    /// What those of a group have in common.
+    pub by: GroupBy,
+    /// Order of the groups.
+    pub order: GroupOrder,
 }
 
 /// How a flame graph looks. The names are those of flamegraph.pl's options.
@@ -257,6 +274,8 @@ pub struct Plan {
     pub selection: Selection,
     /// Rows and nodes.
     pub rows: RowPlan,
+    /// Groups of samples.
+    pub groups: GroupPlan,
     /// Nodes and edges of the call graph.
     pub graph: GraphPlan,
     /// Where source code is.
@@ -319,6 +338,7 @@ impl Default for Plan {
                 no_inlines: false,
                 tag_focus: None,
                 tag_ignore: None,
+                condition: None,
                 tag_root: Vec::new(),
                 tag_leaf: Vec::new(),
                 negative: Negative::Keep,
@@ -333,6 +353,7 @@ impl Default for Plan {
                 node_fraction: None,
                 trim: true,
             },
+            groups: GroupPlan::default(),
             graph: GraphPlan::default(),
             listing: ListingPlan::default(),
             picture: PicturePlan::default(),

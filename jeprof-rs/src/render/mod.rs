@@ -11,6 +11,7 @@ pub mod json;
 mod listing;
 mod picture;
 mod pprof_head;
+mod recent;
 pub mod tags;
 pub mod text;
 pub mod top;
@@ -128,6 +129,7 @@ pub const OUTPUTS: &[Output] = &[
     disassembly::FLAG,
     traces::ROW,
     tags::ROW,
+    recent::ROW,
     bridge::ROW,
     export::proto::ROW,
     export::speedscope::ROW,
@@ -185,6 +187,7 @@ impl<'a> Request<'a> {
                 _ if selection.retain.is_some() || selection.exclude.is_some() => {
                     "nothing is left by the filters of frames and stacks"
                 }
+                (None, None) if selection.condition.is_some() => "--where holds of no stack",
                 (Some(_), None) => "--focus matches no stack",
                 (None, Some(_)) => "--ignore matches every stack",
                 _ => "no stack is left by --focus and --ignore",

@@ -143,6 +143,7 @@ pub fn filters(selection: &Selection) -> Vec<String> {
         ("prune_from", expression(&selection.prune_from)),
         ("tagfocus", tag(&selection.tag_focus)),
         ("tagignore", tag(&selection.tag_ignore)),
+        ("where", selection.condition.as_ref().map(|query| query.text.clone())),
         ("thread", thread),
     ]
     .into_iter()

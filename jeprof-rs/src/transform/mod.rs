@@ -1,7 +1,7 @@
 //! Which stacks and frames a report sees: allocator frames cut off, filters applied, negative differences dropped.
 //!
 //! Stacks are handed out one by one in a reused buffer; a profile of a million stacks is never copied. The order is
-//! that of jeprof and pprof: allocator frames, `--retain` and `--exclude`, `--focus` and `--ignore`, `--hide` and `--show`, `--show_from`, labels,
+//! that of jeprof and pprof: allocator frames, `--retain` and `--exclude`, `--focus` and `--ignore`, `--where`, `--hide` and `--show`, `--show_from`, labels,
 //! `--prune_from`, inlining, labels as frames.
 
 mod allocator_frames;
@@ -66,6 +66,8 @@ pub struct View<'a> {
     show: Option<PerLine>,
     show_from: Option<PerLine>,
     prune_from: Option<PerLine>,
+    /// For each expression of the condition.
+    in_condition: Vec<PerLine>,
     /// Lines of functions that are not inlined into another.
     physical: PerLine,
     /// Per line of a frame, its frame.
@@ -112,6 +114,8 @@ impl<'a> View<'a> {
             [&selection.focus, &selection.ignore, &selection.hide, &selection.show, &selection.show_from]
                 .map(matching);
         let prune_from = selection.prune_from.as_ref().map(|pattern| lines.of_functions(pattern));
+        let patterns = selection.condition.iter().flat_map(|query| &query.patterns);
+        let in_condition = patterns.map(|pattern| lines.matching(pattern)).collect();
         let removed = (selection.retain.is_some() || selection.exclude.is_some())
             .then(|| lines.without(selection.retain.as_ref(), selection.exclude.as_ref()));
         let mut view = View {
@@ -130,6 +134,7 @@ impl<'a> View<'a> {
             show,
             show_from,
             prune_from,
+            in_condition,
             physical: PerLine::new(physical),
             frame_of,
             label_lines: HashMap::new(),
@@ -332,6 +337,7 @@ impl<'a> View<'a> {
             && self.prune_from.is_none()
             && selection.tag_focus.is_none()
             && selection.tag_ignore.is_none()
+            && selection.condition.is_none()
     }
 
     fn walk_where(&self, wanted: impl Fn(usize, &Stack) -> Wanted, mut visit: impl FnMut(Seen<'_>)) {
@@ -388,6 +394,9 @@ impl<'a> View<'a> {
         {
             return false;
         }
+        if !self.meets_condition(stack, lines) {
+            return false;
+        }
         if let Some(hide) = &self.hide {
             lines.retain(|line| !hide.is(*line));
         }
@@ -425,6 +434,14 @@ impl<'a> View<'a> {
         let labels = tags::labels_of(self.profile, stack);
         selection.tag_focus.as_ref().is_none_or(|filter| filter.fits(&labels))
             && selection.tag_ignore.as_ref().is_none_or(|filter| !filter.fits(&labels))
+    }
+
+    fn meets_condition(&self, stack: &Stack, lines: &[LineId]) -> bool {
+        let Some(condition) = &self.plan.selection.condition else { return true };
+        condition.fits(&tags::labels_of(self.profile, stack), &|pattern, leaf_only| {
+            let lines = if leaf_only { &lines[..lines.len().min(1)] } else { lines };
+            lines.iter().any(|line| self.in_condition[pattern].is(*line))
+        })
     }
 
     /// Adds labels as frames: the first of `--tagroot` outermost, the last of `--tagleaf` innermost.

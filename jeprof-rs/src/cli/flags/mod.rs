@@ -4,6 +4,7 @@
 mod figure;
 mod granularity;
 mod graph;
+mod groups;
 mod input;
 mod listing;
 mod output;
@@ -80,6 +81,7 @@ pub const PARTS: &[(Part, &[Flag])] = &[
     (Part::Figure, figure::ROWS),
     (Part::Granularity, granularity::ROWS),
     (Part::Rows, rows::ROWS),
+    (Part::Groups, groups::ROWS),
     (Part::Graph, graph::ROWS),
     (Part::Selection, selection::ROWS),
     (Part::Picture, picture::ROWS),

@@ -2,6 +2,7 @@
 
 use super::{Flag, Takes, pattern};
 use crate::plan::choice::{Frames, Negative, Threads};
+use crate::plan::query::Query;
 use crate::plan::tag_filter::TagFilter;
 
 /// In the order of the help.
@@ -110,6 +111,17 @@ pub const ROWS: &[Flag] = &[
             Ok(())
         }),
         help: "Only stacks without a label that fits",
+        ..Flag::BASE
+    },
+    Flag {
+        name: "where",
+        takes: Takes::One("CONDITION", |plan, value| {
+            plan.selection.condition = Some(Query::parse(value)?);
+            plan.input.keep_labels = true;
+            Ok(())
+        }),
+        help: "Only stacks or samples of which it holds: size, usize, age, lifetime, released, thread, freed_by, label, \
+               stack, leaf with < <= > >= = != ~ !~, and, or, not: 'size>1MiB and age>10m and stack~\"Cache::\"'",
         ..Flag::BASE
     },
     Flag {
