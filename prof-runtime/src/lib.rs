@@ -39,6 +39,7 @@ mod stack_table;
 mod sync;
 mod thread;
 mod unwind;
+mod weights;
 
 pub use dump::{DumpError, names::Trigger};
 pub use live::SampleRef;

@@ -5,12 +5,15 @@ use core::{
     sync::atomic::{AtomicU32, AtomicU64, Ordering, compiler_fence, fence},
 };
 
+use prof_format::unbias::Weight;
+
 use crate::{
     clock::{Clock, nanos},
     errno::keeping_errno,
     index::mix,
     memory::{Array, Zeroed},
     sampler::Prng,
+    weights::Weights,
 };
 
 /// Longest thread name, without a terminating zero.
@@ -84,6 +87,7 @@ pub struct ThreadProf {
     prng: Cell<u64>,
     seeded: Cell<bool>,
     name: Cell<Name>,
+    weights: Weights,
 }
 
 impl Default for ThreadProf {
@@ -103,6 +107,7 @@ impl ThreadProf {
             prng: Cell::new(0),
             seeded: Cell::new(false),
             name: Cell::new(Name { bytes: [0; 16], length: 0 }),
+            weights: Weights::new(),
         }
     }
 
@@ -172,6 +177,13 @@ impl ThreadProf {
 
 /// The thread leaves the profiler when this is dropped.
 pub(crate) struct Inside<'a>(&'a ThreadProf);
+
+impl Inside<'_> {
+    /// What an object stands for that was drawn at this mean distance.
+    pub(crate) fn weight(&self, usize_: u64, period: u64) -> Weight {
+        self.0.weights.of(usize_, period)
+    }
+}
 
 impl Drop for Inside<'_> {
     fn drop(&mut self) {

@@ -233,7 +233,10 @@ impl Profiler {
     /// off for this thread or the process. Each allocation is sampled with probability `1 - exp(-usize_/R)`.
     pub fn draw_allocs(&self, thread: &ThreadProf, usize_: u64) -> Option<u64> {
         let lg_sample = self.lg_sample();
-        self.samples(thread).then(|| sampler::allocs_until_sample(thread.exponential(), lg_sample, usize_))
+        self.samples(thread).then(|| match lg_sample {
+            0 => 1,
+            _ => sampler::allocs_until_sample(thread.exponential(), lg_sample, usize_),
+        })
     }
 
     /// Bytes until, and including, the next sample point, at least 1; `None` while sampling is off.

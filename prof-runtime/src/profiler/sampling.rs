@@ -6,6 +6,8 @@ use core::{
     sync::atomic::Ordering,
 };
 
+use prof_format::unbias::Weight;
+
 use super::Profiler;
 use crate::{
     arch::{self, Regs},
@@ -91,7 +93,7 @@ impl Profiler {
     #[inline]
     fn record(
         &self,
-        _: &Inside,
+        inside: &Inside,
         thread: &ThreadProf,
         stack: StackId,
         requested: u64,
@@ -108,7 +110,7 @@ impl Profiler {
         let context = self.contexts.find_or_make(stack, uid, &self.stacks)?;
         let nanos = nanos(kept.clock);
         let birth = Birth { context, generation, requested, usize_, period, nanos };
-        let weight = birth.weight();
+        let weight = inside.weight(usize_, period);
         let sample = self.live.add(birth)?;
         self.contexts.get(context)?.add(generation, usize_, weight);
         if let Some(lg_interval) = kept.lg_interval {
@@ -180,7 +182,7 @@ impl Profiler {
             ThreadProf::call_out(thread, || unsafe { hook(object.cast(), usize_ as usize) });
         }
         if let Some(context) = self.counted(&birth) {
-            context.remove(birth.generation, birth.usize_, birth.weight());
+            context.remove(birth.generation, birth.usize_, Self::weight(thread, &birth));
         }
         let ticket = self.live.ticket(sample).filter(|ticket| self.recent.holds(*ticket));
         if ticket.is_some() || self.log.is_on() {
@@ -189,6 +191,14 @@ impl Profiler {
         }
         self.live.remove(sample);
         Some(birth.requested)
+    }
+
+    /// [`Birth::weight`], in less time where the thread remembers it.
+    fn weight(thread: Option<&ThreadProf>, birth: &Birth) -> Weight {
+        match thread.and_then(ThreadProf::enter) {
+            Some(inside) => inside.weight(birth.usize_, birth.period),
+            None => birth.weight(),
+        }
     }
 
     /// How an object ends that this thread frees; `None` inside of the profiler, and when memory is out.

@@ -89,6 +89,55 @@ impl Bounds {
     }
 }
 
+/// Which frames of a walk are kept.
+struct Kept {
+    walk: Walk,
+    /// Frames to keep.
+    frames: usize,
+    /// Frames to look at, at most.
+    most: usize,
+    /// Start and length of the allocator's own code.
+    own: (usize, usize),
+    /// How many of the first frames may be its own.
+    own_end: usize,
+}
+
+impl Kept {
+    #[inline(always)]
+    fn new(limits: &Limits) -> Kept {
+        let frames = limits.frames.min(STACK_FRAMES_MAX);
+        let own = (limits.own_text.start, limits.own_text.end.saturating_sub(limits.own_text.start));
+        // Frames of the allocator may follow within the first ones, however few are wanted.
+        let own_end = if own.1 == 0 { 0 } else { OWN_FRAMES_MAX };
+        let walk = Walk { start: 0, end: 0, truncated: false };
+        Kept { walk, frames, most: frames.max(own_end), own, own_end }
+    }
+
+    /// Whether this is the allocator's own code.
+    #[inline(always)]
+    fn is_own(&self, pc: usize) -> bool {
+        pc.wrapping_sub(self.own.0) < self.own.1
+    }
+
+    /// The newest frame is the allocator's own.
+    fn pass_own(&mut self) {
+        if self.walk.end <= OWN_FRAMES_MAX {
+            self.walk.start = self.walk.end;
+            self.most = (self.walk.start + self.frames).max(self.own_end);
+        }
+    }
+
+    /// Without what is one too many.
+    #[inline(always)]
+    fn cut(mut self) -> Walk {
+        if self.walk.end - self.walk.start > self.frames {
+            self.walk.end = self.walk.start + self.frames;
+            self.walk.truncated = true;
+        }
+        self.walk
+    }
+}
+
 /// Where a walk is.
 #[derive(Clone, Copy)]
 struct Frame {
@@ -131,45 +180,34 @@ impl Unwinder {
     pub fn walk(&self, regs: Regs, limits: &Limits, ids: &mut [u32; WALK_FRAMES_MAX]) -> Walk {
         let stack = Bounds { low: regs.sp, top: self.stack_top(regs.sp) };
         let mut frame = Frame { regs, stack, exact: true };
-        let frames = limits.frames.min(STACK_FRAMES_MAX);
-        let own_text = limits.own_text.start..limits.own_text.end.max(limits.own_text.start);
-        // Frames of the allocator may follow within the first ones, however few are wanted.
-        let own_end = if own_text.is_empty() { 0 } else { OWN_FRAMES_MAX };
-        let mut walk = Walk { start: 0, end: 0, truncated: false };
-        let mut most = frames.max(own_end);
+        let mut kept = Kept::new(limits);
         let mut checked = None;
-        let Some(entry) = self.cache.entry(frame.site()) else { return walk };
+        let Some(entry) = self.cache.entry(frame.site()) else { return kept.walk };
         let mut rule = self.rule(&entry, frame.site(), &mut checked);
         loop {
-            let room = ids.len().min(most);
-            if let Some(ids) = ids.get_mut(..room) {
-                walk.end = self.walk_quickly(&mut frame, &mut rule, &own_text, ids, walk.end);
+            if self.walk_quickly(&mut frame, &mut rule, &mut kept, ids) {
+                continue;
             }
             match self.leave(rule, frame) {
                 Some(caller) if caller.regs.pc >= FIRST_CODE => frame = caller,
                 _ => break,
             }
-            if walk.end >= most {
-                walk.truncated = true;
+            if kept.walk.end >= kept.most {
+                kept.walk.truncated = true;
                 break;
             }
             let site = frame.site();
-            let (Some(entry), Some(slot)) = (self.cache.entry(site), ids.get_mut(walk.end)) else {
+            let (Some(entry), Some(slot)) = (self.cache.entry(site), ids.get_mut(kept.walk.end)) else {
                 break;
             };
             *slot = entry.id;
-            walk.end += 1;
-            if own_text.contains(&frame.regs.pc) && walk.end <= OWN_FRAMES_MAX {
-                walk.start = walk.end;
-                most = (walk.start + frames).max(own_end);
+            kept.walk.end += 1;
+            if kept.is_own(frame.regs.pc) {
+                kept.pass_own();
             }
             rule = self.rule(&entry, site, &mut checked);
         }
-        if walk.end - walk.start > frames {
-            walk.end = walk.start + frames;
-            walk.truncated = true;
-        }
-        walk
+        kept.cut()
     }
 
     /// The rule of an entry: from the cache when it is there and holds, else made and stored. `checked` is the module
@@ -210,9 +248,9 @@ impl Unwinder {
         rule
     }
 
-    /// Goes on from a frame with its rule for as long as all is usual: rules are quick and known, code is not in
-    /// `own_text`, and there is room in `ids`, of which `end` are used. Leaves the last frame with its rule, and
-    /// answers how many ids there are then.
+    /// Goes on from a frame with its rule for as long as all is usual: rules are quick and known, and there is room.
+    /// Leaves the last frame with its rule. Answers whether it ended for no reason but that a frame was the allocator's
+    /// own, which has been dealt with.
     ///
     /// The walk waits for one chain of loads: a return address, its rule, the next return address. Here is nothing
     /// but that chain, in registers, and checks beside it; what is odd in any way is left to [`Unwinder::leave`].
@@ -221,19 +259,18 @@ impl Unwinder {
         &self,
         frame: &mut Frame,
         rule: &mut Rule,
-        own_text: &Range<usize>,
-        ids: &mut [u32],
-        mut end: usize,
-    ) -> usize {
-        let Some(known) = self.cache.known() else { return end };
-        let (mut sp, mut fp, top) = (frame.regs.sp, frame.regs.fp, frame.stack.top);
+        kept: &mut Kept,
+        ids: &mut [u32; WALK_FRAMES_MAX],
+    ) -> bool {
+        let room = kept.most.min(ids.len());
+        let (Some(known), Some(ids)) = (self.cache.known(), ids.get_mut(..room)) else { return false };
+        let (mut pc, mut sp, mut fp, top) = (frame.regs.pc, frame.regs.sp, frame.regs.fp, frame.stack.top);
         if sp % 8 != 0 {
-            return end;
+            return false;
         }
-        let mut now = *rule;
-        let own = own_text.end.wrapping_sub(own_text.start);
-        let mut moved = false;
-        while now.is_quick() {
+        let (mut now, mut end) = (*rule, kept.walk.end);
+        let (before, mut own) = (end, false);
+        while now.is_quick() && !own {
             let mut base = sp;
             if now.is_from_fp() {
                 base = fp;
@@ -246,10 +283,10 @@ impl Unwinder {
             if cfa <= sp || cfa > top || ra_at < sp {
                 break;
             }
-            // SAFETY: a multiple of 8, as the base (a stack pointer is from the start) and the offsets are, and by the checks
-            // `sp <= ra_at` and, a quick rule's offset being -8 at most, `ra_at + 8 <= cfa <= top`; why that is mapped
-            // see `Bounds::load`.
-            let pc = arch::strip(unsafe { memory::load_word(ra_at) });
+            // SAFETY: a multiple of 8, as the base (a stack pointer is from the start) and the offsets are, and by the
+            // checks `sp <= ra_at` and, a quick rule's offset being -8 at most, `ra_at + 8 <= cfa <= top`; why that is
+            // mapped see `Bounds::load`.
+            let caller = arch::strip(unsafe { memory::load_word(ra_at) });
             let mut caller_fp = fp;
             if now.saves_fp() {
                 let at = cfa.wrapping_add_signed(now.fp_offset());
@@ -259,29 +296,29 @@ impl Unwinder {
                 // SAFETY: as above.
                 caller_fp = unsafe { memory::load_word(at) };
             }
-            if pc < FIRST_CODE || pc.wrapping_sub(own_text.start) < own {
+            if caller < FIRST_CODE {
                 break;
             }
             let Some(slot) = ids.get_mut(end) else { break };
-            let Some(entry) = known.get(Site::returning(pc)) else { break };
+            let Some(entry) = known.get(Site::returning(caller)) else { break };
             let Some(next) = entry.rule() else { break };
             if !next.is_quick() {
                 break;
             }
             *slot = entry.id;
             end += 1;
-            (sp, fp, now, moved) = (cfa, caller_fp, next, true);
-            frame.regs.pc = pc;
+            own = kept.is_own(caller);
+            (pc, sp, fp, now) = (caller, cfa, caller_fp, next);
         }
-        if moved {
-            *frame = Frame {
-                regs: Regs { pc: frame.regs.pc, sp, fp, lr: 0 },
-                stack: Bounds { low: sp, top },
-                exact: false,
-            };
-            *rule = now;
+        if end != before {
+            let regs = Regs { pc, sp, fp, lr: 0 };
+            *frame = Frame { regs, stack: Bounds { low: sp, top }, exact: false };
+            (*rule, kept.walk.end) = (now, end);
         }
-        end
+        if own {
+            kept.pass_own();
+        }
+        own
     }
 
     /// The caller of a frame whose CFA is known; `None` at the end of the stack.
