@@ -4,6 +4,7 @@ pub mod chart;
 pub mod figures;
 pub mod locks;
 pub mod operations;
+pub mod profiler;
 pub mod report;
 pub mod rows;
 

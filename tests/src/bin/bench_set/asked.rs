@@ -2,6 +2,7 @@
 
 use suite::bench::locks::LOADS;
 use suite::bench::operations::OPERATIONS;
+use suite::bench::profiler::SUBSET;
 use suite::bench::report::{BASE, OURS};
 use suite::bench::rows::{ROWS, RUST, Row};
 
@@ -16,6 +17,8 @@ pub enum Part {
     Locks,
     /// What single operations cost.
     Operations,
+    /// What profiling costs.
+    Profiler,
 }
 
 impl Part {
@@ -26,6 +29,7 @@ impl Part {
             Part::Rust => "--rust",
             Part::Locks => "--locks",
             Part::Operations => "--operations",
+            Part::Profiler => "--profiler",
         }
     }
 
@@ -34,7 +38,7 @@ impl Part {
         match self {
             Part::Preloaded => ROWS,
             Part::Rust => RUST,
-            Part::Locks | Part::Operations => &[],
+            Part::Locks | Part::Operations | Part::Profiler => &[],
         }
     }
 
@@ -47,6 +51,14 @@ impl Part {
             Part::Locks => {
                 let what = |threads, conf| format!("locks of a server with {threads} threads {conf}");
                 LOADS.iter().map(|load| (load.name, what(load.threads, load.conf))).collect()
+            }
+            Part::Profiler => {
+                let row = |name: &&'static str| (*name, "time with profiling".to_owned());
+                let whole = [
+                    ("live", "resident memory with a million live objects".to_owned()),
+                    ("sample", "nanoseconds of a sampled allocation".to_owned()),
+                ];
+                whole.into_iter().chain(SUBSET.iter().map(row)).collect()
             }
             Part::Operations => {
                 OPERATIONS.iter().map(|operation| (operation.name, operation.what.to_owned())).collect()
@@ -95,6 +107,7 @@ impl Asked {
                 "--rust" => asked.part = Part::Rust,
                 "--locks" => asked.part = Part::Locks,
                 "--operations" => asked.part = Part::Operations,
+                "--profiler" => asked.part = Part::Profiler,
                 "--quick" => asked.quick = true,
                 "--rounds" => {
                     let count = value()?.parse().ok().filter(|count| (1..=1000).contains(count));

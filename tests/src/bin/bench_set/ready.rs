@@ -60,6 +60,14 @@ impl Ready {
         Ok(command)
     }
 
+    /// One run under an allocator with this `MALLOC_CONF`. Not for servers.
+    ///
+    /// # Errors
+    /// See [`measure::run`].
+    pub fn run_with(&self, peer: &Peer, conf: &str, output: &Path) -> Result<measure::Run, String> {
+        measure::run(self.command(peer)?.env("MALLOC_CONF", conf), output, None)
+    }
+
     /// One run of each peer, beginning with that of the round's turn.
     pub fn round(&self, peers: &[&Peer], round: usize, output: &Path, figures: &mut Figures) {
         let mut samples: Vec<(&Peer, Result<measure::Run, String>)> = Vec::new();
