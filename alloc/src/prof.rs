@@ -6,6 +6,7 @@ use prof_runtime::{DumpError, Settings};
 
 use crate::VERSION;
 use crate::boot;
+use crate::conf::{self, Place};
 use crate::entry;
 use crate::report;
 use crate::sampling::{CLASSES, PROFILER};
@@ -21,11 +22,14 @@ pub fn boot() {
     if !option::PROF.on() {
         return;
     }
+    let mut buffer = [0; CONF_MAX];
+    let conf = conf_text(&mut buffer);
     let format = prof_runtime::Format::ALL[option::PROF_DUMP_FORMAT.get() as usize];
     let settings = Settings {
         lg_sample: option::LG_PROF_SAMPLE.get() as u8,
         active: option::PROF_ACTIVE.on(),
         accum: option::PROF_ACCUM.on(),
+        peak: option::PROF_PEAK.on(),
         final_dump: option::PROF_FINAL.on(),
         leak: option::PROF_LEAK.on(),
         // Without a final dump the user was told that it has no effect.
@@ -41,6 +45,7 @@ pub fn boot() {
         unbias: option::PROF_UNBIAS.on(),
         recent_max: option::PROF_RECENT_ALLOC_MAX.get(),
         log: option::PROF_LOG.on(),
+        conf,
         version: VERSION,
         pid_namespace: option::PROF_PID_NAMESPACE.on(),
         abort: option::ABORT.on(),
@@ -55,6 +60,27 @@ pub fn boot() {
         report::message(format_args!("No memory for the profiler's tables; profiling is off"));
         option::PROF.resolve(0);
     }
+}
+
+/// Bytes of options that dumps tell; what is more is cut.
+const CONF_MAX: usize = 2048;
+
+/// The texts of all sources of options, in the order in which they were applied, with commas between them.
+fn conf_text(buffer: &mut [u8; CONF_MAX]) -> &[u8] {
+    let mut used = 0;
+    for place in Place::ALL {
+        let Some(text) = conf::text(place) else { continue };
+        // SAFETY: what was read from a place is a C string that stays where it is.
+        let text = unsafe { CStr::from_ptr(text) }.to_bytes();
+        let comma: &[u8] = if used == 0 || text.is_empty() { b"" } else { b"," };
+        for byte in comma.iter().chain(text) {
+            if let Some(slot) = buffer.get_mut(used) {
+                *slot = *byte;
+                used += 1;
+            }
+        }
+    }
+    &buffer[..used]
 }
 
 /// Our sums, for a dump. What `stats.*` shows stays as it is. Nothing when a lock is not to be had in time: a signal

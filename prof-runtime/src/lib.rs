@@ -5,7 +5,8 @@
 //! the host decides when to ask, embeds a [`ThreadProf`] per thread and keeps a [`SampleRef`] per sampled object.
 //!
 //! Rooms, each using only those above it: `arch`, `errno`, `memory`, `sync`, `procmaps`, `elf` (machine, kernel, file
-//! facts) - `index` - `sampler` (pure) - `unwind` - `stack_table` - `thread` - `context` (live and accumulated) - `live`
+//! facts) - `index` - `sampler` (pure) - `unwind` - `stack_table` - `labels` - `thread` - `sums` - `lifetimes` (how objects
+//! ended) - `peak` - `context` (live and accumulated) - `live`
 //! (one record per sampled object) - `hooks` (the program's functions) - `deque`, `numbering`, `pieces` (tools) -
 //! `recent` (the newest samples one by one) - `dump` (naming, triggers, writing) - `log` (freed samples one by one) -
 //! `leak` (exit report) - `profiler` (owns all).
@@ -24,11 +25,14 @@ mod elf;
 mod errno;
 pub mod hooks;
 mod index;
+mod labels;
 mod leak;
+mod lifetimes;
 mod live;
 mod log;
 mod memory;
 mod numbering;
+mod peak;
 mod pieces;
 mod procmaps;
 mod profiler;
@@ -36,12 +40,14 @@ mod recent;
 mod sampler;
 mod settings;
 mod stack_table;
+mod sums;
 mod sync;
 mod thread;
 mod unwind;
 mod weights;
 
 pub use dump::{DumpError, names::Trigger};
+pub use labels::{BadLabel, LABEL_MAX};
 pub use live::SampleRef;
 pub use prof_format::{totals::Totals, vocab::Format};
 pub use profiler::{OutOfMemory, Profiler};

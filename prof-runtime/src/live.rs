@@ -131,6 +131,11 @@ impl Live {
         self.count.load(Ordering::Relaxed)
     }
 
+    /// Most objects that were alive at once.
+    pub fn most(&self) -> u32 {
+        self.table.len()
+    }
+
     fn record(&self, number: u32) -> Option<&Record> {
         self.table.get(number.checked_sub(1)?)
     }
@@ -193,10 +198,9 @@ impl Live {
         }
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "dumps do not ask for ages yet"))]
     /// All objects that are alive for the whole of the call, and some that come or go meanwhile. Takes no lock.
     pub fn walk(&self) -> impl Iterator<Item = Alive> {
-        (1..=self.table.len()).filter_map(|number| {
+        (1..=self.most()).filter_map(|number| {
             let record = self.record(number)?;
             let uses = record.uses.load(Ordering::Acquire);
             let birth = record.birth()?;

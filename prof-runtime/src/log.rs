@@ -258,6 +258,7 @@ impl sample_log::Log for Listed<'_> {
 mod tests {
     use super::*;
     use crate::{context::Contexts, stack_table::StackTable, thread::Threads, unwind::cache::RuleCache};
+    use crate::{labels::Labels, live::Live};
     use prof_format::sample_log::{Log as _, Row};
 
     fn target(made: bool) -> Target {
@@ -308,7 +309,10 @@ mod tests {
         let taken = log.stop().unwrap();
         let (addresses, contexts) = (RuleCache::new(), Contexts::new());
         let (addresses, contexts, stacks, threads) = (&addresses, &contexts, &stacks, &threads);
-        let tables = Tables { addresses, contexts, stacks, threads, generation: 1, accum: false };
+        let (labels, live) = (&Labels::new(), &Live::new());
+        let (generation, accum, now_nanos) = (1, false, 0);
+        let tables =
+            Tables { addresses, contexts, stacks, threads, labels, live, generation, accum, now_nanos };
         let listed = Listed::of(&taken, &tables).unwrap();
         assert_eq!((&*listed.threads, listed.stacks()), (&[2, 0, 1][..], 3));
         assert_eq!(*listed.stacks, [ids[1], ids[2], ids[0]].map(StackId::to_bits));

@@ -139,6 +139,11 @@ impl<T: Plain> Rows<T> {
         *self.last_mut()? = value;
         Some(())
     }
+
+    /// Keeps the first `count` values, if there are as many.
+    pub fn truncate(&mut self, count: usize) {
+        self.used = self.used.min(count);
+    }
 }
 
 impl<T: Plain> core::ops::Deref for Rows<T> {

@@ -5,7 +5,8 @@ use core::ops::Range;
 use prof_format::{totals::Totals, vocab::Format};
 
 use crate::{
-    clock::Clock,
+    clock::{Clock, nanos},
+    memory::Rows,
     unwind::{Limits, STACK_FRAMES_MAX},
 };
 
@@ -18,6 +19,8 @@ pub struct Settings<'a> {
     pub active: bool,
     /// Whether dumps show accumulated figures (`prof_accum`).
     pub accum: bool,
+    /// Whether dumps show what was alive when most was (`prof_peak`).
+    pub peak: bool,
     /// Dump at exit (`prof_final`).
     pub final_dump: bool,
     /// Print the leak summary at exit, after the final dump (`prof_leak`).
@@ -47,6 +50,8 @@ pub struct Settings<'a> {
     pub recent_max: i64,
     /// Whether a log of samples is kept from the start (`prof_log`).
     pub log: bool,
+    /// The options that somebody set, for dumps.
+    pub conf: &'a [u8],
     /// The host's version, for the log.
     pub version: &'static str,
     /// Whether names of files tell the namespace of process ids (`prof_pid_namespace`).
@@ -72,6 +77,7 @@ impl Default for Settings<'_> {
             lg_sample: 19,
             active: true,
             accum: false,
+            peak: false,
             final_dump: false,
             leak: false,
             leak_error: false,
@@ -86,6 +92,7 @@ impl Default for Settings<'_> {
             unbias: true,
             recent_max: 0,
             log: false,
+            conf: b"",
             version: "",
             pid_namespace: false,
             abort: false,
@@ -105,6 +112,9 @@ pub struct Kept {
     pub sys_thread_name: bool,
     pub clock: Clock,
     pub unbias: bool,
+    /// Wall-clock time of `set`, nanoseconds since the epoch.
+    pub start_nanos: u64,
+    conf: Option<Rows<u8>>,
     pub version: &'static str,
     pub pid_namespace: bool,
     pub abort: bool,
@@ -126,6 +136,8 @@ impl Kept {
             sys_thread_name: false,
             clock: Clock::Coarse,
             unbias: true,
+            start_nanos: 0,
+            conf: None,
             version: "",
             pid_namespace: false,
             abort: false,
@@ -137,6 +149,11 @@ impl Kept {
         }
     }
 
+    /// The options that somebody set.
+    pub fn conf(&self) -> &[u8] {
+        self.conf.as_deref().unwrap_or(&[])
+    }
+
     /// Takes over what the settings say.
     pub fn set(&mut self, settings: &Settings) {
         self.accum = settings.accum;
@@ -146,6 +163,12 @@ impl Kept {
         self.sys_thread_name = settings.sys_thread_name;
         self.clock = if settings.exact_time { Clock::Wall } else { Clock::Coarse };
         self.unbias = settings.unbias;
+        self.start_nanos = nanos(Clock::Wall);
+        // Dumps go without it when memory is out.
+        self.conf = Rows::zeroed(settings.conf.len());
+        if let Some(conf) = &mut self.conf {
+            conf.copy_from_slice(settings.conf);
+        }
         self.version = settings.version;
         self.pid_namespace = settings.pid_namespace;
         self.abort = settings.abort;

@@ -11,6 +11,7 @@ use crate::{
     clock::{Clock, nanos},
     errno::keeping_errno,
     index::mix,
+    labels::LabelId,
     memory::{Array, Zeroed},
     sampler::Prng,
     weights::Weights,
@@ -88,6 +89,8 @@ pub struct ThreadProf {
     seeded: Cell<bool>,
     name: Cell<Name>,
     weights: Weights,
+    /// Bits of the label that its samples get.
+    label: Cell<u32>,
 }
 
 impl Default for ThreadProf {
@@ -108,6 +111,7 @@ impl ThreadProf {
             seeded: Cell::new(false),
             name: Cell::new(Name { bytes: [0; 16], length: 0 }),
             weights: Weights::new(),
+            label: Cell::new(0),
         }
     }
 
@@ -140,6 +144,19 @@ impl ThreadProf {
 
     pub(crate) fn set_active(&self, on: bool) {
         self.active.set(Some(on));
+    }
+
+    /// Its uid, if it has one.
+    pub(crate) fn uid(&self) -> Option<u32> {
+        self.uid.get().checked_sub(1)
+    }
+
+    pub(crate) fn label(&self) -> Option<LabelId> {
+        LabelId::from_bits(self.label.get())
+    }
+
+    pub(crate) fn set_label(&self, label: Option<LabelId>) {
+        self.label.set(LabelId::to_bits(label));
     }
 
     pub(crate) fn name(&self) -> Name {
@@ -199,6 +216,8 @@ struct Record {
     version: AtomicU32,
     exited: AtomicU32,
     name: [AtomicU64; 2],
+    /// What the system called it at its first sample; never changes.
+    system: [AtomicU64; 2],
 }
 
 // SAFETY: atomics only, for which zero is a value.
@@ -215,10 +234,15 @@ impl Threads {
 
     /// The uid of a thread, given at its first sample; `None` when memory is out.
     pub fn uid(&self, thread: &ThreadProf) -> Option<u32> {
-        if let Some(uid) = thread.uid.get().checked_sub(1) {
+        if let Some(uid) = thread.uid() {
             return Some(uid);
         }
-        let (uid, _) = self.0.alloc(1)?;
+        let (uid, made) = self.0.alloc(1)?;
+        let [first, second] = &made.first()?.system;
+        let words = Name::of_system().to_words();
+        second.store(words[1], Ordering::Relaxed);
+        // Release: who sees how the name begins sees all of it.
+        first.store(words[0], Ordering::Release);
         thread.uid.set(uid + 1);
         self.publish_name(thread);
         Some(uid)
@@ -234,7 +258,7 @@ impl Threads {
     }
 
     fn publish_name(&self, thread: &ThreadProf) {
-        let Some(record) = thread.uid.get().checked_sub(1).and_then(|uid| self.0.get(uid)) else { return };
+        let Some(record) = thread.uid().and_then(|uid| self.0.get(uid)) else { return };
         // A sequence lock with one writer, the thread itself.
         let version = record.version.load(Ordering::Relaxed);
         record.version.store(version.wrapping_add(1), Ordering::Relaxed);
@@ -247,7 +271,7 @@ impl Threads {
 
     /// The thread ends.
     pub fn exit(&self, thread: &ThreadProf) {
-        if let Some(record) = thread.uid.get().checked_sub(1).and_then(|uid| self.0.get(uid)) {
+        if let Some(record) = thread.uid().and_then(|uid| self.0.get(uid)) {
             record.exited.store(1, Ordering::Relaxed);
         }
     }
@@ -260,6 +284,16 @@ impl Threads {
     /// Whether the thread has ended.
     pub fn exited(&self, uid: u32) -> bool {
         self.0.get(uid).is_some_and(|record| record.exited.load(Ordering::Relaxed) != 0)
+    }
+
+    /// What the system called a thread at its first sample.
+    pub fn system_name(&self, uid: u32) -> Name {
+        let Some(Record { system: [first, second], .. }) = self.0.get(uid) else { return Name::default() };
+        // Acquire: pairs with the release in `uid`.
+        match first.load(Ordering::Acquire) {
+            0 => Name::default(),
+            word => Name::from_words([word, second.load(Ordering::Relaxed)]),
+        }
     }
 
     /// The name of a thread as of now. A name that changes all the time is given up on: then it is empty.

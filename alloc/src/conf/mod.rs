@@ -22,7 +22,7 @@ use crate::report;
 use crate::tables::option::{self, BadValue, Origin};
 
 /// Copies of the texts that were read, by place.
-static TEXTS: [AtomicPtr<u8>; 5] = [const { AtomicPtr::new(null_mut()) }; 5];
+static TEXTS: [AtomicPtr<u8>; Place::ALL.len()] = [const { AtomicPtr::new(null_mut()) }; Place::ALL.len()];
 
 /// The text that was read from a place at start, a C string; of several the last.
 pub fn text(place: Place) -> Option<*const c_char> {

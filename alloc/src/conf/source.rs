@@ -44,6 +44,12 @@ pub enum Place {
     Harder,
 }
 
+impl Place {
+    /// Every kind, in the order in which they are read.
+    pub const ALL: [Place; 5] =
+        [Place::Built, Place::Variable, Place::Link, Place::Environment, Place::Harder];
+}
+
 /// A source.
 pub struct Source {
     /// How `confirm_conf` names it.

@@ -118,9 +118,9 @@ impl Builder {
         }
     }
 
-    /// Adds to the row of this stack, thread and labels; `new` when there can be none yet.
-    pub(crate) fn add(&mut self, row: StackRow, new: bool) {
-        self.rows.add(&self.hash, &mut self.dump.stacks, row, new);
+    /// Adds to the row of this stack, thread and labels; `new` when there can be none yet. Answers its index.
+    pub(crate) fn add(&mut self, row: StackRow, new: bool) -> usize {
+        self.rows.add(&self.hash, &mut self.dump.stacks, row, new)
     }
 
     /// Adds to the row of a thread that repeats its share of what [`Builder::add`] was given.
@@ -178,10 +178,16 @@ impl Builder {
 }
 
 impl RowIndex {
-    fn add(&mut self, hash: &DefaultHashBuilder, list: &mut Vec<StackRow>, row: StackRow, new: bool) {
+    fn add(
+        &mut self,
+        hash: &DefaultHashBuilder,
+        list: &mut Vec<StackRow>,
+        row: StackRow,
+        new: bool,
+    ) -> usize {
         if new && self.0.is_none() {
             list.push(row);
-            return;
+            return list.len() - 1;
         }
         let key = |row: &StackRow| (row.frames.start, row.frames.end, row.thread, row.labels);
         let hashed = |row: &StackRow| hash.hash_one(key(row));
@@ -199,14 +205,17 @@ impl RowIndex {
         );
         match found {
             hashbrown::hash_table::Entry::Occupied(known) => {
-                let known = &mut list[*known.get() as usize];
+                let index = *known.get() as usize;
+                let known = &mut list[index];
                 known.live = known.live.plus(row.live);
                 known.accum = known.accum.plus(row.accum);
+                index
             }
             hashbrown::hash_table::Entry::Vacant(free) => {
                 // Each row took a line or a message of the file, and one of 32 bits' worth would fill the memory first.
                 free.insert(list.len() as u32);
                 list.push(row);
+                list.len() - 1
             }
         }
     }

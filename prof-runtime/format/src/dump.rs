@@ -28,6 +28,37 @@ pub struct StackRow {
     pub labels: u32,
 }
 
+/// What our own profiles tell beyond the four figures of a row.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct More {
+    /// Objects and bytes that were alive when most was (`prof_peak`).
+    pub peak: Figure,
+    /// Bytes that the program asked for, of the living.
+    pub requested: f64,
+    /// Live samples, as they were drawn.
+    pub samples: f64,
+    /// Variance of the live bytes.
+    pub variance: f64,
+    /// Objects that came, in a dump without accumulated figures.
+    pub births: f64,
+    /// Objects of these that went.
+    pub deaths: f64,
+}
+
+impl More {
+    /// Sum of two.
+    pub fn plus(self, other: More) -> More {
+        More {
+            peak: self.peak.plus(other.peak),
+            requested: self.requested + other.requested,
+            samples: self.samples + other.samples,
+            variance: self.variance + other.variance,
+            births: self.births + other.births,
+            deaths: self.deaths + other.deaths,
+        }
+    }
+}
+
 /// What a label says.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum LabelValue {
@@ -127,6 +158,10 @@ pub struct Dump {
     /// Stacks of the whole process (`thread` is `None`), or, for pprof with thread labels, per thread. Adding up
     /// all rows gives the process in either case.
     pub stacks: Vec<StackRow>,
+    /// What else is told of the rows of `stacks`, by their index; empty when nothing is.
+    pub more: Vec<More>,
+    /// Whether the peak is among it.
+    pub has_peak: bool,
     /// Rows of single threads (heap_v2's `tN:` lines); they repeat what `stacks` sums up.
     pub thread_stacks: Vec<StackRow>,
     /// Thread uid and name, in file order.
@@ -143,6 +178,8 @@ pub struct Dump {
     pub duration_nanos: u64,
     /// Sums over the whole process, when the dump tells some.
     pub totals: Option<Totals>,
+    /// How the process was started, by name (`command`, `host`, `conf`, `start_nanos`), as far as the dump tells.
+    pub about: Vec<(String, String)>,
     /// Regular expression of functions whose frames are to be dropped leafward (pprof), may be empty.
     pub drop_frames: String,
     /// Regular expression of functions that are kept although they match `drop_frames` (pprof), may be empty.
@@ -172,6 +209,8 @@ impl Dump {
             frame_table: Vec::new(),
             frames: Vec::new(),
             stacks: Vec::new(),
+            more: Vec::new(),
+            has_peak: false,
             thread_stacks: Vec::new(),
             threads: Vec::new(),
             label_sets: alloc::vec![Vec::new()],
@@ -180,6 +219,7 @@ impl Dump {
             time_nanos: 0,
             duration_nanos: 0,
             totals: None,
+            about: Vec::new(),
             drop_frames: String::new(),
             keep_frames: String::new(),
             comments: Vec::new(),

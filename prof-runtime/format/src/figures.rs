@@ -85,7 +85,7 @@ impl Snapshot for FigureSnapshot<'_> {
 
     fn thread(&self, index: usize) -> Thread<'_> {
         let (uid, name, [live, accum]) = self.threads[index];
-        Thread { uid, name: name.as_bytes(), live, accum }
+        Thread { uid, name: name.as_bytes(), live, accum, ..Thread::default() }
     }
 
     fn stacks(&self) -> usize {
@@ -95,7 +95,8 @@ impl Snapshot for FigureSnapshot<'_> {
     fn stack(&self, index: usize) -> Stack<'_> {
         let FigureStack { frames, live, accum, parts } = self.stacks[index];
         let period = self.facts.period;
-        Stack { frames, live: tally_for(live, period), accum: tally_for(accum, period), parts: parts.len() }
+        let (live, accum) = (tally_for(live, period), tally_for(accum, period));
+        Stack { frames, live, accum, parts: parts.len(), rows: 0 }
     }
 
     fn part(&self, index: usize, part: usize) -> Part {

@@ -49,8 +49,35 @@ pub struct Facts<'a> {
     pub pid: u32,
     /// The program's path, empty when unknown.
     pub program: &'a [u8],
+    /// How it was started.
+    pub about: About<'a>,
+    /// Whether stacks have [`Row`]s, which tell ages and ends.
+    pub detail: bool,
+    /// Whether what was alive at the peak was kept (`prof_peak:true`).
+    pub peak: bool,
     /// Sums over the whole process.
     pub totals: Totals,
+}
+
+/// How the process was started; empty or 0 where it is not known.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct About<'a> {
+    /// Program and arguments, with zeros between them.
+    pub command: &'a [u8],
+    /// Name of the machine.
+    pub host: &'a [u8],
+    /// When profiling began, nanoseconds since the epoch.
+    pub start_nanos: u64,
+    /// The options in effect that somebody set (`MALLOC_CONF` and its like).
+    pub conf: &'a [u8],
+}
+
+impl<'a> About<'a> {
+    /// What is known, by name, as a text; `start_nanos` is a number and not among them.
+    pub fn texts(&self) -> impl Iterator<Item = (&'static str, &'a [u8])> {
+        let all = [("command", self.command), ("host", self.host), ("conf", self.conf)];
+        all.into_iter().filter(|(_, text)| !text.is_empty())
+    }
 }
 
 /// One thread that ever sampled.
@@ -60,6 +87,8 @@ pub struct Thread<'a> {
     pub uid: u64,
     /// Name given by the program; may be empty. Any bytes but newline.
     pub name: &'a [u8],
+    /// Name that the system had for it; may be empty. Only for formats that tell more than the reference's.
+    pub system_name: &'a [u8],
     /// Live samples of the thread.
     pub live: Tally,
     /// Accumulated samples of the thread.
@@ -78,6 +107,8 @@ pub struct Stack<'a> {
     pub accum: Tally,
     /// How many [`Part`]s there are.
     pub parts: usize,
+    /// How many [`Row`]s there are: none unless [`Facts::detail`].
+    pub rows: usize,
 }
 
 /// The share of one thread in a stack.
@@ -89,6 +120,45 @@ pub struct Part {
     pub live: Tally,
     /// Accumulated samples.
     pub accum: Tally,
+}
+
+/// What distinguishes the objects of a [`Row`] from others of the same stack, thread and label.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Span {
+    /// Nothing.
+    #[default]
+    Any,
+    /// They are alive, and this old: log2 of nanoseconds, 0 for less than two.
+    Age(u8),
+    /// They ended.
+    Lifetime {
+        /// When this old, as above.
+        lg_nanos: u8,
+        /// By another thread than the one that allocated them.
+        elsewhere: bool,
+    },
+}
+
+/// Some of the objects of a stack. All rows together make the stack: each sample is in one, and what was alive at the peak
+/// is told once.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Row {
+    /// Index for [`Snapshot::thread`]; `None` when threads are not known.
+    pub thread: Option<usize>,
+    /// Index for [`Snapshot::label`].
+    pub label: Option<usize>,
+    /// Which ones.
+    pub span: Span,
+    /// Those that are alive.
+    pub live: Tally,
+    /// All of them, the living included.
+    pub accum: Tally,
+    /// Those that were alive at the peak.
+    pub peak: Tally,
+    /// Bytes that the program asked for, of those that are alive: an estimate as that of the usable bytes.
+    pub requested: u64,
+    /// Variance of the estimate of the living bytes ([`crate::unbias::variance`]).
+    pub variance: f64,
 }
 
 /// One executable mapping of a file.
@@ -126,6 +196,18 @@ pub trait Snapshot {
     fn stack(&self, index: usize) -> Stack<'_>;
     /// Part `part` (below `Stack::parts`) of stack `index`.
     fn part(&self, index: usize, part: usize) -> Part;
+    /// Row `row` (below `Stack::rows`) of stack `index`.
+    fn row(&self, _index: usize, _row: usize) -> Row {
+        Row::default()
+    }
+    /// Number of labels.
+    fn labels(&self) -> usize {
+        0
+    }
+    /// A label that threads had.
+    fn label(&self, _index: usize) -> &[u8] {
+        b""
+    }
     /// Number of executable mappings.
     fn modules(&self) -> usize;
     /// An executable mapping.

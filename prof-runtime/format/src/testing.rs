@@ -2,7 +2,7 @@
 
 use alloc::{format, vec, vec::Vec};
 
-use crate::snapshot::{Facts, Module, Part, Snapshot, Stack, Thread};
+use crate::snapshot::{About, Facts, Module, Part, Row, Snapshot, Stack, Thread};
 use crate::totals::Totals;
 use crate::unbias::weight;
 use crate::vocab::{BuildId, Counts, Tally};
@@ -55,6 +55,8 @@ pub struct VecStack {
     pub frames: Vec<u32>,
     /// Shares of threads; the stack's own figures are their sum.
     pub parts: Vec<Part>,
+    /// The same in detail, put in by the test.
+    pub rows: Vec<Row>,
 }
 
 /// One module of a [`VecSnapshot`].
@@ -77,6 +79,10 @@ pub struct VecSnapshot {
     pub addresses: Vec<u64>,
     /// Uid and name.
     pub threads: Vec<(u64, Vec<u8>)>,
+    /// Labels.
+    pub labels: Vec<Vec<u8>>,
+    /// Names that the system has for threads, by index.
+    pub system_names: Vec<Vec<u8>>,
     /// Stacks, put in by [`VecSnapshot::push`].
     pub stacks: Vec<VecStack>,
     /// Live and accumulated samples by thread index.
@@ -128,11 +134,16 @@ impl VecSnapshot {
                 duration_nanos: 12_000_000_345,
                 pid: 4711,
                 program: b"",
+                about: About::default(),
+                detail: false,
+                peak: false,
                 totals: Totals::default(),
             },
             program: b"/opt/demo/app".to_vec(),
             addresses: Vec::new(),
             threads: vec![(0, Vec::new()), (1, b"worker-a".to_vec())],
+            labels: Vec::new(),
+            system_names: Vec::new(),
             stacks: Vec::new(),
             totals: Vec::new(),
             modules,
@@ -158,7 +169,7 @@ impl VecSnapshot {
             self.totals[*thread] =
                 [self.totals[*thread][0].plus(*live), self.totals[*thread][1].plus(*accum)];
         }
-        self.stacks.push(VecStack { frames, parts });
+        self.stacks.push(VecStack { frames, parts, rows: Vec::new() });
     }
 
     fn intern(&mut self, address: u64) -> u32 {
@@ -226,7 +237,8 @@ impl Snapshot for VecSnapshot {
     fn thread(&self, index: usize) -> Thread<'_> {
         let (uid, name) = &self.threads[index];
         let [live, accum] = self.totals.get(index).copied().unwrap_or_default();
-        Thread { uid: *uid, name, live, accum }
+        let system_name = self.system_names.get(index).map_or(&[][..], |name| name);
+        Thread { uid: *uid, name, system_name, live, accum }
     }
 
     fn stacks(&self) -> usize {
@@ -240,11 +252,24 @@ impl Snapshot for VecSnapshot {
             live: stack.parts.iter().fold(Tally::default(), |sum, part| sum.plus(part.live)),
             accum: stack.parts.iter().fold(Tally::default(), |sum, part| sum.plus(part.accum)),
             parts: stack.parts.len(),
+            rows: stack.rows.len(),
         }
     }
 
     fn part(&self, index: usize, part: usize) -> Part {
         self.stacks[index].parts[part]
+    }
+
+    fn row(&self, index: usize, row: usize) -> Row {
+        self.stacks[index].rows[row]
+    }
+
+    fn labels(&self) -> usize {
+        self.labels.len()
+    }
+
+    fn label(&self, index: usize) -> &[u8] {
+        &self.labels[index]
     }
 
     fn modules(&self) -> usize {

@@ -83,6 +83,11 @@ impl Totals {
 /// Start of a line or comment that carries a total.
 pub(crate) const PREFIX: &str = "# total ";
 
+/// Start of a line or comment that tells how the process was started, `# about NAME TEXT`.
+pub(crate) const ABOUT_PREFIX: &str = "# about ";
+/// Name of the one that is a number.
+pub(crate) const START_NANOS: &str = "start_nanos";
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -54,6 +54,17 @@ pub fn weight(usize: u64, period: u64) -> Weight {
     Weight { objs_q16: round(ONE_Q16 as f64 / p), bytes: round(usize as f64 / p) }
 }
 
+/// What one sampled object of `usize_` usable bytes adds to the estimated variance of the estimated bytes: `z^2 (1-p) /
+/// p^2`, the unbiased (Horvitz-Thompson) estimate for objects that are sampled independently. 0 where everything is
+/// recorded.
+pub fn variance(usize_: u64, period: u64) -> f64 {
+    if period <= 1 || usize_ == 0 {
+        return 0.0;
+    }
+    let (z, p) = (usize_ as f64, p(usize_ as f64, period as f64));
+    z * z * (1.0 - p) / (p * p)
+}
+
 /// The viewer's formula: the estimate from a printed pair. Figures of a period of 0 or 1 are taken as they are.
 pub fn scale(objs: u64, bytes: u64, period: u64) -> Figure {
     let (n, s) = (objs as f64, bytes as f64);

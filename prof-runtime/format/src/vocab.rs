@@ -42,6 +42,19 @@ impl Tally {
         }
     }
 
+    /// What is left of a set without some of its objects; nothing where that would be less.
+    pub fn less(self, other: Tally) -> Tally {
+        let objs = self.sampled.objs.saturating_sub(other.sampled.objs);
+        if objs == 0 {
+            return Tally::default();
+        }
+        Tally {
+            sampled: Counts { objs, bytes: self.sampled.bytes.saturating_sub(other.sampled.bytes) },
+            est_objs_q16: self.est_objs_q16.saturating_sub(other.est_objs_q16),
+            est_bytes: self.est_bytes.saturating_sub(other.est_bytes),
+        }
+    }
+
     /// Estimated objects as a number.
     pub fn est_objs(&self) -> f64 {
         self.est_objs_q16 as f64 / 65536.0

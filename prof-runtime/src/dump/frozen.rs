@@ -4,14 +4,19 @@
 //! much there is when the copy begins; what is added meanwhile is left for the next dump.
 
 use prof_format::{
-    snapshot::{Facts, Module, Part, Snapshot, Stack, Thread},
+    snapshot::{Facts, Module, Part, Row, Snapshot, Span, Stack, Thread},
     unbias::averaged,
     vocab::{Counts, Tally},
 };
 
-use super::image::ProcessImage;
+use super::{
+    ages::{Age, Ages},
+    image::ProcessImage,
+};
 use crate::{
-    context::{Context, Contexts},
+    context::{Context, ContextId, Contexts, Tallies},
+    labels::{LabelId, Labels},
+    live::Live,
     memory::{Plain, Rows},
     numbering::Numbering,
     stack_table::{StackId, StackTable},
@@ -29,6 +34,12 @@ pub struct Tables<'a> {
     pub contexts: &'a Contexts,
     /// Names.
     pub threads: &'a Threads,
+    /// Labels of threads.
+    pub labels: &'a Labels,
+    /// The living.
+    pub live: &'a Live,
+    /// Now, on the clock of their births.
+    pub now_nanos: u64,
     /// Which counts hold.
     pub generation: u32,
     /// Whether accumulated counts are asked for.
@@ -47,6 +58,7 @@ impl Tables<'_> {
 struct FrozenStack {
     frames: (u32, u32),
     parts: (u32, u32),
+    rows: (u32, u32),
     live: Tally,
     accum: Tally,
 }
@@ -54,6 +66,7 @@ struct FrozenStack {
 struct FrozenThread {
     uid: u32,
     name: Name,
+    system_name: Name,
     live: Tally,
     accum: Tally,
 }
@@ -64,9 +77,70 @@ unsafe impl Plain for FrozenStack {}
 unsafe impl Plain for FrozenThread {}
 // SAFETY: numbers only, nothing to drop.
 unsafe impl Plain for FrozenPart {}
+// SAFETY: numbers only, nothing to drop; zeros are no index, an empty span and empty sums.
+unsafe impl Plain for FrozenRow {}
 
 #[derive(Clone, Copy)]
 struct FrozenPart(Part);
+
+/// A [`Row`] in numbers, with indices plus one.
+#[derive(Clone, Copy)]
+struct FrozenRow {
+    thread: u32,
+    label: u32,
+    /// 0 for any, [`AGE`], or [`LIFETIME`] and in the last bit whether it ended elsewhere.
+    span: u8,
+    lg_nanos: u8,
+    live: Tally,
+    accum: Tally,
+    peak: Tally,
+    requested: u64,
+    variance: f64,
+}
+
+const AGE: u8 = 2;
+const LIFETIME: u8 = 4;
+
+impl FrozenRow {
+    fn of(row: &Row) -> FrozenRow {
+        let number = |index: Option<usize>| index.map_or(0, |index| index as u32 + 1);
+        let (span, lg_nanos) = match row.span {
+            Span::Any => (0, 0),
+            Span::Age(lg) => (AGE, lg),
+            Span::Lifetime { lg_nanos, elsewhere } => (LIFETIME | u8::from(elsewhere), lg_nanos),
+        };
+        FrozenRow {
+            thread: number(row.thread),
+            label: number(row.label),
+            span,
+            lg_nanos,
+            live: row.live,
+            accum: row.accum,
+            peak: row.peak,
+            requested: row.requested,
+            variance: row.variance,
+        }
+    }
+
+    fn row(&self) -> Row {
+        let index = |number: u32| number.checked_sub(1).map(|index| index as usize);
+        let span = match self.span {
+            0 => Span::Any,
+            AGE => Span::Age(self.lg_nanos),
+            span => Span::Lifetime { lg_nanos: self.lg_nanos, elsewhere: span & 1 != 0 },
+        };
+        Row {
+            thread: index(self.thread),
+            label: index(self.label),
+            span,
+            live: self.live,
+            accum: self.accum,
+            peak: self.peak,
+            requested: self.requested,
+            variance: self.variance,
+        }
+    }
+}
 
 /// The copy.
 pub struct Frozen<'a> {
@@ -76,29 +150,49 @@ pub struct Frozen<'a> {
     frames: Rows<u32>,
     stacks: Rows<FrozenStack>,
     parts: Rows<FrozenPart>,
+    rows: Rows<FrozenRow>,
     threads: Rows<FrozenThread>,
+    /// Bits of the labels that rows have.
+    labels: Rows<u32>,
+    texts: &'a Labels,
 }
 
 impl<'a> Frozen<'a> {
-    /// Copies the tables; `None` when there is no memory for the copy.
-    pub fn take(tables: &Tables, facts: Facts<'a>, image: &'a ProcessImage) -> Option<Frozen<'a>> {
+    /// Copies the tables; `None` when there is no memory for the copy. With `facts.detail` also who is how old, for which
+    /// all living samples are walked.
+    pub fn take(tables: &Tables<'a>, facts: Facts<'a>, image: &'a ProcessImage) -> Option<Frozen<'a>> {
         // Contexts are counted first: their stacks, frames and threads exist already.
         let contexts = tables.contexts.len();
         let threads = tables.threads.len();
+        let labels = tables.labels.len() as usize;
         let addresses = tables.addresses.id_limit() as usize;
+        // Before the counts are read: what these hold beyond is told without an age.
+        let ages = Ages::walk(tables, if facts.detail { contexts } else { 0 })?;
+        let ends = if facts.detail { tables.contexts.end_cells() as usize + contexts as usize } else { 0 };
         let frozen = Frozen {
-            facts: Facts { accum: tables.accum, ..facts },
+            facts: Facts {
+                accum: tables.accum,
+                peak: facts.detail && tables.contexts.peak().is_on(),
+                ..facts
+            },
             image,
             stacks: Rows::new(contexts as usize)?,
             parts: Rows::new(contexts as usize)?,
+            // Each context has one row for what has neither age nor end.
+            rows: Rows::new(ages.len() + ends + contexts as usize)?,
             frames: Rows::new(tables.stacks.words() as usize)?,
             threads: Rows::new(threads as usize)?,
             addresses: Rows::new(addresses)?,
+            labels: Rows::new(labels)?,
+            texts: tables.labels,
         };
         let mut copy = Copying {
             tables,
             frozen,
+            ages,
+            ends_left: ends,
             contexts,
+            labels: Numbering::new(labels + 1)?,
             threads: Numbering::new(threads as usize)?,
             addresses: Numbering::new(addresses)?,
         };
@@ -123,7 +217,23 @@ impl<'a> Frozen<'a> {
         let average = |tally: &mut Tally| *tally = averaged(*tally, period);
         self.stacks.iter_mut().flat_map(|row| [&mut row.live, &mut row.accum]).for_each(average);
         self.parts.iter_mut().flat_map(|row| [&mut row.0.live, &mut row.0.accum]).for_each(average);
+        self.rows.iter_mut().flat_map(|row| [&mut row.live, &mut row.accum, &mut row.peak]).for_each(average);
         self.threads.iter_mut().flat_map(|row| [&mut row.live, &mut row.accum]).for_each(average);
+    }
+
+    /// Makes one part of neighbours of the same thread, which differ in their labels alone.
+    fn join_labels(&mut self, first: usize) {
+        let mut kept = first;
+        for at in first + 1..self.parts.len() {
+            let (part, last) = (self.parts[at].0, &mut self.parts[kept].0);
+            if part.thread == last.thread {
+                (last.live, last.accum) = (last.live.plus(part.live), last.accum.plus(part.accum));
+            } else {
+                kept += 1;
+                self.parts[kept].0 = part;
+            }
+        }
+        self.parts.truncate(kept + 1);
     }
 
     /// Live samples of all threads, and the number of stacks that have some.
@@ -135,8 +245,12 @@ impl<'a> Frozen<'a> {
 
 /// A copy being made. The steps answer `None` when a table is full, which its room makes impossible.
 struct Copying<'t, 'a> {
-    tables: &'t Tables<'t>,
+    tables: &'t Tables<'a>,
     frozen: Frozen<'a>,
+    ages: Ages,
+    /// Rows for ends that there is room for. Ways to end that were met since it was made are told without their ends.
+    ends_left: usize,
+    labels: Numbering,
     /// Contexts with larger ids came after the copy began.
     contexts: u32,
     threads: Numbering,
@@ -149,8 +263,19 @@ impl Copying<'_, '_> {
         let (number, new) = self.threads.of(uid, self.frozen.threads.len())?;
         if new {
             let name = self.tables.threads.name(uid);
+            let system_name = self.tables.threads.system_name(uid);
             let (live, accum) = Default::default();
-            self.frozen.threads.push(FrozenThread { uid, name, live, accum })?;
+            self.frozen.threads.push(FrozenThread { uid, name, system_name, live, accum })?;
+        }
+        Some(number)
+    }
+
+    /// The number of a label, which is listed when it is new.
+    fn label(&mut self, label: LabelId) -> Option<u32> {
+        let bits = LabelId::to_bits(Some(label));
+        let (number, new) = self.labels.of(bits, self.frozen.labels.len())?;
+        if new {
+            self.frozen.labels.push(bits)?;
         }
         Some(number)
     }
@@ -159,20 +284,29 @@ impl Copying<'_, '_> {
     fn stack(&mut self, stack: StackId) -> Option<()> {
         let tables = self.tables;
         let first_part = self.frozen.parts.len();
+        let first_row = self.frozen.rows.len();
         let (mut live, mut accum) = (Tally::default(), Tally::default());
         let mut at = tables.contexts.newest(stack, tables.stacks);
         while let Some((id, context)) = at.and_then(|id| Some((id, tables.contexts.get(id)?))) {
             at = context.next();
-            let (part_live, part_accum) = context.tallies(tables.generation);
-            let part_accum = if tables.accum { part_accum } else { Tally::default() };
-            if id.to_bits() > self.contexts || part_live.is_empty() && part_accum.is_empty() {
+            if id.to_bits() > self.contexts {
                 continue;
             }
-            let thread = self.thread(context.thread())? as usize;
-            let row = self.frozen.threads.get_mut(thread)?;
-            (row.live, row.accum) = (row.live.plus(part_live), row.accum.plus(part_accum));
-            (live, accum) = (live.plus(part_live), accum.plus(part_accum));
-            self.frozen.parts.push(FrozenPart(Part { thread, live: part_live, accum: part_accum }))?;
+            let tallies = tables.contexts.tallies(context, tables.generation);
+            let shown = if tables.accum { tallies.accum } else { Tally::default() };
+            let peak = self.frozen.facts.peak && !tallies.peak.is_empty();
+            if tallies.live.is_empty() && shown.is_empty() && !peak {
+                continue;
+            }
+            let thread = self.thread(context.thread())?;
+            if self.frozen.facts.detail {
+                self.rows(id, context, thread, &tallies)?;
+            }
+            let row = self.frozen.threads.get_mut(thread as usize)?;
+            (row.live, row.accum) = (row.live.plus(tallies.live), row.accum.plus(shown));
+            (live, accum) = (live.plus(tallies.live), accum.plus(shown));
+            let part = Part { thread: thread as usize, live: tallies.live, accum: shown };
+            self.frozen.parts.push(FrozenPart(part))?;
         }
         let parts = (first_part as u32, self.frozen.parts.len() as u32);
         if parts.0 == parts.1 {
@@ -180,6 +314,9 @@ impl Copying<'_, '_> {
         }
         // The list is newest first; threads are shown in the order in which they are listed.
         self.frozen.parts[first_part..].sort_unstable_by_key(|part| part.0.thread);
+        self.frozen.join_labels(first_part);
+        let parts = (parts.0, self.frozen.parts.len() as u32);
+        let rows = (first_row as u32, self.frozen.rows.len() as u32);
         let first_frame = self.frozen.frames.len() as u32;
         for id in tables.stacks.frames(stack) {
             let (number, new) = self.addresses.of(id, self.frozen.addresses.len())?;
@@ -189,7 +326,41 @@ impl Copying<'_, '_> {
             self.frozen.frames.push(number)?;
         }
         let frames = (first_frame, self.frozen.frames.len() as u32);
-        self.frozen.stacks.push(FrozenStack { frames, parts, live, accum })
+        self.frozen.stacks.push(FrozenStack { frames, parts, rows, live, accum })
+    }
+
+    /// The rows of a context: the living by age, the others by end, and what has neither.
+    fn rows(&mut self, id: ContextId, context: &Context, thread: u32, tallies: &Tallies) -> Option<()> {
+        let tables = self.tables;
+        let label = match context.label() {
+            Some(label) => Some(self.label(label)? as usize),
+            None => None,
+        };
+        let whose = Row { thread: Some(thread as usize), label, ..Row::default() };
+        let (mut rest, mut at) = (tallies.live, self.ages.first(id));
+        while let Some(age) = at {
+            let Age { lg_nanos, live, requested, variance, .. } = *age;
+            rest = rest.less(live);
+            let row = Row { span: Span::Age(lg_nanos), live, accum: live, requested, variance, ..whose };
+            self.frozen.rows.push(FrozenRow::of(&row))?;
+            at = self.ages.next(age);
+        }
+        let mut ended = Tally::default();
+        for (end, tally) in tables.contexts.ends(context, tables.generation) {
+            if tables.accum && self.ends_left > 0 {
+                self.ends_left -= 1;
+                let span = Span::Lifetime { lg_nanos: end.lg_nanos, elsewhere: end.elsewhere };
+                self.frozen.rows.push(FrozenRow::of(&Row { span, accum: tally, ..whose }))?;
+            } else {
+                ended = ended.plus(tally);
+            }
+        }
+        let peak = if self.frozen.facts.peak { tallies.peak } else { Tally::default() };
+        let accum = rest.plus(ended);
+        if !accum.is_empty() || !peak.is_empty() {
+            self.frozen.rows.push(FrozenRow::of(&Row { live: rest, accum, peak, ..whose }))?;
+        }
+        Some(())
     }
 }
 
@@ -198,6 +369,7 @@ const NO_STACK: Stack<'static> = Stack {
     live: Tally { sampled: Counts { objs: 0, bytes: 0 }, est_objs_q16: 0, est_bytes: 0 },
     accum: Tally { sampled: Counts { objs: 0, bytes: 0 }, est_objs_q16: 0, est_bytes: 0 },
     parts: 0,
+    rows: 0,
 };
 
 /// Indices out of range are answered with nothing: a dump must not end the program.
@@ -222,6 +394,7 @@ impl Snapshot for Frozen<'_> {
         self.threads.get(index).map_or_else(Thread::default, |thread| Thread {
             uid: thread.uid as u64,
             name: thread.name.as_bytes(),
+            system_name: thread.system_name.as_bytes(),
             live: thread.live,
             accum: thread.accum,
         })
@@ -237,6 +410,7 @@ impl Snapshot for Frozen<'_> {
             live: stack.live,
             accum: stack.accum,
             parts: (stack.parts.1 - stack.parts.0) as usize,
+            rows: (stack.rows.1 - stack.rows.0) as usize,
         })
     }
 
@@ -246,6 +420,20 @@ impl Snapshot for Frozen<'_> {
             Some(part) => part.0,
             None => Part { thread: 0, live: Tally::default(), accum: Tally::default() },
         }
+    }
+
+    fn row(&self, index: usize, row: usize) -> Row {
+        let first = self.stacks.get(index).map_or(0, |stack| stack.rows.0) as usize;
+        self.rows.get(first + row).map_or_else(Row::default, FrozenRow::row)
+    }
+
+    fn labels(&self) -> usize {
+        self.labels.len()
+    }
+
+    fn label(&self, index: usize) -> &[u8] {
+        let label = self.labels.get(index).and_then(|bits| LabelId::from_bits(*bits));
+        self.texts.text(label).to_bytes()
     }
 
     fn modules(&self) -> usize {

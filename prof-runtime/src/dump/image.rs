@@ -5,6 +5,7 @@
 use core::ops::Range;
 
 use prof_format::{snapshot::Module, vocab::BuildId};
+use rustix::fs::{Mode, OFlags};
 
 use crate::{
     elf,
@@ -17,6 +18,7 @@ const MAPS_FIRST: usize = 256 << 10;
 /// A process with more mappings than fit here (about half a million) is dumped without them.
 const MAPS_MAX: usize = 64 << 20;
 const PROGRAM_MAX: usize = 4096;
+const COMMAND_MAX: usize = 4096;
 /// What the kernel appends to the path of a file that was removed.
 const DELETED: &[u8] = b" (deleted)";
 
@@ -38,6 +40,31 @@ pub struct ProcessImage {
     modules: Rows<FrozenModule>,
     program: Rows<u8>,
     program_bytes: usize,
+    /// Program and arguments, with zeros between them; cut.
+    command: Rows<u8>,
+    host: Rows<u8>,
+}
+
+/// The command line, without the zero at its end. Without `/proc` it is empty.
+fn read_command() -> Option<Rows<u8>> {
+    let mut text = Rows::<u8>::zeroed(COMMAND_MAX)?;
+    let file = rustix::fs::open(c"/proc/self/cmdline", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+    let bytes = file.and_then(|file| procmaps::read_full(&file, &mut text)).unwrap_or(0);
+    let end = text[..bytes].iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    text.truncate(end);
+    Some(text)
+}
+
+/// The name of the machine.
+fn read_host() -> Option<Rows<u8>> {
+    // SAFETY: the structure is arrays of characters, for which zero is a value.
+    let mut system: libc::utsname = unsafe { core::mem::zeroed() };
+    // SAFETY: a valid place for the result; so errno is left alone.
+    unsafe { libc::uname(&raw mut system) };
+    let length = system.nodename.iter().position(|byte| *byte == 0).unwrap_or(0);
+    let mut text = Rows::<u8>::zeroed(length)?;
+    text.iter_mut().zip(&system.nodename).for_each(|(to, from)| *to = *from as u8);
+    Some(text)
 }
 
 /// The text of the maps file and its length. Without `/proc` it is empty.
@@ -97,7 +124,8 @@ impl ProcessImage {
                 })?;
             }
         }
-        Some(ProcessImage { maps, maps_bytes, modules, program, program_bytes })
+        let (command, host) = (read_command()?, read_host()?);
+        Some(ProcessImage { maps, maps_bytes, modules, program, program_bytes, command, host })
     }
 
     /// The maps file's text.
@@ -109,6 +137,16 @@ impl ProcessImage {
     pub fn program(&self) -> &[u8] {
         let path = &self.program[..self.program_bytes];
         path.strip_suffix(DELETED).unwrap_or(path)
+    }
+
+    /// Program and arguments, with zeros between them; at most 4096 bytes.
+    pub fn command(&self) -> &[u8] {
+        &self.command
+    }
+
+    /// The name of the machine.
+    pub fn host(&self) -> &[u8] {
+        &self.host
     }
 
     /// Number of executable mappings.

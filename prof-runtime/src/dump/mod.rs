@@ -4,6 +4,7 @@
 //! ([`frozen`]), then written by `prof_format` through a buffer ([`file`]). All memory is mapped for the dump and
 //! unmapped after it.
 
+mod ages;
 pub mod file;
 mod frames;
 pub mod frozen;
@@ -14,7 +15,11 @@ mod quiet;
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use prof_format::{snapshot::Facts, totals::Totals, vocab::Format};
+use prof_format::{
+    snapshot::{About, Facts},
+    totals::Totals,
+    vocab::Format,
+};
 use rustix::fd::BorrowedFd;
 
 use crate::{
@@ -92,8 +97,8 @@ impl Job<'_> {
         }
     }
 
-    /// Copies the tables and hands the copy to `then`.
-    fn freeze<R>(&self, then: impl FnOnce(&Frozen) -> R) -> Option<R> {
+    /// Copies the tables as a format needs them, and hands the copy to `then`. `None` for the sums alone.
+    fn freeze<R>(&self, format: Option<Format>, then: impl FnOnce(&Frozen) -> R) -> Option<R> {
         // First of all, before the copy itself takes memory.
         let mut totals = Totals::default();
         kernel::add_to(&mut totals);
@@ -107,6 +112,15 @@ impl Job<'_> {
             duration_nanos: nanos(Clock::Monotonic).wrapping_sub(self.since_nanos),
             pid: pid(),
             program: image.program(),
+            about: About {
+                command: image.command(),
+                host: image.host(),
+                start_nanos: self.kept.start_nanos,
+                conf: self.kept.conf(),
+            },
+            // The others have no place for it.
+            detail: format == Some(Format::Pprof),
+            peak: false,
             totals,
         };
         Frozen::take(&self.tables, facts, &image).map(|frozen| then(&frozen))
@@ -215,7 +229,7 @@ impl Dumps {
     /// none of these. Nobody waits for a receiver that is slow: the lock is given up before.
     pub fn send(&self, job: &Job, socket: BorrowedFd<'_>, format: Format) -> Result<(), DumpError> {
         let guard = self.lock.lock().map_err(|_| DumpError::Reentered)?;
-        let sent = job.freeze(|frozen| {
+        let sent = job.freeze(Some(format), |frozen| {
             drop(guard);
             frames::send(socket, &Content { snapshot: frozen, format, gzip: false })
         });
@@ -310,7 +324,7 @@ impl Dumps {
     pub fn leak_summary(&self, job: &Job) -> bool {
         let Ok(_guard) = self.lock.lock() else { return false };
         let Some(mut text) = Rows::<Text>::zeroed(1) else { return false };
-        match (job.freeze(|frozen| frozen.live()), text.first_mut()) {
+        match (job.freeze(None, |frozen| frozen.live()), text.first_mut()) {
             (Some((live, contexts)), Some(text)) => leak::report(live, contexts, text, job.kept.message),
             _ => false,
         }
@@ -325,7 +339,7 @@ impl Dumps {
 /// Writes the file of a name.
 fn written(job: &Job, name: &Text, scratch: &mut Text, format: Format, gzip: bool) -> Result<(), DumpError> {
     let path = name.as_path().ok_or(DumpError::BadName)?;
-    let written = job.freeze(|frozen| {
+    let written = job.freeze(Some(format), |frozen| {
         let content = Content { snapshot: frozen, format, gzip };
         file::write(path, pid(), scratch, &mut |sink| content.write_to(sink))
     });

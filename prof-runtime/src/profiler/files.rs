@@ -259,6 +259,9 @@ impl Profiler {
             stacks: &self.stacks,
             contexts: &self.contexts,
             threads: &self.threads,
+            labels: &self.labels,
+            live: &self.live,
+            now_nanos: nanos(self.kept_now().clock),
             generation: self.generation.load(Ordering::Acquire),
             accum: self.kept_now().accum,
         }

@@ -9,6 +9,7 @@ mod sampling;
 
 use core::{
     cell::UnsafeCell,
+    ffi::CStr,
     sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering},
 };
 
@@ -18,6 +19,7 @@ use crate::{
     context::Contexts,
     dump::Dumps,
     hooks::Hooks,
+    labels::{BadLabel, Labels},
     live::Live,
     log::Log,
     recent::Recent,
@@ -62,6 +64,7 @@ pub struct Profiler {
     stacks: StackTable,
     contexts: Contexts,
     threads: Threads,
+    labels: Labels,
     live: Live,
     recent: Recent,
     log: Log,
@@ -99,6 +102,7 @@ impl Profiler {
             stacks: StackTable::new(),
             contexts: Contexts::new(),
             threads: Threads::new(),
+            labels: Labels::new(),
             live: Live::new(),
             recent: Recent::new(),
             log: Log::new(),
@@ -127,6 +131,9 @@ impl Profiler {
         self.unwinder.prime();
         // A first walk maps the tables and makes the rules of the frames that every sample begins with.
         let ready = self.stack(arch::capture()).is_some() && self.unwinder.is_mapped();
+        if settings.peak {
+            self.contexts.peak().turn_on();
+        }
         self.recent.set_max(settings.recent_max);
         if settings.log {
             // A log that can not be begun for want of memory is none.
@@ -217,11 +224,17 @@ impl Profiler {
         if let Some(lg_sample) = lg_sample {
             self.lg_sample.store(lg_sample.min(LG_SAMPLE_LIMIT), Ordering::Relaxed);
         }
-        let next = |generation: u32| Some(generation.wrapping_add(1).max(1));
+        let next = |generation: u32| Some(Self::next(generation));
+        self.contexts.peak().restart(Self::next(self.generation.load(Ordering::Relaxed)));
         // Release: who samples in the new generation samples at the new rate; pairs with the acquire in `record`.
         let _ = self.generation.fetch_update(Ordering::Release, Ordering::Relaxed, next);
         self.since_nanos.store(nanos(Clock::Monotonic), Ordering::Relaxed);
         self.advance_epoch();
+    }
+
+    /// The generation that follows.
+    fn next(generation: u32) -> u32 {
+        generation.wrapping_add(1).max(1)
     }
 
     /// Whether an allocation of this thread may be sampled.
@@ -301,6 +314,20 @@ impl Profiler {
     /// [`BadName`] when a character is neither printable ASCII nor a blank.
     pub fn set_thread_name(&self, thread: &ThreadProf, name: &[u8]) -> Result<(), BadName> {
         self.threads.set_name(thread, Name::new(name)?);
+        Ok(())
+    }
+
+    /// The thread's label (`thread.prof.label`), empty for none; stays where it is.
+    pub fn thread_label(&self, thread: &ThreadProf) -> &CStr {
+        self.labels.text(thread.label())
+    }
+
+    /// Labels what the thread samples from now on, for a request or a tenant; an empty text ends that.
+    ///
+    /// # Errors
+    /// See [`BadLabel`]; the label stays as it was.
+    pub fn set_thread_label(&self, thread: &ThreadProf, label: &[u8]) -> Result<(), BadLabel> {
+        thread.set_label(self.labels.intern(label)?);
         Ok(())
     }
 

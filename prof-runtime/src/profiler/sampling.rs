@@ -15,6 +15,7 @@ use crate::{
     context::Context,
     errno::keeping_errno,
     hooks::{BacktraceHook, SampleHook},
+    lifetimes::End,
     live::{Birth, SampleRef},
     log::Freed,
     recent::{Death, Entry},
@@ -107,12 +108,12 @@ impl Profiler {
             self.threads.set_name(thread, Name::of_system());
         }
         let uid = self.threads.uid(thread)?;
-        let context = self.contexts.find_or_make(stack, uid, &self.stacks)?;
+        let context = self.contexts.find_or_make(stack, uid, thread.label(), &self.stacks)?;
         let nanos = nanos(kept.clock);
         let birth = Birth { context, generation, requested, usize_, period, nanos };
         let weight = inside.weight(usize_, period);
         let sample = self.live.add(birth)?;
-        self.contexts.get(context)?.add(generation, usize_, weight);
+        self.contexts.add(self.contexts.get(context)?, generation, usize_, weight);
         if let Some(lg_interval) = kept.lg_interval {
             self.dumps.advance_interval(|| self.job(Some(thread)), lg_interval, weight.bytes);
         }
@@ -123,6 +124,11 @@ impl Profiler {
     /// hook.
     pub fn born(&self, thread: &ThreadProf, sample: SampleRef, object: *const u8, usize_: u64) {
         self.live.set_object(sample, object.addr());
+        if self.contexts.peak().is_on()
+            && let Some(birth) = self.live.get(sample)
+        {
+            self.contexts.born(birth.generation, Self::weight(Some(thread), &birth));
+        }
         if self.recent.max() != 0 {
             self.list(sample, usize_);
         }
@@ -182,7 +188,9 @@ impl Profiler {
             ThreadProf::call_out(thread, || unsafe { hook(object.cast(), usize_ as usize) });
         }
         if let Some(context) = self.counted(&birth) {
-            context.remove(birth.generation, birth.usize_, Self::weight(thread, &birth));
+            let end = self.end(thread, &birth, context);
+            let weight = Self::weight(thread, &birth);
+            self.contexts.remove(context, birth.generation, birth.usize_, weight, end);
         }
         let ticket = self.live.ticket(sample).filter(|ticket| self.recent.holds(*ticket));
         if ticket.is_some() || self.log.is_on() {
@@ -201,7 +209,15 @@ impl Profiler {
         }
     }
 
-    /// How an object ends that this thread frees; `None` inside of the profiler, and when memory is out.
+    /// How an object ends that this thread frees now. One that has no state any more counts as the one that allocated.
+    #[inline]
+    fn end(&self, thread: Option<&ThreadProf>, birth: &Birth, context: &Context) -> End {
+        // A clock that can be set may have gone back.
+        let lived = nanos(self.kept_now().clock).saturating_sub(birth.nanos);
+        End::of(lived, thread.is_some_and(|thread| thread.uid() != Some(context.thread())))
+    }
+
+    /// Where and how an object ends that this thread frees; `None` inside of the profiler, and when memory is out.
     #[inline(always)]
     fn death(&self, thread: &ThreadProf, regs: Regs) -> Option<Death> {
         let _inside = thread.enter()?;
@@ -232,7 +248,7 @@ impl Profiler {
     pub fn retract(&self, sample: SampleRef) {
         let Some(birth) = self.live.get(sample) else { return };
         if let Some(context) = self.counted(&birth) {
-            context.retract(birth.generation, birth.usize_, birth.weight());
+            self.contexts.retract(context, birth.generation, birth.usize_, birth.weight());
         }
         self.live.remove(sample);
     }

@@ -67,6 +67,9 @@ impl Host {
         let due = distance <= size;
         self.distance.set(if due { None } else { Some(distance - size) });
         let sample = if due { self.profiler.sample(&self.thread, size, size) } else { None };
+        if let Some(sample) = sample {
+            self.profiler.born(&self.thread, sample, std::ptr::dangling(), size);
+        }
         Object { size, sample }
     }
 

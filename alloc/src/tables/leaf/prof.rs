@@ -2,6 +2,8 @@
 
 use core::ffi::{CStr, c_char};
 
+use prof_runtime::BadLabel;
+
 use super::{Arguments, me, needing, raw, ro, wo};
 use crate::prof::{dump as write_dump, failure, log_start as start_log, require};
 use crate::relaxed::Relaxed;
@@ -26,6 +28,16 @@ pub static THREAD_NODES: &[Node] = &[
         require,
     ),
     raw("active", Type::Bool, "rw", thread_active, "Whether the calling thread samples."),
+    needing(
+        raw(
+            "label",
+            Type::Text,
+            "rw",
+            thread_label,
+            "Label of what the calling thread samples from now on, for a request or a tenant: at most 63 printable characters; empty for none.",
+        ),
+        require,
+    ),
 ];
 
 /// `prof.*`, in the order of the reference's tree.
@@ -129,6 +141,29 @@ unsafe fn thread_name(_: &[usize], args: Arguments) -> Result<(), CtlError> {
     thread.prof_name.iter().zip(name).for_each(|(byte, value)| byte.set(value));
     // SAFETY: by the caller's promises.
     unsafe { args.answer(thread.prof_name.as_ptr().cast::<c_char>()) }
+}
+
+/// `thread.prof.label`
+///
+/// # Safety
+/// As [`super::Raw`]; the new value is a C string.
+unsafe fn thread_label(_: &[usize], args: Arguments) -> Result<(), CtlError> {
+    let thread = me()?;
+    let old = PROFILER.thread_label(thread.prof()).as_ptr();
+    // SAFETY: by the caller's promises; any bits are a pointer.
+    if let Some(label) = unsafe { args.new_of::<*const c_char>() }? {
+        if label.is_null() {
+            return Err(CtlError::Invalid);
+        }
+        // SAFETY: by the documented interface of `thread.prof.label` the value is a C string.
+        let label = unsafe { CStr::from_ptr(label) };
+        PROFILER.set_thread_label(thread.prof(), label.to_bytes()).map_err(|bad| match bad {
+            BadLabel::Text => CtlError::Invalid,
+            BadLabel::TooMany => CtlError::Exhausted,
+        })?;
+    }
+    // SAFETY: by the caller's promises.
+    unsafe { args.answer(old) }
 }
 
 /// A switch that can be set only while the profiler is there, and is off without it. `set` answers what it was.

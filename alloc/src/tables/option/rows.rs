@@ -294,6 +294,7 @@ options! {
     TCACHE_GC_INTERVAL = strict("tcache_gc_interval", 0, (0, UNSIGNED_MAX), Unsigned,
         "Collect a thread's cache every so many of its events; 0 leaves it to tcache_gc_incr_bytes."), Extension;
     PROF_DUMP_FORMAT = choice("prof_dump_format", &[c"text", c"heap_v2", c"pprof"], 0, "Format of the dumps that the profiler names itself."), Extension;
+    PROF_PEAK = switch("prof_peak", false, "Keep what was alive when most was, for dumps in pprof's format."), Extension;
     PROF_SIGNAL = choice("prof_signal", &SIGNAL_NAMES, 0, "Signal upon which a dump is written, unless the program handles it itself."), Extension;
     PROF_INTERVAL_MS = strict("prof_interval_ms", 0, (0, SIZE_MAX), U64, "Dump every so many milliseconds while sampling is on; 0 for never."), Extension;
     PROF_LISTEN = switch("prof_listen", false, "Let the same user's jeprof-rs dump PID ask for dumps, over a socket in /tmp."), Extension;

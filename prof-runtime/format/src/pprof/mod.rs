@@ -5,11 +5,26 @@
 //!
 //! * Sample types `alloc_objects/count alloc_space/bytes inuse_objects/count inuse_space/bytes`, the first two only
 //!   with `prof_accum`; `default_sample_type` is `inuse_space`. Values are un-sampled.
-//! * One sample per stack and thread, with the labels `thread` (the name, or `thread-UID` for one without),
-//!   `thread_uid` and `bytes` (mean object size).
+//! * Of the profiler itself (not of a viewer that writes figures again) also `peak_objects/count peak_space/bytes` with
+//!   `prof_peak`: what was alive when most was; `inuse_requested_space/bytes`: what the program asked for, of what is alive;
+//!   `samples/count`: live samples as they were drawn; `inuse_space_variance/bytes2`: the estimated variance of
+//!   `inuse_space`, to be added up like it; and, without `prof_accum`, `births/count deaths/count`: objects of stacks that
+//!   have live ones, which with `prof_accum` are `alloc_objects` and what it exceeds `inuse_objects` by.
+//! * One sample per stack, thread and label of the thread, with the labels `thread` (the program's name for it, else the
+//!   system's, else `thread-UID`), `thread_uid`, `label` (where there is one) and `bytes` (mean object size); of the profiler
+//!   itself one for each age and way to end:
+//!   - live objects by age: `age` in nanoseconds is a power of two, the age is at least as much and less than twice that;
+//!   - with `prof_accum`, freed objects by lifetime: `lifetime` alike, and `freed_by`, `same thread` or `other thread`;
+//!     their `inuse_*` are 0;
+//!   - what belongs to neither: what was alive at the peak, freed objects without `prof_accum`, and live ones whose age was
+//!     not seen.
+//!
+//!   Sums over samples are right whatever a viewer does with labels. Objects younger than a tick of the clock (1 to 10 ms)
+//!   have the age 1.
 //! * Mappings carry real bounds, offsets and build ids, the program first, so that every viewer can symbolize.
 //!   Location ids are address indices plus one, mapping ids module indices plus one; addresses are lowered by one.
-//! * Totals of the process are comments `# total NAME BYTES`, which viewers do not show.
+//! * Totals of the process are comments `# total NAME BYTES`, which viewers do not show; so are `# about command WORDS`,
+//!   `# about host NAME`, `# about conf OPTIONS` and `# about start_nanos NANOSECONDS`.
 //! * The string table comes last and its last string is referred to, so a file that was cut off has an index out of
 //!   range.
 //!
@@ -24,6 +39,8 @@ mod encode;
 mod fields;
 #[cfg(feature = "read")]
 mod read;
+mod samples;
+mod strings;
 #[cfg(feature = "read")]
 mod tables;
 mod wire;

@@ -9,12 +9,27 @@ use super::tables::{Fault, Part, Tables, nested_numbers};
 use super::wire_read::{Value, numbers};
 use crate::builder::{Builder, TooMany};
 use crate::digits::string;
-use crate::dump::{Carried, Dump, Figure, Frame, Label, LabelValue, MapRow, NamedFrame, ReadError, StackRow};
+use crate::dump::{
+    Carried, Dump, Figure, Frame, Label, LabelValue, MapRow, More, NamedFrame, ReadError, StackRow,
+};
+use crate::totals::ABOUT_PREFIX;
 use crate::vocab::{BuildId, Format};
 
 /// Bytes of names (of functions, files, mappings, labels) that all of a dump together may hold, beyond 16 for each byte of the file. Names
 /// are shared in the file and copied into every frame, so a small file could ask for any amount of memory.
 const NAMES_MAX: usize = 64 << 20;
+
+/// Sample types of ours that tell more of the same objects: names, units and places.
+type MorePlace = fn(&mut More) -> &mut f64;
+const MORE: [(&[u8], &[u8], MorePlace); 7] = [
+    (b"peak_objects", b"count", |more| &mut more.peak.objs),
+    (b"peak_space", b"bytes", |more| &mut more.peak.bytes),
+    (b"inuse_requested_space", b"bytes", |more| &mut more.requested),
+    (b"samples", b"count", |more| &mut more.samples),
+    (b"inuse_space_variance", b"bytes2", |more| &mut more.variance),
+    (b"births", b"count", |more| &mut more.births),
+    (b"deaths", b"count", |more| &mut more.deaths),
+];
 
 /// Sample types that one warning names.
 const OTHERS_MAX: usize = 10;
@@ -41,6 +56,8 @@ struct Columns {
     live_bytes: Option<usize>,
     accum_objs: Option<usize>,
     accum_bytes: Option<usize>,
+    /// By [`MORE`].
+    more: [Option<usize>; MORE.len()],
 }
 
 struct Function {
@@ -115,6 +132,11 @@ impl<'t, 'a> Reader<'t, 'a> {
 
     fn columns(&mut self) -> Result<(), ReadError> {
         let mut others = Vec::new();
+        // Those of ours have names that others use, too: `samples` of a CPU profile are none of a heap.
+        let ours = self.tables.sample_types.iter().any(|part| {
+            let name = part.numbers::<3>("sample_type").map(|values| values[value_type::TYPE as usize]);
+            name.is_ok_and(|name| self.string(name).is_ok_and(|name| name == b"inuse_space"))
+        });
         for (place, part) in self.tables.sample_types.iter().enumerate() {
             const FIELD: &str = "sample_type";
             let values = part.numbers::<3>(FIELD)?;
@@ -128,6 +150,11 @@ impl<'t, 'a> Reader<'t, 'a> {
                 b"alloc_space" => &mut columns.accum_bytes,
                 b"alloc_objects" => &mut columns.accum_objs,
                 _ => {
+                    let known = MORE.iter().position(|more| (more.0, more.1) == (name, unit));
+                    if let Some(known) = known.filter(|_| ours) {
+                        columns.more[known].get_or_insert(place);
+                        continue;
+                    }
                     if others.len() < OTHERS_MAX {
                         others.push(format!("`{}/{}`", string(name), string(unit)));
                     }
@@ -142,6 +169,7 @@ impl<'t, 'a> Reader<'t, 'a> {
         }
         self.columns.count = self.tables.sample_types.len();
         self.into.dump.has_live = self.columns.live_bytes.is_some() || self.columns.live_objs.is_some();
+        self.into.dump.has_peak = self.columns.more[..2].iter().any(Option::is_some);
         self.into.dump.has_accum = self.columns.accum_bytes.is_some() || self.columns.accum_objs.is_some();
         Ok(())
     }
@@ -160,8 +188,14 @@ impl<'t, 'a> Reader<'t, 'a> {
                 self.into.total(name, bytes);
                 continue;
             }
-            let size = text.len() + size_of::<String>();
+            let size = text.len() + 2 * size_of::<String>();
             self.pay_for_names(size).map_err(|fault| whole.broken("comment", fault))?;
+            if let Some(about) = text.strip_prefix(ABOUT_PREFIX.as_bytes()) {
+                let end = about.iter().position(|byte| *byte == b' ').unwrap_or(about.len());
+                let (name, value) = about.split_at(end);
+                self.into.dump.about.push((string(name), string(value.trim_ascii())));
+                continue;
+            }
             self.into.dump.comments.push(string(text));
         }
         self.into.dump.drop_frames = drop_frames;
@@ -305,13 +339,23 @@ impl<'t, 'a> Reader<'t, 'a> {
         let value = |column: Option<usize>| column.map_or(0.0, |column| values[column] as f64);
         let live = Figure { objs: value(columns.live_objs), bytes: value(columns.live_bytes) };
         let accum = Figure { objs: value(columns.accum_objs), bytes: value(columns.accum_bytes) };
+        let mut more = More::default();
+        for ((.., place), column) in MORE.iter().zip(columns.more) {
+            *place(&mut more) = value(column);
+        }
+        let has_more = columns.more.iter().any(Option::is_some);
         let Labels { set, thread } = match self.label_sets.get(&labels) {
             Some(known) => *known,
             None => self.labels(labels).map_err(|fault| part.broken("label", fault))?,
         };
         let stack = self.into.close_stack(start);
         let stack = stack.map_err(|TooMany| part.broken(FIELD, Fault::Content(TooMany::WHAT.into())))?;
-        self.into.add(StackRow { thread, labels: set, ..stack.row(live, accum) }, stack.new);
+        let row = self.into.add(StackRow { thread, labels: set, ..stack.row(live, accum) }, stack.new);
+        if has_more {
+            let all = &mut self.into.dump.more;
+            all.resize(all.len().max(row + 1), More::default());
+            all[row] = all[row].plus(more);
+        }
         Ok(())
     }
 

@@ -40,6 +40,7 @@ fn rewritten(dump: &Dump, format: Format) -> Dump {
         pid: 0,
         program: dump.program.as_deref().unwrap_or_default().as_bytes(),
         totals: dump.totals.unwrap_or_default(),
+        ..Facts::default()
     };
     let snapshot = FigureSnapshot::new(facts, &addresses, &dump.threads, &stacks, &dump.maps);
     let mut bytes = Vec::new();

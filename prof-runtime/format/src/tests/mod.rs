@@ -13,6 +13,7 @@ mod figures;
 mod golden;
 mod heading;
 mod round_trip;
+mod rows;
 
 fn written(format: Format, snapshot: &VecSnapshot) -> Vec<u8> {
     let mut bytes = Vec::new();

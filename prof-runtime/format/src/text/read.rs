@@ -211,6 +211,10 @@ impl Extras {
                 let name = rest.word();
                 into.total(name, rest.number()?);
             }
+            b"about" => {
+                let name = string(rest.word());
+                into.dump.about.push((name, string(rest.0.trim_ascii())));
+            }
             b"thread" => {
                 let uid = rest.number()?;
                 estimates(&mut rest)?;

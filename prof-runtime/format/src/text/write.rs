@@ -2,7 +2,8 @@
 
 use super::MARK;
 use crate::out::Out;
-use crate::snapshot::{Sink, Snapshot};
+use crate::snapshot::{About, Sink, Snapshot};
+use crate::totals::{ABOUT_PREFIX, START_NANOS};
 use crate::unbias::split_for_viewers;
 use crate::vocab::{Counts, Tally};
 
@@ -76,7 +77,29 @@ fn first_line<N: Snapshot, S: Sink>(snapshot: &N, out: &mut Out<'_, S>) -> Resul
     out.text("# sampled ")?;
     plain(out, live.sampled, if facts.accum { accum.sampled } else { Counts::default() })?;
     out.text("\n")?;
-    out.totals(&facts.totals)
+    out.totals(&facts.totals)?;
+    about(out, &facts.about)
+}
+
+/// How the process was started.
+fn about<S: Sink>(out: &mut Out<'_, S>, about: &About) -> Result<(), S::Error> {
+    for (name, text) in about.texts() {
+        out.text(ABOUT_PREFIX)?;
+        out.text(name)?;
+        for word in text.split(|byte| *byte == 0) {
+            out.text(" ")?;
+            out.one_line(word)?;
+        }
+        out.text("\n")?;
+    }
+    if about.start_nanos != 0 {
+        out.text(ABOUT_PREFIX)?;
+        out.text(START_NANOS)?;
+        out.text(" ")?;
+        out.number(about.start_nanos)?;
+        out.text("\n")?;
+    }
+    Ok(())
 }
 
 /// Threads and build ids.
