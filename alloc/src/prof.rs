@@ -39,6 +39,7 @@ pub fn boot() {
         prefix: option::PROF_PREFIX.as_cstr().to_bytes(),
         format,
         bt_max: u16::try_from(option::PROF_BT_MAX.get()).unwrap_or(u16::MAX),
+        max_stacks: u32::try_from(option::PROF_MAX_STACKS.get()).unwrap_or(0),
         thread_active_init: option::PROF_THREAD_ACTIVE_INIT.on(),
         sys_thread_name: option::PROF_SYS_THREAD_NAME.on(),
         exact_time: option::PROF_TIME_RESOLUTION.get() == 1,

@@ -5,7 +5,7 @@
 //! the host decides when to ask, embeds a [`ThreadProf`] per thread and keeps a [`SampleRef`] per sampled object.
 //!
 //! Rooms, each using only those above it: `arch`, `errno`, `memory`, `sync`, `procmaps`, `elf` (machine, kernel, file
-//! facts) - `index` - `sampler` (pure) - `unwind` - `stack_table` - `labels` - `thread` - `sums` - `lifetimes` (how objects
+//! facts) - `index` - `sampler` (pure) - `unwind` - `stack_table`, `markers` (what stands for missing stacks and frames) - `labels` - `thread` - `sums` - `lifetimes` (how objects
 //! ended) - `peak` - `context` (live and accumulated) - `live`
 //! (one record per sampled object) - `hooks` (the program's functions) - `deque`, `numbering`, `pieces` (tools) -
 //! `recent` (the newest samples one by one) - `dump` (naming, triggers, writing) - `log` (freed samples one by one) -
@@ -30,6 +30,7 @@ mod leak;
 mod lifetimes;
 mod live;
 mod log;
+mod markers;
 mod memory;
 mod numbering;
 mod peak;

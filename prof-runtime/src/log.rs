@@ -310,9 +310,19 @@ mod tests {
         let (addresses, contexts) = (RuleCache::new(), Contexts::new());
         let (addresses, contexts, stacks, threads) = (&addresses, &contexts, &stacks, &threads);
         let (labels, live) = (&Labels::new(), &Live::new());
-        let (generation, accum, now_nanos) = (1, false, 0);
-        let tables =
-            Tables { addresses, contexts, stacks, threads, labels, live, generation, accum, now_nanos };
+        let (generation, accum, now_nanos, truncated) = (1, false, 0, 0);
+        let tables = Tables {
+            addresses,
+            contexts,
+            stacks,
+            threads,
+            labels,
+            live,
+            generation,
+            accum,
+            now_nanos,
+            truncated,
+        };
         let listed = Listed::of(&taken, &tables).unwrap();
         assert_eq!((&*listed.threads, listed.stacks()), (&[2, 0, 1][..], 3));
         assert_eq!(*listed.stacks, [ids[1], ids[2], ids[0]].map(StackId::to_bits));

@@ -37,6 +37,9 @@ pub struct Settings<'a> {
     pub format: Format,
     /// Frames kept per stack (`prof_bt_max`), at most 128.
     pub bt_max: u16,
+    /// How many distinct stacks are kept (`prof_max_stacks`); 0 for any number. Samples of others count under one that has
+    /// a function `prof_dropped_stacks` as its only frame.
+    pub max_stacks: u32,
     /// Whether new threads sample (`prof_thread_active_init`).
     pub thread_active_init: bool,
     /// Whether threads have the operating system's names instead of the program's (`prof_sys_thread_name`).
@@ -86,6 +89,7 @@ impl Default for Settings<'_> {
             prefix: b"",
             format: Format::Text,
             bt_max: STACK_FRAMES_MAX as u16,
+            max_stacks: 0,
             thread_active_init: true,
             sys_thread_name: false,
             exact_time: false,

@@ -39,15 +39,32 @@ pub struct StackTable {
     index: Index,
     words: Array<AtomicU32, 1024>,
     count: AtomicU32,
+    /// How many there may be; 0 for any number.
+    limit: AtomicU32,
 }
 
 impl StackTable {
     /// Empty; maps nothing.
     pub const fn new() -> StackTable {
-        StackTable { index: Index::new(), words: Array::new(), count: AtomicU32::new(0) }
+        StackTable {
+            index: Index::new(),
+            words: Array::new(),
+            count: AtomicU32::new(0),
+            limit: AtomicU32::new(0),
+        }
     }
 
-    /// The id of a stack, added when it is new; `None` when memory is out.
+    /// From now on stacks are added up to so many; 0 for any number. Threads that add at once may exceed it by one each.
+    pub fn set_limit(&self, limit: u32) {
+        self.limit.store(limit, Ordering::Relaxed);
+    }
+
+    fn is_full(&self) -> bool {
+        let limit = self.limit.load(Ordering::Relaxed);
+        limit != 0 && self.count() >= limit
+    }
+
+    /// The id of a stack, added when it is new; `None` when memory is out or there are too many.
     ///
     /// **Cost:** about 1 ns per frame to hash, as much to compare.
     pub fn intern(&self, frames: &[u32], truncated: bool) -> Option<StackId> {
@@ -58,6 +75,9 @@ impl StackTable {
         };
         let made = Cell::new(0);
         let make = || {
+            if self.is_full() {
+                return None;
+            }
             let (start, record) = self.words.alloc(HEADER + frames.len() as u32)?;
             record[0].store(length, Ordering::Relaxed);
             for (word, frame) in record[HEADER as usize..].iter().zip(frames) {
@@ -84,6 +104,11 @@ impl StackTable {
         let start = id.0 - 1;
         let frames = self.words.get(start)?.load(Ordering::Relaxed) & !TRUNCATED;
         self.words.slice(start, HEADER + frames)
+    }
+
+    /// Whether the stack was deeper than what is stored.
+    pub fn is_truncated(&self, id: StackId) -> bool {
+        self.words.get(id.0 - 1).is_some_and(|first| first.load(Ordering::Relaxed) & TRUNCATED != 0)
     }
 
     /// The frames of a stack, leaf first.
@@ -150,6 +175,19 @@ mod tests {
         }
         let distinct: std::collections::HashSet<_> = ids.values().map(|id| id.to_bits()).collect();
         assert_eq!((distinct.len(), table.count() as usize), (ids.len(), ids.len()));
+    }
+
+    #[test]
+    fn a_full_table_finds_what_it_has_and_takes_no_more() {
+        let table = StackTable::new();
+        let [first, second] = [1, 2].map(|n| table.intern(&[n, 9], n == 2).unwrap());
+        table.set_limit(3);
+        assert!(table.intern(&[3], false).is_some());
+        assert_eq!((table.intern(&[4], false), table.count()), (None, 3));
+        assert_eq!((table.intern(&[1, 9], false), table.intern(&[2, 9], true)), (Some(first), Some(second)));
+        assert_eq!([first, second].map(|id| table.is_truncated(id)), [false, true]);
+        table.set_limit(0);
+        assert!(table.intern(&[4], false).is_some());
     }
 
     #[test]

@@ -20,11 +20,15 @@ struct Seen {
 }
 
 fn seen(name: &str, factor: u64, conf: &str) -> Seen {
+    scene(name, "d.pb.gz", &[&factor.to_string()], conf)
+}
+
+fn scene(name: &str, file: &str, arguments: &[&str], conf: &str) -> Seen {
     let folder = Scratch::new(name);
     let program = compiled("ages.c");
-    let dump = folder.file("d.pb.gz");
+    let dump = folder.file(file);
     let start = Instant::now();
-    let run = Run::new(&program).preload(&preload()).arg(&dump).arg(factor.to_string());
+    let run = Run::new(&program).preload(&preload()).arg(&dump).args(arguments);
     run.conf(format!("prof:true,{conf}")).outcome().ok();
     let took = start.elapsed();
     let dump = read(&dump);
@@ -207,4 +211,37 @@ fn without_accumulated_figures_births_and_deaths_of_stacks_that_live_are_told() 
     assert!(!births.contains_key("short_lived"), "as in every dump without prof_accum");
     assert_eq!(births["main"] - deaths["main"], seen.by_site(|_, more| more.samples)["main"]);
     assert!(seen.dump.stacks.iter().all(|row| seen.nanos(row, "lifetime").is_none()));
+}
+
+/// Objects by a function of ours that stands for what is missing.
+fn missing(seen: &Seen, marker: &str) -> f64 {
+    let library = std::fs::canonicalize(preload()).unwrap();
+    by_function(&seen.dump, &library, &Symbols::of(&library)).get(marker).map_or(0.0, |figure| figure.objs)
+}
+
+#[test]
+fn stacks_that_are_too_many_count_under_one_that_says_so() {
+    for file in ["d.pb", "d.heap"] {
+        let scene = |conf: &str| {
+            let conf = format!("lg_prof_sample:0,{conf}");
+            scene("ages-stacks", file, &["1", "stacks"], &conf)
+        };
+        let (all, few) = (scene("prof_max_stacks:0"), scene("prof_max_stacks:20"));
+        let objects = |seen: &Seen| suite::heap::total(&seen.dump).objs;
+        assert_eq!(objects(&all), objects(&few), "none is lost");
+        assert_eq!(missing(&all, "prof_dropped_stacks"), 0.0);
+        let dropped = missing(&few, "prof_dropped_stacks");
+        let kept = few.dump.stacks.len() as f64;
+        assert!(dropped >= 64.0 - kept && (2.0..=20.0).contains(&kept), "{dropped} dropped, {kept} kept");
+    }
+}
+
+#[test]
+fn stacks_that_were_cut_say_so_at_their_root() {
+    let seen = scene("ages-cut", "d.pb", &["1", "stacks"], "lg_prof_sample:0,prof_bt_max:10");
+    // Below `deep` there are `main` and what starts it; the shallowest are whole.
+    let cut = missing(&seen, "prof_truncated_stack");
+    assert!((50.0..64.0).contains(&cut), "{cut}");
+    let seen = scene("ages-cut", "d.heap", &["1", "stacks"], "lg_prof_sample:0,prof_bt_max:10");
+    assert_eq!(missing(&seen, "prof_truncated_stack"), 0.0, "heap_v2 is the reference's");
 }

@@ -38,6 +38,8 @@ pub struct Tables<'a> {
     pub labels: &'a Labels,
     /// The living.
     pub live: &'a Live,
+    /// Id of the address that stands for what is missing of a cut stack; 0 for none.
+    pub truncated: u32,
     /// Now, on the clock of their births.
     pub now_nanos: u64,
     /// Which counts hold.
@@ -159,8 +161,13 @@ pub struct Frozen<'a> {
 
 impl<'a> Frozen<'a> {
     /// Copies the tables; `None` when there is no memory for the copy. With `facts.detail` also who is how old, for which
-    /// all living samples are walked.
-    pub fn take(tables: &Tables<'a>, facts: Facts<'a>, image: &'a ProcessImage) -> Option<Frozen<'a>> {
+    /// all living samples are walked. With `marks_cuts` stacks that were cut end in a frame that says so.
+    pub fn take(
+        tables: &Tables<'a>,
+        facts: Facts<'a>,
+        image: &'a ProcessImage,
+        marks_cuts: bool,
+    ) -> Option<Frozen<'a>> {
         // Contexts are counted first: their stacks, frames and threads exist already.
         let contexts = tables.contexts.len();
         let threads = tables.threads.len();
@@ -193,6 +200,7 @@ impl<'a> Frozen<'a> {
             ends_left: ends,
             contexts,
             labels: Numbering::new(labels + 1)?,
+            marks_cuts,
             threads: Numbering::new(threads as usize)?,
             addresses: Numbering::new(addresses)?,
         };
@@ -251,6 +259,8 @@ struct Copying<'t, 'a> {
     /// Rows for ends that there is room for. Ways to end that were met since it was made are told without their ends.
     ends_left: usize,
     labels: Numbering,
+    /// Whether cut stacks end in a frame that says so.
+    marks_cuts: bool,
     /// Contexts with larger ids came after the copy began.
     contexts: u32,
     threads: Numbering,
@@ -318,7 +328,9 @@ impl Copying<'_, '_> {
         let parts = (parts.0, self.frozen.parts.len() as u32);
         let rows = (first_row as u32, self.frozen.rows.len() as u32);
         let first_frame = self.frozen.frames.len() as u32;
-        for id in tables.stacks.frames(stack) {
+        // The reference's format has no such frame.
+        let cut = self.marks_cuts && tables.truncated != 0 && tables.stacks.is_truncated(stack);
+        for id in tables.stacks.frames(stack).chain(cut.then_some(tables.truncated)) {
             let (number, new) = self.addresses.of(id, self.frozen.addresses.len())?;
             if new {
                 self.frozen.addresses.push(tables.addresses.site(id)?.as_return_address())?;

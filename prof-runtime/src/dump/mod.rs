@@ -123,7 +123,7 @@ impl Job<'_> {
             peak: false,
             totals,
         };
-        Frozen::take(&self.tables, facts, &image).map(|frozen| then(&frozen))
+        Frozen::take(&self.tables, facts, &image, format != Some(Format::HeapV2)).map(|frozen| then(&frozen))
     }
 }
 

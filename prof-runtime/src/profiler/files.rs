@@ -261,6 +261,7 @@ impl Profiler {
             threads: &self.threads,
             labels: &self.labels,
             live: &self.live,
+            truncated: self.truncated.load(Ordering::Relaxed),
             now_nanos: nanos(self.kept_now().clock),
             generation: self.generation.load(Ordering::Acquire),
             accum: self.kept_now().accum,

@@ -22,12 +22,13 @@ use crate::{
     labels::{BadLabel, Labels},
     live::Live,
     log::Log,
+    markers,
     recent::Recent,
     sampler,
     settings::{Kept, Settings},
-    stack_table::StackTable,
+    stack_table::{StackId, StackTable},
     thread::{BadName, Name, ThreadProf, Threads},
-    unwind::Unwinder,
+    unwind::{Unwinder, cache::Site},
 };
 
 /// The kernel gave no memory for a table.
@@ -62,6 +63,10 @@ pub struct Profiler {
     kept: UnsafeCell<Kept>,
     unwinder: Unwinder,
     stacks: StackTable,
+    /// Bits of the stack that stands for those that are too many; 0 for none.
+    dropped: AtomicU32,
+    /// Id of the address that stands for what is missing of a cut stack; 0 for none.
+    truncated: AtomicU32,
     contexts: Contexts,
     threads: Threads,
     labels: Labels,
@@ -100,6 +105,8 @@ impl Profiler {
             kept: UnsafeCell::new(Kept::new()),
             unwinder: Unwinder::new(),
             stacks: StackTable::new(),
+            dropped: AtomicU32::new(0),
+            truncated: AtomicU32::new(0),
             contexts: Contexts::new(),
             threads: Threads::new(),
             labels: Labels::new(),
@@ -131,6 +138,8 @@ impl Profiler {
         self.unwinder.prime();
         // A first walk maps the tables and makes the rules of the frames that every sample begins with.
         let ready = self.stack(arch::capture()).is_some() && self.unwinder.is_mapped();
+        self.make_markers();
+        self.stacks.set_limit(settings.max_stacks);
         if settings.peak {
             self.contexts.peak().turn_on();
         }
@@ -142,6 +151,15 @@ impl Profiler {
         self.state.store(if ready { ON } else { OFF }, Ordering::Release);
         self.epoch.fetch_add(1, Ordering::Relaxed);
         if ready { Ok(()) } else { Err(OutOfMemory) }
+    }
+
+    /// Makes what stands for missing stacks and frames. Without memory for it they are missing without a word.
+    fn make_markers(&self) {
+        let id = |address| self.unwinder.addresses().entry(Site::returning(address)).map(|entry| entry.id);
+        let [dropped, truncated] = markers::addresses().map(id);
+        let stack = dropped.and_then(|id| self.stacks.intern(&[id], false));
+        self.dropped.store(stack.map_or(0, StackId::to_bits), Ordering::Relaxed);
+        self.truncated.store(truncated.unwrap_or(0), Ordering::Relaxed);
     }
 
     /// The settings; only while `BOOTING` by the booting thread, or after it.

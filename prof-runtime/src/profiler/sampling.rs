@@ -51,10 +51,17 @@ impl Profiler {
         let mut ids = [0; WALK_FRAMES_MAX];
         if let Some(hook) = self.hooks.backtrace.get() {
             let frames = self.hooked_stack(hook, &mut ids);
-            return self.stacks.intern(ids.get(..frames)?, false);
+            return self.intern(ids.get(..frames)?, false);
         }
         let walk = self.unwinder.walk(regs, &self.kept_now().limits, &mut ids);
-        self.stacks.intern(ids.get(walk.start..walk.end)?, walk.truncated)
+        self.intern(ids.get(walk.start..walk.end)?, walk.truncated)
+    }
+
+    /// The stack of these frames, or the one that stands for all that are too many.
+    #[inline(always)]
+    fn intern(&self, frames: &[u32], truncated: bool) -> Option<StackId> {
+        let dropped = || StackId::from_bits(self.dropped.load(Ordering::Relaxed));
+        self.stacks.intern(frames, truncated).or_else(dropped)
     }
 
     /// The stack that the program's own unwinder tells; a null address ends it.

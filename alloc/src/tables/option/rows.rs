@@ -295,6 +295,8 @@ options! {
         "Collect a thread's cache every so many of its events; 0 leaves it to tcache_gc_incr_bytes."), Extension;
     PROF_DUMP_FORMAT = choice("prof_dump_format", &[c"text", c"heap_v2", c"pprof"], 0, "Format of the dumps that the profiler names itself."), Extension;
     PROF_PEAK = switch("prof_peak", false, "Keep what was alive when most was, for dumps in pprof's format."), Extension;
+    PROF_MAX_STACKS = strict("prof_max_stacks", 1_000_000, (0, UNSIGNED_MAX), Unsigned,
+        "How many distinct stacks are kept; samples of others count under prof_dropped_stacks. 0 for any number."), Extension;
     PROF_SIGNAL = choice("prof_signal", &SIGNAL_NAMES, 0, "Signal upon which a dump is written, unless the program handles it itself."), Extension;
     PROF_INTERVAL_MS = strict("prof_interval_ms", 0, (0, SIZE_MAX), U64, "Dump every so many milliseconds while sampling is on; 0 for never."), Extension;
     PROF_LISTEN = switch("prof_listen", false, "Let the same user's jeprof-rs dump PID ask for dumps, over a socket in /tmp."), Extension;
