@@ -114,6 +114,92 @@ pub trait Listed<Key>: Sized + 'static {
     fn node(&self) -> &Node<Self>;
 }
 
+/// A stack of structures in base memory that anybody pushes to without a lock, and that is only ever taken as a whole: so what is on top
+/// is never taken and pushed again behind the back of who pushes (no ABA). A structure that is on it is on no [`List`] of the same key.
+///
+/// **Ordering**: who takes what was pushed sees all that was written before.
+pub struct Stack<T: Listed<K>, K> {
+    top: AtomicPtr<T>,
+    key: core::marker::PhantomData<fn() -> K>,
+}
+
+impl<T: Listed<K>, K> Default for Stack<T, K> {
+    fn default() -> Self {
+        Stack { top: AtomicPtr::default(), key: core::marker::PhantomData }
+    }
+}
+
+impl<T: Listed<K>, K> Stack<T, K> {
+    /// What is on top of a stack that takes nothing: no structure is at address 1.
+    const CLOSED: *mut T = core::ptr::without_provenance_mut(1);
+
+    /// Puts `item` on top; `false` when the stack is closed.
+    pub fn push(&self, item: &'static T) -> bool {
+        let mut top = self.top.get();
+        loop {
+            if top == Self::CLOSED {
+                return false;
+            }
+            // SAFETY: null, or from a reference that lives for ever.
+            item.node().next.set(unsafe { top.as_ref() });
+            let new = core::ptr::from_ref(item).cast_mut();
+            match self.top.compare_exchange_weak(top, new, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(now) => top = now,
+            }
+        }
+    }
+
+    /// Whether there is something on it.
+    #[inline]
+    pub fn is_some(&self) -> bool {
+        self.top.get().addr() > Self::CLOSED.addr()
+    }
+
+    /// Whether it is closed.
+    pub fn is_closed(&self) -> bool {
+        self.top.get() == Self::CLOSED
+    }
+
+    /// Takes all, the last one first; each may be pushed again as soon as it was answered. Only one thread at a time may take, close or open.
+    pub fn take_all(&self) -> impl Iterator<Item = &'static T> + use<T, K> {
+        let top = if self.is_some() {
+            self.top.swap(core::ptr::null_mut(), Ordering::Acquire)
+        } else {
+            core::ptr::null_mut()
+        };
+        Self::from(top)
+    }
+
+    /// Takes all, and takes nothing more until [`Stack::open`].
+    pub fn close(&self) -> impl Iterator<Item = &'static T> + use<T, K> {
+        let top = self.top.swap(Self::CLOSED, Ordering::Acquire);
+        Self::from(if top == Self::CLOSED { core::ptr::null_mut() } else { top })
+    }
+
+    /// Ends [`Stack::close`].
+    pub fn open(&self) {
+        // Fails when it is open.
+        let _ = self.top.compare_exchange(
+            Self::CLOSED,
+            core::ptr::null_mut(),
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
+    }
+
+    /// A structure and all below it.
+    fn from(top: *mut T) -> impl Iterator<Item = &'static T> + use<T, K> {
+        // SAFETY: null, or from a reference that lives for ever.
+        let mut at: Option<&'static T> = unsafe { top.as_ref() };
+        core::iter::from_fn(move || {
+            let item = at?;
+            at = item.node().next.get();
+            Some(item)
+        })
+    }
+}
+
 /// A doubly linked list of structures in base memory, guarded by the lock of whoever owns it.
 pub struct List<T: Listed<K>, K> {
     head: Link<T>,
@@ -182,5 +268,57 @@ impl<T: Listed<K>, K> List<T, K> {
             at = item.node().next.get();
             Some(item)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::boxed::Box;
+
+    #[derive(Default)]
+    struct Item {
+        node: Node<Item>,
+        times: AtomicUsize,
+    }
+    impl Listed<()> for Item {
+        fn node(&self) -> &Node<Item> {
+            &self.node
+        }
+    }
+
+    #[test]
+    fn a_closed_stack_takes_nothing_until_it_is_opened() {
+        let stack = Stack::<Item, ()>::default();
+        let items: [&'static Item; 3] = core::array::from_fn(|_| &*Box::leak(Box::<Item>::default()));
+        assert!(!stack.is_some() && items.iter().all(|item| stack.push(item)) && stack.is_some());
+        assert!(stack.take_all().zip(items.iter().rev()).all(|(found, item)| core::ptr::eq(found, *item)));
+        assert!(stack.push(items[0]));
+        assert_eq!((stack.close().count(), stack.close().count(), stack.take_all().count()), (1, 0, 0));
+        assert!(stack.is_closed() && !stack.is_some() && !stack.push(items[1]));
+        stack.open();
+        assert!(!stack.is_closed() && stack.push(items[1]) && stack.take_all().count() == 1);
+    }
+
+    #[test]
+    fn what_many_push_is_taken_once_each_time() {
+        const ROUNDS: usize = 5_000;
+        let stack = &Stack::<Item, ()>::default();
+        let taker = &std::sync::Mutex::new(());
+        let items: [&'static Item; 4] = core::array::from_fn(|_| &*Box::leak(Box::<Item>::default()));
+        std::thread::scope(|s| {
+            for item in items {
+                s.spawn(move || {
+                    for round in 0..ROUNDS {
+                        assert!(stack.push(item));
+                        let _lock = taker.lock().unwrap();
+                        stack.take_all().for_each(|item| item.times.change(|n| n + 1));
+                        assert_eq!(item.times.get(), round + 1);
+                    }
+                });
+            }
+        });
+        assert!(items.iter().all(|item| item.times.get() == ROUNDS));
     }
 }

@@ -3,7 +3,8 @@
 use core::sync::atomic::*;
 
 use super::choice::{Candidate, PerCpu, choose};
-use super::{Arena, settings, table};
+use super::table::{self, Retired};
+use super::{Arena, settings};
 use crate::os::cpu;
 use crate::relaxed::Relaxed;
 use crate::units::ArenaInd;
@@ -28,17 +29,30 @@ fn of_this_processor() -> Option<u32> {
 
 /// Binds a new thread to an arena; see [`choose`]. `None` when memory has run out.
 pub fn bind() -> Option<&'static Arena> {
-    let mut retired = table::LOCK.lock();
     let candidates = table::automatic_indices().map(|index| Candidate {
         index,
         threads: table::get(ArenaInd(index)).map(|arena| arena.bound_threads()),
         limit: settings::thread_limit(ArenaInd(index)),
     });
-    let index = of_this_processor().or_else(|| choose(candidates))?;
-    // Without memory for another arena, share the first.
-    let arena = table::make(&mut retired, ArenaInd(index)).or_else(|| table::get(ArenaInd(0)))?;
+    let arena = match table::LOCK.lock_unless_stuck() {
+        Some(mut retired) => make(&mut retired, candidates)?,
+        // Those that there are will do, if there are any: they never end.
+        None => match choose(candidates.clone().filter(|candidate| candidate.threads.is_some())) {
+            Some(index) if per_cpu() == 0 => table::get(ArenaInd(index))?,
+            _ => make(&mut table::LOCK.lock(), candidates)?,
+        },
+    };
     arena.nthreads.fetch_add(1, Ordering::Relaxed);
     Some(arena)
+}
+
+fn make(
+    retired: &mut Retired,
+    candidates: impl Iterator<Item = Candidate> + Clone,
+) -> Option<&'static Arena> {
+    let index = of_this_processor().or_else(|| choose(candidates))?;
+    // Without memory for another arena, share the first.
+    table::make(retired, ArenaInd(index)).or_else(|| table::get(ArenaInd(0)))
 }
 
 /// Moves a thread from one arena to another; `false` when that is just being destroyed.

@@ -109,10 +109,10 @@ struct Stretch {
 unsafe impl crate::base::Zeroable for AtomicPtr<u8> {}
 
 impl Depot {
-    /// Leaves a batch. `false`: no room (or none to be had), nothing was taken. `adapts`: there may be more room than at
-    /// first.
+    /// Leaves a batch. `false`: no room (or none to be had), or a thread that seems not to run has the lock; nothing was taken.
+    /// `adapts`: there may be more room than at first.
     pub fn push(&self, class: SzInd, base: &Base, objects: &[*mut u8], adapts: bool) -> bool {
-        let mut state = self.state.lock();
+        let Some(mut state) = self.state.lock_unless_stuck() else { return false };
         if state.nbatches >= state.capacity && !state.widen(class, base, adapts) {
             return false;
         }
@@ -129,9 +129,10 @@ impl Depot {
         true
     }
 
-    /// Takes a batch for a cache into `out`, which has room for one.
+    /// Takes a batch for a cache into `out`, which has room for one. `false`: there is none, or a thread that seems not to run has
+    /// the lock.
     pub fn pop(&self, class: SzInd, out: &mut [*mut u8]) -> bool {
-        let mut state = self.state.lock();
+        let Some(mut state) = self.state.lock_unless_stuck() else { return false };
         let popped = state.take(class, out);
         if popped {
             state.stretch = Stretch { pushed: 0, popped: state.stretch.popped + 1 };

@@ -4,7 +4,7 @@ use core::ptr::{from_ref, null_mut};
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::*};
 
 use crate::extent::{ByOwner, Extent};
-use crate::relaxed::{List, Relaxed};
+use crate::relaxed::{List, Relaxed, Stack};
 use crate::sync::{Mutex, MutexCounts};
 
 /// Descriptors that are at hand, a cache line of pointers.
@@ -22,7 +22,9 @@ const BATCH: usize = NEAR / 2;
 pub(super) struct Spare {
     near: [AtomicPtr<Extent>; NEAR],
     list: Mutex<List<Extent, ByOwner>>,
-    /// How many are on the list.
+    /// What came back while the holder of the list's lock did not run.
+    late: Stack<Extent, ByOwner>,
+    /// How many are on the list, or late.
     listed: AtomicUsize,
 }
 
@@ -69,7 +71,11 @@ impl Spare {
             // One that comes just now is for the next.
             return None;
         }
-        let list = self.list.lock();
+        let Some(list) = self.list.lock_unless_stuck() else {
+            // One more costs less than to wait.
+            return None;
+        };
+        self.catch_up(&list);
         let first = self.pop(&list)?;
         for _ in 0..BATCH {
             let Some(extent) = self.pop(&list) else { break };
@@ -83,7 +89,12 @@ impl Spare {
 
     #[cold]
     fn put_listed(&self, extent: &'static Extent) {
-        let list = self.list.lock();
+        let Some(list) = self.list.lock_unless_stuck() else {
+            self.listed.fetch_add(1, Relaxed);
+            self.late.push(extent);
+            return;
+        };
+        self.catch_up(&list);
         self.push(&list, extent);
         for _ in 0..BATCH {
             let Some(extent) = self.take_near() else { break };
@@ -93,13 +104,17 @@ impl Spare {
 
     fn pop(&self, list: &List<Extent, ByOwner>) -> Option<&'static Extent> {
         let extent = list.pop()?;
-        self.listed.change(|n| n - 1);
+        self.listed.fetch_sub(1, Relaxed);
         Some(extent)
     }
 
     fn push(&self, list: &List<Extent, ByOwner>, extent: &'static Extent) {
         list.push(extent);
-        self.listed.change(|n| n + 1);
+        self.listed.fetch_add(1, Relaxed);
+    }
+
+    fn catch_up(&self, list: &List<Extent, ByOwner>) {
+        self.late.take_all().for_each(|extent| list.push(extent));
     }
 
     /// How often the lock of the list was taken and waited for.
@@ -133,6 +148,19 @@ mod tests {
     use super::*;
     use crate::base::Base;
     use std::vec::Vec;
+
+    #[test]
+    fn while_the_list_is_held_descriptors_come_back_all_the_same_and_are_taken_later() {
+        let (spare, base) = (Spare::default(), Base::default());
+        let held = spare.list.lock();
+        (0..NEAR + 5).for_each(|_| spare.put(base.make().unwrap()));
+        assert_eq!(spare.len(), NEAR + 5);
+        (0..NEAR).for_each(|_| assert!(spare.take().is_some()));
+        assert!(spare.take().is_none(), "what is left is for the next who has the lock");
+        drop(held);
+        (0..5).for_each(|_| assert!(spare.take().is_some()));
+        assert!(spare.take().is_none() && spare.len() == 0);
+    }
 
     #[test]
     fn a_descriptor_belongs_to_one_thread_at_a_time_and_none_is_lost() {

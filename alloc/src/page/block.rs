@@ -1,6 +1,6 @@
 //! Blocks: 2 MiB of address space and the state of its 512 pages. Regions: blocks side by side.
 //!
-//! **Synchronization**: everything but a block's address is guarded by the lock of the arena's
+//! **Synchronization**: everything but a block's address, and what came back late, is guarded by the lock of the arena's
 //! [`Supply`](super::supply::Supply).
 
 use core::sync::atomic::*;
@@ -44,6 +44,18 @@ impl BitsCell {
         masks(start, n).map(in_word).sum::<u32>() as usize
     }
 
+    /// Sets `n` bits from `start` on, while others do so or take them. What was written before is seen by who takes them.
+    pub fn add(&self, start: usize, n: usize) {
+        for (i, mask) in masks(start, n) {
+            self.0[i].fetch_or(mask, Ordering::Release);
+        }
+    }
+
+    /// Clears all bits, and answers which were set.
+    pub fn take_all(&self) -> Bits {
+        Bits(core::array::from_fn(|i| self.0[i].swap(0, Ordering::Acquire)))
+    }
+
     fn word(&self, i: usize) -> u64 {
         self.0[i].get()
     }
@@ -72,6 +84,11 @@ pub struct Block {
     pub dirty_longest: AtomicU16,
     free_node: Node<Block>,
     dirty_node: Node<Block>,
+    /// Used pages that came back without the lock ([`Late`](super::late::Late)).
+    pub late: BitsCell,
+    /// Whether it is on the list of blocks with such.
+    pub waits: AtomicBool,
+    late_node: Node<Block>,
 }
 
 // SAFETY: numbers, null pointers and empty links are all zero.
@@ -81,10 +98,18 @@ unsafe impl Zeroable for Block {}
 pub struct ByFree;
 /// Key of the lists by longest dirty run.
 pub struct ByDirty;
+/// Key of the blocks to which pages came back without the lock.
+pub struct ByLate;
 
 impl Listed<ByFree> for Block {
     fn node(&self) -> &Node<Block> {
         &self.free_node
+    }
+}
+
+impl Listed<ByLate> for Block {
+    fn node(&self) -> &Node<Block> {
+        &self.late_node
     }
 }
 
@@ -108,6 +133,11 @@ impl Block {
     /// Page that an address in this block lies in.
     pub fn page_of(&self, address: usize) -> usize {
         (address - self.base().addr()) / PAGE
+    }
+
+    /// Which block of its region it is.
+    pub fn index(&self) -> usize {
+        self.index.get()
     }
 
     /// The block that follows in the address space of the region.

@@ -13,7 +13,9 @@ mod tuning;
 
 use core::sync::atomic::*;
 
+use super::beside::Beside;
 use super::decay::Decay;
+use super::late::Late;
 use super::pac::{Mode, Pac};
 use super::parked::Parked;
 use super::supply::Supply;
@@ -54,6 +56,10 @@ pub struct PageLayer {
     supply: Mutex<Supply>,
     /// Dirty runs in front of `supply`, for which nobody needs its lock.
     parked: Parked,
+    /// Fresh pages beside `supply`, for when the holder of its lock does not run.
+    beside: Beside,
+    /// Runs that came back at such times.
+    late: Late,
     /// What supplies pages instead of `supply`, once there is one.
     pac: Link<Pac>,
     /// What was `pac` in an earlier life, to be so again.
@@ -119,14 +125,54 @@ impl PageLayer {
         Mode { oversize: if eager { self.oversize_threshold() } else { usize::MAX }, muzzy: muzzy_ms != 0 }
     }
 
+    /// Whether a thread has the lock of the supply that seems not to run.
+    fn is_stuck(&self) -> bool {
+        self.supply.is_stuck() && self.pac.acquire().is_none()
+    }
+
+    /// Enters all that is given and taken without the lock.
+    fn enter_all(&self, supply: &mut Supply) {
+        supply.unpark(&self.parked);
+        supply.unstock(&self.beside);
+    }
+
+    /// As [`PageLayer::enter_all`], and from now on nothing is given or taken so.
+    fn close(&self, supply: &mut Supply) {
+        supply.close(&self.parked);
+        supply.close_late(&self.late);
+        supply.close_stock(&self.beside);
+    }
+
+    /// Ends [`PageLayer::close`]. With the lock of the supply held.
+    fn open(&self) {
+        self.parked.open();
+        self.beside.open();
+        self.late.open();
+    }
+
     /// Where pages come from now.
-    #[inline]
+    #[inline(never)]
     fn source(&self, patience: Patience) -> Option<Source<'_>> {
+        self.source_by(|| self.supply.lock_within(patience))
+    }
+
+    /// [`PageLayer::source`] unless a thread that seems not to run has the lock.
+    #[inline(always)]
+    fn source_unless_stuck(&self) -> Option<Source<'_>> {
+        self.source_by(|| self.supply.lock_unless_stuck())
+    }
+
+    #[inline(always)]
+    fn source_by<'a>(&'a self, lock: impl FnOnce() -> Option<Guard<'a, Supply>>) -> Option<Source<'a>> {
         if let Some(pac) = self.pac.acquire() {
             return Some(Source::Extents(pac));
         }
-        let supply = self.supply.lock_within(patience)?;
+        let mut supply = lock()?;
         // It changes with the lock held.
-        Some(self.pac.acquire().map_or(Source::Blocks(supply), Source::Extents))
+        if let Some(pac) = self.pac.acquire() {
+            return Some(Source::Extents(pac));
+        }
+        supply.catch_up(&self.late, &self.beside);
+        Some(Source::Blocks(supply))
     }
 }

@@ -6,6 +6,7 @@
 //! pages need no merging: a run is whatever the bitmap shows.
 
 pub mod advice;
+mod beside;
 pub mod bits;
 pub mod block;
 pub mod caretaker;
@@ -18,6 +19,7 @@ pub mod dss;
 mod ebb;
 pub mod growth;
 pub mod hooks;
+mod late;
 pub mod layer;
 mod pac;
 mod parked;

@@ -5,6 +5,7 @@
 //! blocks side by side.
 
 mod across;
+mod beside;
 mod exchange;
 mod find;
 mod lists;
@@ -56,6 +57,16 @@ impl Supply {
     /// Pages by state; those of [`Parked`] runs are active.
     pub fn counts(&self) -> PageCounts {
         self.counts
+    }
+
+    /// Counts pages as active. What has come back of a region of [`Beside`](super::beside::Beside) may be more than is counted, until the region is known here.
+    fn used(&mut self, npages: usize) {
+        self.counts.active = self.counts.active.wrapping_add(npages);
+    }
+
+    /// Counts pages as active no more.
+    fn unused(&mut self, npages: usize) {
+        self.counts.active = self.counts.active.wrapping_sub(npages);
     }
 
     /// Lets pages that count as active count as guards, or, with less than 0, guards as active.
@@ -117,7 +128,7 @@ impl Supply {
 
     /// Enters a run that was parked.
     fn leave(&mut self, run: Run) {
-        self.counts.active -= run.npages;
+        self.unused(run.npages);
         self.vacate(run, Free::Dirty);
     }
 

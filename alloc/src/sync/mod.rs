@@ -159,6 +159,31 @@ impl<T> Mutex<T> {
         })
     }
 
+    /// Takes the lock unless its holder seems not to run.
+    #[inline]
+    pub fn lock_unless_stuck(&self) -> Option<Guard<'_, T>> {
+        self.try_lock().or_else(|| self.lock_spinning())
+    }
+
+    /// Whether nobody gave the lock up while a waiter would spin: its holder seems not to run.
+    #[inline]
+    pub fn is_stuck(&self) -> bool {
+        self.is_held() && self.stays_held(TRIES.load(Relaxed))
+    }
+
+    #[cold]
+    fn stays_held(&self, tries: u32) -> bool {
+        let mut tried = 0;
+        while tried < tries || tries == FOREVER {
+            tried = tried.saturating_add(1);
+            core::hint::spin_loop();
+            if !self.is_held() {
+                return false;
+            }
+        }
+        true
+    }
+
     /// Whether somebody holds the lock, or did a moment ago.
     #[inline]
     pub fn is_held(&self) -> bool {

@@ -70,7 +70,10 @@ impl PageLayer {
     pub fn tick_at(&self, now: Ns) {
         self.give_up_kept(now);
         // What was kept where nothing else is goes by its own time.
-        if now.since(Ns(self.looked.get())) >= TICK && !(self.kept.get() != 0 && self.lenient.get()) {
+        if now.since(Ns(self.looked.get())) >= TICK
+            && !(self.kept.get() != 0 && self.lenient.get())
+            && !self.is_stuck()
+        {
             self.decay(now);
         }
     }

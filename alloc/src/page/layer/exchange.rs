@@ -11,7 +11,7 @@ use crate::page::purge::{self, Step};
 use crate::page::run::Run;
 use crate::page::state::{Free, PageCounts};
 use crate::page::supply::Supply;
-use crate::page::{advice, caretaker, pressure};
+use crate::page::{advice, caretaker, parked, pressure};
 use crate::relaxed::Relaxed;
 use crate::size_class::LARGE_MIN;
 use crate::sync::Patience;
@@ -24,10 +24,11 @@ impl PageLayer {
     /// Counts the pages that `f` takes without memory behind them.
     fn growing<R>(
         &self,
+        source: Source<'_>,
         blocks: impl FnOnce(&mut Supply) -> Option<R>,
         extents: impl FnOnce(&Pac) -> Option<R>,
     ) -> Option<R> {
-        match self.source(Patience::Endless)? {
+        match source {
             Source::Blocks(mut supply) => {
                 let before = supply.grown();
                 let result = blocks(&mut supply);
@@ -60,7 +61,23 @@ impl PageLayer {
         {
             return Some((run, false));
         }
+        self.take_locked(npages, align, roomy, base)
+    }
+
+    /// The rest of [`PageLayer::take`], apart, so that what is parked needs no room for what this needs.
+    #[inline(never)]
+    fn take_locked(&self, npages: usize, align: usize, roomy: bool, base: &Base) -> Option<(Run, bool)> {
+        let source = match self.source_unless_stuck() {
+            Some(source) => source,
+            None => {
+                if let Some(taken) = self.take_beside(npages, align, base) {
+                    return Some(taken);
+                }
+                self.source(Patience::Endless)?
+            }
+        };
         self.growing(
+            source,
             |supply| {
                 let run = if roomy {
                     supply.unpark(&self.parked);
@@ -77,6 +94,45 @@ impl PageLayer {
         )
     }
 
+    /// [`PageLayer::take`] when the holder of the supply's lock does not run: a part of a parked run, or fresh pages.
+    #[cold]
+    fn take_beside(&self, npages: usize, align: usize, base: &Base) -> Option<(Run, bool)> {
+        if npages > parked::MOST || align != 1 {
+            return None;
+        }
+        if let Some(run) = self.parked.take_that(|run| run.npages > npages) {
+            let at = run.base.wrapping_add(npages * PAGE);
+            let rest = Run { base: at, npages: run.npages - npages, block: run.block };
+            if !self.parked.put(rest) && !self.put_late(rest, base) {
+                self.put_back(rest, Free::Dirty, base);
+            }
+            return Some((Run { npages, ..run }, false));
+        }
+        let run = self.beside.take(npages).or_else(|| {
+            let grown = self.beside.grow(npages, self.owner.get(), base)?;
+            grown.rest.into_iter().for_each(|rest| self.put_back(rest, Free::Retained, base));
+            Some(grown.run)
+        })?;
+        pressure::grew(npages);
+        Some((run, true))
+    }
+
+    /// Takes back a run without the lock, which its holder does not give up; `false` when that cannot be.
+    #[cold]
+    fn put_late(&self, run: Run, base: &Base) -> bool {
+        self.late.put(run, &mut |run| self.put_back(run, Free::Dirty, base))
+    }
+
+    /// Takes back pages that are not handed out.
+    fn put_back(&self, run: Run, state: Free, base: &Base) {
+        match self.source(Patience::Endless) {
+            Some(Source::Blocks(mut supply)) if state == Free::Retained => supply.leave_fresh(run),
+            Some(Source::Blocks(mut supply)) => supply.keep(run),
+            Some(Source::Extents(pac)) => drop(pac.give(run.base, run.npages, self.mode(), base)),
+            None => {}
+        }
+    }
+
     /// Lets the kernel back the pages of `run`, which were taken and have no memory, at once, unless memory is short or
     /// of a kind that only the program's hooks know. A fault for each would take about twice as long.
     #[cold]
@@ -91,7 +147,14 @@ impl PageLayer {
 
     /// Adds the `extra` pages behind `run` to it if they are free; answers whether it did and they are zero.
     pub fn extend(&self, run: Run, extra: usize, base: &Base) -> Option<bool> {
+        let source = match self.source_unless_stuck() {
+            Some(source) => source,
+            // To copy so little takes less time than to wait.
+            None if run.npages <= parked::MOST => return None,
+            None => self.source(Patience::Endless)?,
+        };
         self.growing(
+            source,
             |supply| supply.extend(run, extra, &self.parked),
             |pac| pac.extend(run.base, run.npages, extra, base),
         )
@@ -125,11 +188,25 @@ impl PageLayer {
 
     /// Takes pages back.
     pub fn give(&self, run: Run, base: &Base) {
-        if self.parks(run.npages) && self.parked.put(run) {
+        let parks = self.parks(run.npages);
+        if parks && self.parked.put(run) {
             return self.freed(run.npages);
         }
+        self.give_locked(run, parks, base);
+    }
+
+    /// The rest of [`PageLayer::give`], apart.
+    #[inline(never)]
+    fn give_locked(&self, run: Run, parks: bool, base: &Base) {
+        let source = match self.source_unless_stuck() {
+            None if parks && run.npages <= parked::MOST && self.put_late(run, base) => {
+                return self.freed(run.npages);
+            }
+            None => self.source(Patience::Endless),
+            source => source,
+        };
         let mut low = false;
-        match self.source(Patience::Endless) {
+        match source {
             Some(Source::Blocks(mut supply)) if self.at_once() => {
                 if self.may_keep() && kept::keeps(&mut supply, run) {
                     supply.keep(run);
@@ -221,5 +298,73 @@ impl PageLayer {
         let ours = self.pac.acquire().is_none_or(Pac::is_default);
         // SAFETY: by the caller's promise.
         ours && !advice::wants_huge() && unsafe { advice::purge_forced(at, bytes) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use crate::page::beside;
+    use crate::page::census::Census;
+    use crate::page::default_hooks;
+    use crate::page::layer::DecayTimes;
+    use crate::units::ArenaInd;
+    use core::ptr::NonNull;
+    use std::boxed::Box;
+    use std::vec::Vec;
+
+    fn layer() -> (PageLayer, Base) {
+        let (layer, base) = (PageLayer::default(), Base::default());
+        layer.belong_to(ArenaInd(0), &base);
+        layer.start(DecayTimes { dirty_ms: -1, muzzy_ms: -1, ..Default::default() });
+        (layer, base)
+    }
+
+    /// Takes and gives while the lock of the supply is held by nobody who would give it up; answers runs that are in use, of 1 to 20 pages.
+    fn beside(layer: &PageLayer, base: &Base) -> Vec<Run> {
+        let held = layer.supply.lock();
+        let take = |npages| layer.take(npages, 1, false, base).unwrap();
+        let runs: Vec<Run> = (1..=20).cycle().take(400).map(|npages| take(npages).0).collect();
+        let (mut kept, mut given) = (runs.clone(), runs);
+        kept.truncate(20);
+        given.drain(..20).for_each(drop);
+        given.into_iter().for_each(|run| layer.give(run, base));
+        assert_eq!(layer.extend(kept[0], 1, base), None);
+        drop(held);
+        kept
+    }
+
+    #[test]
+    fn what_is_taken_and_given_while_the_lock_is_held_is_counted_as_soon_as_it_is_not() {
+        let (layer, base) = layer();
+        let kept = beside(&layer, &base);
+        let counts = layer.counts();
+        assert_eq!((counts.active, counts.dirty), (210, 19 * 210));
+        assert_eq!(counts.reserved(), 3 * beside::BYTES / PAGE);
+        let mut census = Census::EMPTY;
+        assert_eq!(layer.survey(Patience::Endless, &mut census, || ()), Some(counts));
+        assert_eq!(layer.beside.pages(), 0, "what nobody has taken is like other pages now");
+        kept.into_iter().for_each(|run| layer.give(run, &base));
+        layer.purge_all();
+        assert_eq!((layer.counts().active, layer.counts().dirty), (0, 0));
+        layer.release_empty();
+        assert_eq!(layer.counts(), PageCounts::default());
+    }
+
+    #[test]
+    fn hooks_find_what_was_taken_and_given_while_the_lock_was_held() {
+        let (layer, base) = layer();
+        let kept = beside(&layer, &base);
+        // SAFETY: the default table is a static.
+        let table = Box::leak(Box::new(unsafe { *default_hooks::table().as_ptr() }));
+        // SAFETY: the table lives for ever, and its functions are the default ones.
+        assert!(unsafe { layer.set_hooks(NonNull::from(table), &base) }.is_some());
+        let counts = layer.counts();
+        assert_eq!((counts.active, counts.dirty), (210, 19 * 210));
+        assert!(!layer.late.put(kept[0], &mut |_| panic!("it is closed")));
+        assert!(layer.beside.grow(1, 0, &base).is_none());
+        kept.into_iter().for_each(|run| layer.give(run, &base));
+        assert_eq!((layer.counts().active, layer.counts().dirty), (0, 20 * 210));
     }
 }

@@ -52,7 +52,7 @@ impl PageLayer {
             None => base.make()?,
         };
         pac.start(default_hooks::table(), self.owner.get(), supply.growth);
-        supply.close(&self.parked);
+        self.close(supply);
         let guards = supply.counts().guards as isize;
         supply.hand_over(|part| {
             if !pac.adopt(part.base, part.npages, part.state, part.head, base) {

@@ -11,7 +11,7 @@ impl PageLayer {
     pub fn empty(&self) -> usize {
         match self.source(Patience::Endless) {
             Some(Source::Blocks(mut supply)) => {
-                supply.unpark(&self.parked);
+                self.enter_all(&mut supply);
                 supply.empty()
             }
             Some(Source::Extents(pac)) if unmaps(pac) => {
@@ -26,7 +26,7 @@ impl PageLayer {
     pub fn release_empty(&self) {
         match self.source(Patience::Endless) {
             Some(Source::Blocks(mut supply)) => {
-                supply.unpark(&self.parked);
+                self.enter_all(&mut supply);
                 supply.release_empty();
             }
             Some(Source::Extents(pac)) if unmaps(pac) => self.purge_all(),
@@ -40,16 +40,16 @@ impl PageLayer {
         self.purge_all();
         match self.source(Patience::Endless) {
             Some(Source::Blocks(mut supply)) => {
-                supply.unpark(&self.parked);
+                self.enter_all(&mut supply);
                 supply.destroy();
-                self.parked.open();
+                self.open();
             }
             Some(Source::Extents(pac)) => {
                 pac.destroy();
                 // A fork finds it either in its place, and lets go of its locks afterwards, or not at all.
                 let _supply = self.supply.lock();
                 self.pac.set(None);
-                self.parked.open();
+                self.open();
                 self.spare_pac.set(Some(pac));
             }
             None => {}

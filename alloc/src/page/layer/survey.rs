@@ -19,7 +19,10 @@ impl PageLayer {
             Source::Blocks(supply) => {
                 let counts = supply.counts();
                 let parked = self.parked.pages().min(counts.active);
-                Some(PageCounts { active: counts.active - parked, dirty: counts.dirty + parked, ..counts })
+                let fresh = self.beside.pages().min(counts.active - parked);
+                let active = counts.active - parked - fresh;
+                let (dirty, retained) = (counts.dirty + parked, counts.retained + fresh);
+                Some(PageCounts { active, dirty, retained, ..counts })
             }
             Source::Extents(pac) => pac.counts(patience),
         }
@@ -34,8 +37,10 @@ impl PageLayer {
             Source::Blocks(mut supply) => {
                 // What is given and taken without the lock from now on was in use before, and counts as in use: so objects
                 // that `with` finds never are more than the pages.
-                supply.unpark(&self.parked);
+                self.enter_all(&mut supply);
                 with();
+                // And what is fresh since then is entered again, so that its pages are counted.
+                supply.unstock(&self.beside);
                 supply.stretches(|part| {
                     part.state.into_iter().for_each(|state| census.count(state, part.npages));
                 });
@@ -50,7 +55,7 @@ impl PageLayer {
         match self.source(Patience::Endless) {
             Some(Source::Blocks(mut supply)) => {
                 // Who reads the number without the lock is to find the right one: nothing changes without the lock any more.
-                supply.close(&self.parked);
+                self.close(&mut supply);
                 supply.active_address()
             }
             Some(Source::Extents(pac)) => pac.active_address(),
@@ -63,7 +68,7 @@ impl PageLayer {
     pub fn visit_used(&self, visit: &mut dyn FnMut(*mut u8, usize) -> bool) {
         match self.source(Patience::Endless) {
             Some(Source::Blocks(mut supply)) => {
-                supply.unpark(&self.parked);
+                self.enter_all(&mut supply);
                 supply.visit_used(visit);
             }
             Some(Source::Extents(pac)) => pac.visit_used(visit),

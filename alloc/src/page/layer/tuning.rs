@@ -1,6 +1,7 @@
 //! What can be set for the pages of one arena while it works.
 
 use super::{PageLayer, Source};
+use crate::page::beside;
 use crate::page::default_hooks;
 use crate::page::growth::Growth;
 use crate::page::settings::{self, Dss};
@@ -25,6 +26,11 @@ impl PageLayer {
 
     /// Sets it, rounded down to a page size class; `false` when that is less than a page.
     pub fn set_retain_grow_limit(&self, bytes: usize) -> bool {
+        if bytes < beside::BYTES
+            && let Some(Source::Blocks(mut supply)) = self.source(Patience::Endless)
+        {
+            supply.close_stock(&self.beside);
+        }
         self.growth(|growth| growth.set_limit(bytes))
     }
 

@@ -19,7 +19,7 @@ impl Supply {
     pub fn take(&mut self, npages: usize, align: usize, base: &Base, parked: &Parked) -> Option<(Run, bool)> {
         if let Some(run) = self.recent.take(npages, align) {
             self.counts.dirty -= npages;
-            self.counts.active += npages;
+            self.used(npages);
             return Some((run, false));
         }
         self.settle();
@@ -42,7 +42,7 @@ impl Supply {
             }
         };
         let zeroed = self.occupy(run);
-        self.counts.active += npages;
+        self.used(npages);
         Some((run, zeroed))
     }
 
@@ -82,7 +82,7 @@ impl Supply {
         let middle = start != 0 && longest >= 4 * npages;
         let run = Run::in_block(block, if middle { start + longest / 2 } else { start }, npages);
         self.occupy(run);
-        self.counts.active += npages;
+        self.used(npages);
         Some(run)
     }
 
@@ -98,7 +98,7 @@ impl Supply {
             return None;
         }
         let zeroed = self.occupy(more);
-        self.counts.active += extra;
+        self.used(extra);
         Some(zeroed)
     }
 
@@ -112,7 +112,7 @@ impl Supply {
             self.keep(run);
             return None;
         }
-        self.counts.active -= run.npages;
+        self.unused(run.npages);
         self.settle();
         self.vacate(run, Free::Dirty);
         let whole = run.dirty_around()?;
@@ -130,7 +130,7 @@ impl Supply {
     /// Takes back a run that `take` gave (or a tail of it), whose pages are dirty and stay so for now.
     #[inline]
     pub fn keep(&mut self, run: Run) {
-        self.counts.active -= run.npages;
+        self.unused(run.npages);
         if !self.recent.push(run) {
             self.settle();
             self.recent.push(run);
@@ -140,7 +140,7 @@ impl Supply {
 
     /// Takes a run that `take` gave out of circulation, to be purged; it counts in no state until [`Supply::vacate`].
     pub fn withdraw(&mut self, npages: usize) {
-        self.counts.active -= npages;
+        self.unused(npages);
     }
 }
 
