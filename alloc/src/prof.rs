@@ -27,6 +27,7 @@ pub fn boot() {
     let format = prof_runtime::Format::ALL[option::PROF_DUMP_FORMAT.get() as usize];
     let settings = Settings {
         lg_sample: option::LG_PROF_SAMPLE.get() as u8,
+        samples_per_second: option::PROF_TARGET_SAMPLES_PER_SEC.get() as u64,
         active: option::PROF_ACTIVE.on(),
         accum: option::PROF_ACCUM.on(),
         peak: option::PROF_PEAK.on(),

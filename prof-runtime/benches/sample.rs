@@ -78,7 +78,7 @@ fn main() {
     println!("{:>5} {:>18} {:>16} {:>8}", "depth", "sample+free ns", "libgcc walk ns", "ratio");
     for depth in [10, 30, 60] {
         let ours = cost(depth, &mut || {
-            if let Some(sample) = PROFILER.sample(&thread, black_box(99), black_box(100)) {
+            if let Some(sample) = PROFILER.sample(&thread, PROFILER.rate(), black_box(99), black_box(100)) {
                 PROFILER.unsample(Some(&thread), black_box(sample), std::ptr::null(), black_box(100));
             }
         });
@@ -99,7 +99,7 @@ fn dump_cost(thread: &ThreadProf) {
     for stacks in [10_000u64, 100_000] {
         for path in 0..stacks {
             p0(path.wrapping_mul(0x9e37_79b9_7f4a_7c15), 20, &mut || {
-                black_box(PROFILER.sample(thread, 100, 100));
+                black_box(PROFILER.sample(thread, PROFILER.rate(), 100, 100));
             });
         }
         for path in [&b"/tmp/prof-runtime-bench.heap"[..], b"/tmp/prof-runtime-bench.pb"] {

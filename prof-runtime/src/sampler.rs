@@ -36,6 +36,36 @@ impl Prng {
     }
 }
 
+/// Log2 of a mean distance in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate(u8);
+
+impl Rate {
+    /// At most [`LG_SAMPLE_MAX`].
+    pub fn new(lg: u8) -> Rate {
+        Rate(lg.min(LG_SAMPLE_MAX))
+    }
+
+    /// For storing.
+    pub fn lg(self) -> u8 {
+        self.0
+    }
+
+    /// The mean distance in bytes.
+    pub fn period(self) -> u64 {
+        period(self.0)
+    }
+}
+
+/// A distance that was drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Draw {
+    /// Until, and including, the next sample: at least 1.
+    pub distance: u64,
+    /// What it was drawn with, and the sample therefore is to be counted with, whatever the rate is by then.
+    pub rate: Rate,
+}
+
 /// How many allocations of `usize_` bytes until, and including, the next sampled one: at least 1. `exponential` has
 /// mean 1.
 ///
@@ -47,11 +77,6 @@ pub fn allocs_until_sample(exponential: f64, lg_sample: u8, usize_: u64) -> u64 
         // The cast saturates.
         _ => ((exponential * period(lg_sample) as f64 / usize_.max(1) as f64) as u64).saturating_add(1),
     }
-}
-
-/// How many bytes until, and including, the next sample point: at least 1.
-pub fn bytes_until_sample(exponential: f64, lg_sample: u8) -> u64 {
-    allocs_until_sample(exponential, lg_sample, 1)
 }
 
 /// The mean distance in bytes.
@@ -114,7 +139,7 @@ mod tests {
         const COUNT: usize = 100_000;
         for lg in [1, 12, 19, 40] {
             let mut prng = Prng::new(7);
-            let total: f64 = (0..COUNT).map(|_| bytes_until_sample(prng.exponential(), lg) as f64).sum();
+            let total: f64 = (0..COUNT).map(|_| allocs_until_sample(prng.exponential(), lg, 1) as f64).sum();
             // 1 + floor(x) is half a byte more than x on average, exactly 1/(1-exp(-1/R)). The standard error of
             // the mean of an exponential is mean / sqrt(count); the seed is fixed, four of them are allowed.
             let expected = 1.0 / -libm::expm1(-1.0 / period(lg) as f64);

@@ -15,6 +15,8 @@ pub struct Settings<'a> {
     /// Log2 of the mean number of bytes between samples (`lg_prof_sample`); 0 samples every allocation. At most 63,
     /// which counts as 62.
     pub lg_sample: u8,
+    /// Most samples per second (`prof_target_samples_per_sec`), which the mean distance is raised for; 0 for no limit.
+    pub samples_per_second: u64,
     /// Whether sampling is on at the start (`prof_active`).
     pub active: bool,
     /// Whether dumps show accumulated figures (`prof_accum`).
@@ -78,6 +80,7 @@ impl Default for Settings<'_> {
     fn default() -> Self {
         Settings {
             lg_sample: 19,
+            samples_per_second: 0,
             active: true,
             accum: false,
             peak: false,

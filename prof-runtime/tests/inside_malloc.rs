@@ -55,7 +55,9 @@ unsafe impl GlobalAlloc for Profiled {
         let mut bits = 0;
         if ON.load(Ordering::Relaxed) && !INSIDE.get() {
             let sample = THREAD.with(|thread| {
-                inside(|| PROFILER.sample(thread, layout.size() as u64, layout.size() as u64))
+                inside(|| {
+                    PROFILER.sample(thread, PROFILER.rate(), layout.size() as u64, layout.size() as u64)
+                })
             });
             bits = sample.map_or(0, SampleRef::to_bits);
             SAMPLED.fetch_add(u64::from(bits != 0), Ordering::Relaxed);
@@ -130,7 +132,7 @@ fn a_program_whose_every_allocation_is_sampled_runs_as_before() {
         assert!(matches!(answer, Ok(()) | Err(DumpError::Open | DumpError::Write)));
     }
     *errno() = 1234;
-    let sample = THREAD.with(|thread| inside(|| PROFILER.sample(thread, 100, 100)));
+    let sample = THREAD.with(|thread| inside(|| PROFILER.sample(thread, PROFILER.rate(), 100, 100)));
     assert_eq!(*errno(), 1234, "sampling");
     PROFILER.unsample(None, sample.unwrap(), null(), 100);
 
@@ -148,7 +150,7 @@ static REFUSED: AtomicU64 = AtomicU64::new(0);
 /// A handler that allocates, which programs should not do and do.
 extern "C" fn on_tick(_: libc::c_int) {
     TICKS.fetch_add(1, Ordering::Relaxed);
-    THREAD.with(|thread| match PROFILER.sample(thread, 64, 64) {
+    THREAD.with(|thread| match PROFILER.sample(thread, PROFILER.rate(), 64, 64) {
         Some(sample) => {
             PROFILER.unsample(None, sample, null(), 64);
         }
@@ -183,7 +185,7 @@ fn signals() {
     {
         THREAD.with(|thread| {
             for size in 1..50 {
-                if let Some(sample) = PROFILER.sample(thread, size, size) {
+                if let Some(sample) = PROFILER.sample(thread, PROFILER.rate(), size, size) {
                     PROFILER.unsample(None, sample, null(), size);
                 }
             }
@@ -242,7 +244,7 @@ macro_rules! branches {
         fn $name(profiler: &Profiler, thread: &ThreadProf, path: u64, depth: u32) -> Option<SampleRef> {
             std::hint::black_box($mark);
             if depth == 0 {
-                return profiler.sample(thread, 64, 64);
+                return profiler.sample(thread, profiler.rate(), 64, 64);
             }
             let next = if path & 1 == 0 { branch } else { other_branch };
             std::hint::black_box(next(profiler, thread, path >> 1, depth - 1))

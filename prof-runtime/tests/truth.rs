@@ -161,7 +161,7 @@ fn nothing_is_sampled_while_the_process_or_the_thread_is_inactive() {
     let profiler = boot(&prof_runtime::Settings { lg_sample: 0, active: false, ..settings() });
     let host = Host::new(profiler);
     assert!(SITES[0](&host, 64).sample.is_none());
-    assert!(profiler.sample(&host.thread, 64, 64).is_none());
+    assert!(profiler.sample(&host.thread, profiler.rate(), 64, 64).is_none());
     let epoch = profiler.epoch();
     assert!(!profiler.set_active(true));
     assert_ne!(profiler.epoch(), epoch);

@@ -11,7 +11,7 @@ use crate::arena::{Arena, table};
 use crate::extent::Kind;
 use crate::page::pressure;
 use crate::relaxed::Relaxed;
-use crate::sampling;
+use crate::sampling::{self, Rate};
 use crate::size_class::{
     LARGE_MIN, LOOKUP_MAX, NBINS, NCACHED, SMALL_MAX, aligned_size, always_aligned, cacheable, class_size,
     index_of, index_small, usable, usable_aligned,
@@ -148,8 +148,8 @@ fn cached_slow<const ERRNO: bool>(thread: &'static Block, class: SzInd, requeste
     if exact {
         thread.open(class);
     }
-    let due = bin.event_due() && event::handle(thread, class);
-    let sampled = if due { sampled_object(thread, class, requested) } else { None };
+    let due = if bin.event_due() { event::handle(thread, class) } else { None };
+    let sampled = due.and_then(|rate| sampled_object(thread, class, rate, requested));
     let object = sampled.map(|(object, _)| object).or_else(|| {
         if thread.caches(class) { bin.pop().or_else(|| refill(thread, class)) } else { bypass(thread, class) }
     });
@@ -170,10 +170,10 @@ fn cached_slow<const ERRNO: bool>(thread: &'static Block, class: SzInd, requeste
 
 /// A sampled object of a cached class, and bits of its sample; `None` when the profiler declines or memory has run out.
 #[inline(always)]
-fn sampled_object(thread: &Block, class: SzInd, requested: usize) -> Option<(*mut u8, u64)> {
+fn sampled_object(thread: &Block, class: SzInd, rate: Rate, requested: usize) -> Option<(*mut u8, u64)> {
     let arena = thread.arena();
     let usable = class_size(class.idx());
-    let sample = sampling::sample(thread.prof(), requested, usable);
+    let sample = sampling::sample(thread.prof(), rate, requested, usable);
     if sample == 0 {
         return None;
     }
@@ -280,10 +280,8 @@ fn uncached(
 ) -> (*mut u8, bool) {
     let Some(arena) = arena.or_else(|| own(thread, usable)) else { return (refuse(), false) };
     let class = index_of(usable);
-    let sample = match thread {
-        Some(thread) if event::uncached(thread, usable) => sampling::sample(thread.prof(), requested, usable),
-        _ => 0,
-    };
+    let due = thread.and_then(|thread| Some((thread, event::uncached(thread, usable)?)));
+    let sample = due.map_or(0, |(thread, rate)| sampling::sample(thread.prof(), rate, requested, usable));
     let small = usable < LARGE_MIN;
     let mut counted = false;
     let got = match (cache, cacheable(usable)) {

@@ -146,8 +146,8 @@ fn resize(extent: &'static Extent, wanted: usize, requested: usize, zero: bool) 
     if let Some(thread) = thread {
         count_deallocated(thread, old);
         count_allocated(thread, wanted);
-        if event::uncached(thread, wanted) {
-            let sample = sampling::sample(thread.prof(), requested, wanted);
+        if let Some(rate) = event::uncached(thread, wanted) {
+            let sample = sampling::sample(thread.prof(), rate, requested, wanted);
             arena.set_sample(extent, sample);
             sampling::born(thread.prof(), sample, extent.object(), requested, wanted);
         }

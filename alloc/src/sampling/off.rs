@@ -12,6 +12,31 @@ impl Thread {
     }
 }
 
+/// Nothing is drawn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Rate;
+
+impl Rate {
+    /// Nothing.
+    pub fn new(_: u8) -> Rate {
+        Rate
+    }
+
+    /// Nothing.
+    pub fn lg(self) -> u8 {
+        0
+    }
+}
+
+/// Never made.
+#[derive(Clone, Copy)]
+pub struct Draw {
+    /// Nothing.
+    pub distance: u64,
+    /// Nothing.
+    pub rate: Rate,
+}
+
 /// Never changes.
 #[inline]
 pub fn epoch() -> u32 {
@@ -19,18 +44,18 @@ pub fn epoch() -> u32 {
 }
 
 /// Sampling is off.
-pub fn draw_allocs(_: &Thread, _: usize) -> Option<u64> {
+pub fn draw_allocs(_: &Thread, _: usize) -> Option<Draw> {
     None
 }
 
 /// Sampling is off.
-pub fn draw_bytes(_: &Thread) -> Option<u64> {
+pub fn draw_bytes(_: &Thread) -> Option<Draw> {
     None
 }
 
 /// Nothing is sampled.
 #[inline]
-pub fn sample(_: &Thread, _: usize, _: usize) -> u64 {
+pub fn sample(_: &Thread, _: Rate, _: usize, _: usize) -> u64 {
     0
 }
 

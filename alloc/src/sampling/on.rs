@@ -1,5 +1,6 @@
 //! The profiler is built in.
 
+pub use prof_runtime::{Draw, Rate};
 use prof_runtime::{Profiler, SampleRef, ThreadProf};
 
 use super::CLASSES;
@@ -18,22 +19,22 @@ pub fn epoch() -> u32 {
 }
 
 /// Allocations of `usable` bytes until the next sampled one; `None` while sampling is off.
-pub fn draw_allocs(thread: &Thread, usable: usize) -> Option<u64> {
+pub fn draw_allocs(thread: &Thread, usable: usize) -> Option<Draw> {
     PROFILER.draw_allocs(thread, usable as u64)
 }
 
 /// Bytes until the next sampled one; `None` while sampling is off.
-pub fn draw_bytes(thread: &Thread) -> Option<u64> {
+pub fn draw_bytes(thread: &Thread) -> Option<Draw> {
     PROFILER.draw_bytes(thread)
 }
 
-/// Samples the allocation of `usable` bytes that the caller is about to make, of which the program asked for `requested`;
+/// Samples, with the rate of its draw, the allocation of `usable` bytes that the caller is about to make, of which the program asked for `requested`;
 /// bits of its reference, 0 when it is not sampled. Then comes [`born`] or [`retract`].
 ///
 /// Walks the stack from here; may write a dump. The caller holds no lock.
 #[inline]
-pub fn sample(thread: &Thread, requested: usize, usable: usize) -> u64 {
-    PROFILER.sample(thread, requested as u64, usable as u64).map_or(0, SampleRef::to_bits)
+pub fn sample(thread: &Thread, rate: Rate, requested: usize, usable: usize) -> u64 {
+    PROFILER.sample(thread, rate, requested as u64, usable as u64).map_or(0, SampleRef::to_bits)
 }
 
 /// The object that this thread has just sampled exists now. 0 is none. Calls a function of the program's, which may

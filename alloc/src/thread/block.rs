@@ -38,6 +38,12 @@ pub struct Side {
     pub misses: AtomicU16,
     /// Objects that collections leave alone before the next that takes some (`tcache_gc_delay_bytes`).
     pub delay: AtomicU16,
+    /// Requests from the next event to the sampled one, of a draw that goes beyond that event; 0 for none.
+    pub rest: AtomicU64,
+    /// Epoch of the profiler in which that was drawn.
+    pub drawn: AtomicU32,
+    /// Log2 of the mean distance that the last draw was made with.
+    pub lg: AtomicU8,
     /// Requests until the next event, where each of them takes the slow path and the bin counts to the next one only.
     pub wait: AtomicU64,
 }
@@ -52,10 +58,12 @@ pub struct Block {
     bins: [CacheBin; map::SPECIAL as usize + 1],
     arena: Link<Arena>,
     prof: UnsafeCell<sampling::Thread>,
-    /// Epoch of the profiler in which `due` marks and `wait` were drawn.
+    /// Epoch of the profiler in which `wait` was drawn.
     pub prof_epoch: AtomicU32,
     /// Bytes of uncached objects until the next sampled one; meaningless while `wait_on` is not set.
     pub wait: AtomicI64,
+    /// Log2 of the mean distance that `wait` was drawn with.
+    pub wait_lg: AtomicU8,
     /// Whether `wait` was drawn.
     pub wait_on: AtomicBool,
     /// Whether the thread caches objects (`opt.tcache`, `thread.tcache.enabled`).

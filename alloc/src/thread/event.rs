@@ -2,26 +2,24 @@
 //!
 //! Each bin counts its requests down to its next event, which is the next sample if that is near, and at most
 //! [`event_distance`] away. Sampling each byte with probability `1/R` is the same process whether the bytes are
-//! looked at per thread or per class, so each class draws its own distance; and since the process has no memory, a
-//! distance beyond the next event may be drawn anew there.
+//! looked at per thread or per class, so each class draws its own distance. What goes beyond the next event is kept for
+//! the one after it, unless the profiler was switched or its rate changed: since the process has no memory, the
+//! distance may be drawn anew then.
 
 use super::block::Block;
 use crate::arena::Arena;
 use crate::relaxed::Relaxed;
-use crate::sampling;
+use crate::sampling::{self, Rate};
 use crate::size_class::class_size;
 use crate::tcache::geometry::{TICK_BYTES, event_distance};
 use crate::tcache::settings::{self, Pace};
 use crate::thread::{gc, watch};
 use crate::units::SzInd;
 
-/// Handles the event of a class; answers whether the request that it fell on is to be sampled.
-pub fn handle(thread: &Block, class: SzInd) -> bool {
-    let current = thread.prof_epoch.get() == sampling::epoch();
-    let due = thread.bin(class).due.get() && current;
-    if !current {
-        redraw(thread);
-    }
+/// Handles the event of a class. When the request that it fell on is to be sampled, answers with which rate: that of its
+/// draw, which may have been before a change.
+pub fn handle(thread: &Block, class: SzInd) -> Option<Rate> {
+    let due = thread.bin(class).due.get().then(|| Rate::new(thread.side(class).lg.get()));
     // What the class allocates until then is counted in advance.
     let distance = rearm(thread, class);
     let bytes = distance * class_size(class.idx()) as u64;
@@ -30,7 +28,7 @@ pub fn handle(thread: &Block, class: SzInd) -> bool {
     due
 }
 
-/// Draws the distance to the next event of a class, in requests, and answers it.
+/// Sets the distance to the next event of a class, in requests, and answers it.
 pub fn rearm(thread: &Block, class: SzInd) -> u64 {
     let most = match settings::pace() {
         _ if thread.exact.get() => 1,
@@ -38,9 +36,10 @@ pub fn rearm(thread: &Block, class: SzInd) -> u64 {
         Some(Pace::Requests(n)) => n.min(event_distance(class)),
         _ => event_distance(class),
     };
-    let drawn = sampling::draw_allocs(thread.prof(), class_size(class.idx()));
-    let distance = drawn.map_or(most, |drawn| drawn.min(most));
-    let due = drawn == Some(distance);
+    let until_sample = until_sample(thread, class);
+    let distance = until_sample.map_or(most, |wait| wait.min(most));
+    thread.side(class).rest.set(until_sample.map_or(0, |wait| wait - distance));
+    let due = until_sample == Some(distance);
     if settings::each_call() {
         thread.side(class).wait.set(distance);
         thread.bin(class).arm(1, due);
@@ -48,6 +47,20 @@ pub fn rearm(thread: &Block, class: SzInd) -> u64 {
         thread.bin(class).arm(distance, due);
     }
     distance
+}
+
+/// Requests of a class until the next sampled one: what is left of the last draw, as long as that is valid, else a new one.
+/// In a block that was another thread's what is left will do, too: the rest of an exponential distance is one.
+fn until_sample(thread: &Block, class: SzInd) -> Option<u64> {
+    let (side, epoch) = (thread.side(class), sampling::epoch());
+    let rest = side.rest.get();
+    if rest != 0 && side.drawn.get() == epoch {
+        return Some(rest);
+    }
+    let draw = sampling::draw_allocs(thread.prof(), class_size(class.idx()))?;
+    side.drawn.set(epoch);
+    side.lg.set(draw.rate.lg());
+    Some(draw.distance)
 }
 
 /// Where each request takes the slow path: counts the one that has just been made, and answers whether no event falls on it.
@@ -63,46 +76,39 @@ pub fn passes(thread: &Block, class: SzInd) -> bool {
     true
 }
 
-/// Draws all distances of a new thread, or of the calling one anew, so that a change of the profiler that it made itself
+/// Sets all distances of a new thread, or of the calling one anew, so that a change of the profiler that it made itself
 /// takes effect with its next allocation. Other threads notice at their next event of each class.
 pub fn refresh(thread: &Block) {
-    redraw(thread);
     for class in thread.classes() {
         rearm(thread, class);
     }
 }
 
-/// The profiler was switched or its rate changed: what was drawn before is void.
-fn redraw(thread: &Block) {
-    thread.prof_epoch.set(sampling::epoch());
-    thread.wait_on.set(false);
-    for class in thread.classes() {
-        thread.bin(class).due.set(false);
-    }
-}
-
-/// Whether an uncached object of `usable` bytes is to be sampled.
-pub fn uncached(thread: &Block, usable: usize) -> bool {
-    if thread.prof_epoch.get() != sampling::epoch() {
-        redraw(thread);
-    }
-    if !thread.wait_on.get() && !draw_wait(thread) {
-        return false;
+/// Whether an uncached object of `usable` bytes is to be sampled, and with which rate.
+pub fn uncached(thread: &Block, usable: usize) -> Option<Rate> {
+    let drawn = thread.wait_on.get() && thread.prof_epoch.get() == sampling::epoch();
+    if !drawn && !draw_wait(thread) {
+        return None;
     }
     let wait = thread.wait.get().saturating_sub_unsigned(usable as u64);
     thread.wait.set(wait);
     if wait > 0 {
-        return false;
+        return None;
     }
+    let rate = Rate::new(thread.wait_lg.get());
     draw_wait(thread);
-    true
+    Some(rate)
 }
 
 fn draw_wait(thread: &Block) -> bool {
-    let drawn = sampling::draw_bytes(thread.prof());
-    thread.wait.set(drawn.map_or(0, |bytes| bytes.min(i64::MAX as u64) as i64));
-    thread.wait_on.set(drawn.is_some());
-    drawn.is_some()
+    thread.prof_epoch.set(sampling::epoch());
+    let draw = sampling::draw_bytes(thread.prof());
+    if let Some(draw) = draw {
+        thread.wait.set(draw.distance.min(i64::MAX as u64) as i64);
+        thread.wait_lg.set(draw.rate.lg());
+    }
+    thread.wait_on.set(draw.is_some());
+    draw.is_some()
 }
 
 /// Most bytes of one object that bring the next turn of collection and decay nearer. A turn takes about as long as a large

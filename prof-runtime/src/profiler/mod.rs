@@ -23,8 +23,9 @@ use crate::{
     live::Live,
     log::Log,
     markers,
+    pace::Pace,
     recent::Recent,
-    sampler,
+    sampler::{self, Draw, Rate},
     settings::{Kept, Settings},
     stack_table::{StackId, StackTable},
     thread::{BadName, Name, ThreadProf, Threads},
@@ -75,6 +76,7 @@ pub struct Profiler {
     log: Log,
     dumps: Dumps,
     hooks: Hooks,
+    pace: Pace,
 }
 
 // SAFETY: all parts are `Sync` by themselves but `kept`. That is written by `boot` alone, while the state is `BOOTING`,
@@ -115,6 +117,7 @@ impl Profiler {
             log: Log::new(),
             dumps: Dumps::new(),
             hooks: Hooks::new(),
+            pace: Pace::new(),
         }
     }
 
@@ -135,6 +138,7 @@ impl Profiler {
         // Nobody else is here yet that could be changing it.
         let _ = self.dumps.prefix().set(settings.prefix);
         self.since_nanos.store(nanos(Clock::Monotonic), Ordering::Relaxed);
+        self.pace.start(settings.samples_per_second, nanos(Clock::Coarse));
         self.unwinder.prime();
         // A first walk maps the tables and makes the rules of the frames that every sample begins with.
         let ready = self.stack(arch::capture()).is_some() && self.unwinder.is_mapped();
@@ -240,11 +244,14 @@ impl Profiler {
     /// Drops all counts (`prof.reset`), with a new rate when one is given. Objects sampled before are forgotten.
     pub fn reset(&self, lg_sample: Option<u8>) {
         if let Some(lg_sample) = lg_sample {
-            self.lg_sample.store(lg_sample.min(LG_SAMPLE_LIMIT), Ordering::Relaxed);
+            let new = lg_sample.min(LG_SAMPLE_LIMIT);
+            let old = self.lg_sample.swap(new, Ordering::Relaxed);
+            if self.pace.is_on() {
+                self.pace.asked(old, new);
+            }
         }
         let next = |generation: u32| Some(Self::next(generation));
         self.contexts.peak().restart(Self::next(self.generation.load(Ordering::Relaxed)));
-        // Release: who samples in the new generation samples at the new rate; pairs with the acquire in `record`.
         let _ = self.generation.fetch_update(Ordering::Release, Ordering::Relaxed, next);
         self.since_nanos.store(nanos(Clock::Monotonic), Ordering::Relaxed);
         self.advance_epoch();
@@ -260,20 +267,28 @@ impl Profiler {
         self.enabled() && self.thread_active(thread) && self.is_active()
     }
 
-    /// Allocations of `usize_` bytes until, and including, the next sampled one, at least 1; `None` while sampling is
-    /// off for this thread or the process. Each allocation is sampled with probability `1 - exp(-usize_/R)`.
-    pub fn draw_allocs(&self, thread: &ThreadProf, usize_: u64) -> Option<u64> {
-        let lg_sample = self.lg_sample();
-        self.samples(thread).then(|| match lg_sample {
-            0 => 1,
-            _ => sampler::allocs_until_sample(thread.exponential(), lg_sample, usize_),
+    /// The mean distance that is drawn with now: that of `lg_prof_sample`, doubled as often as the ceiling on samples per
+    /// second takes.
+    pub fn rate(&self) -> Rate {
+        Rate::new(self.lg_sample().saturating_add(self.pace.raised()))
+    }
+
+    /// Allocations of `usize_` bytes until the next sampled one; `None` while sampling is off for this thread or the
+    /// process. Each allocation is sampled with probability `1 - exp(-usize_/R)`.
+    pub fn draw_allocs(&self, thread: &ThreadProf, usize_: u64) -> Option<Draw> {
+        let rate = self.rate();
+        self.samples(thread).then(|| Draw {
+            rate,
+            distance: match rate.lg() {
+                0 => 1,
+                lg => sampler::allocs_until_sample(thread.exponential(), lg, usize_),
+            },
         })
     }
 
-    /// Bytes until, and including, the next sample point, at least 1; `None` while sampling is off.
-    pub fn draw_bytes(&self, thread: &ThreadProf) -> Option<u64> {
-        let lg_sample = self.lg_sample();
-        self.samples(thread).then(|| sampler::bytes_until_sample(thread.exponential(), lg_sample))
+    /// Bytes until the next sample point; `None` while sampling is off.
+    pub fn draw_bytes(&self, thread: &ThreadProf) -> Option<Draw> {
+        self.draw_allocs(thread, 1)
     }
 
     /// Functions that the program wants to be called.

@@ -11,7 +11,7 @@ use prof_format::unbias::Weight;
 use super::Profiler;
 use crate::{
     arch::{self, Regs},
-    clock::nanos,
+    clock::{Clock, nanos},
     context::Context,
     errno::keeping_errno,
     hooks::{BacktraceHook, SampleHook},
@@ -19,7 +19,7 @@ use crate::{
     live::{Birth, SampleRef},
     log::Freed,
     recent::{Death, Entry},
-    sampler,
+    sampler::Rate,
     stack_table::StackId,
     thread::{Inside, Name, ThreadProf},
     unwind::{Limits, STACK_FRAMES_MAX, WALK_FRAMES_MAX, cache::Site},
@@ -27,7 +27,7 @@ use crate::{
 
 impl Profiler {
     /// Records one sampled allocation of `usize_` usable bytes, for which `requested` were asked, with the stack of the
-    /// caller. The caller holds no lock: an interval dump may be written here. It then calls [`Profiler::born`] or
+    /// caller. `rate` is that of its draw. The caller holds no lock: an interval dump may be written here. It then calls [`Profiler::born`] or
     /// [`Profiler::retract`].
     ///
     /// `None` when sampling is off, the thread is inside the profiler already, or memory for tables is out: then the
@@ -35,14 +35,14 @@ impl Profiler {
     ///
     /// **Cost:** 5 ns per frame and about 80 ns; no lock, no allocation.
     #[inline(never)]
-    pub fn sample(&self, thread: &ThreadProf, requested: u64, usize_: u64) -> Option<SampleRef> {
+    pub fn sample(&self, thread: &ThreadProf, rate: Rate, requested: u64, usize_: u64) -> Option<SampleRef> {
         if !self.samples(thread) {
             return None;
         }
         // Until the end of this function: it also keeps the frame, whose registers are captured next, alive.
         let inside = thread.enter()?;
         let stack = self.stack(arch::capture())?;
-        self.record(&inside, thread, stack, requested, usize_)
+        self.record(&inside, thread, stack, rate, requested, usize_)
     }
 
     /// The stack above the frame of the registers, which is to be alive.
@@ -104,12 +104,12 @@ impl Profiler {
         inside: &Inside,
         thread: &ThreadProf,
         stack: StackId,
+        rate: Rate,
         requested: u64,
         usize_: u64,
     ) -> Option<SampleRef> {
-        // The generation before the rate: see `reset`.
         let generation = self.generation.load(Ordering::Acquire);
-        let period = sampler::period(self.lg_sample());
+        let period = rate.period();
         let kept = self.kept_now();
         if kept.sys_thread_name {
             self.threads.set_name(thread, Name::of_system());
@@ -124,7 +124,18 @@ impl Profiler {
         if let Some(lg_interval) = kept.lg_interval {
             self.dumps.advance_interval(|| self.job(Some(thread)), lg_interval, weight.bytes);
         }
+        if self.pace.is_on() {
+            self.keep_pace();
+        }
         Some(sample)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn keep_pace(&self) {
+        if self.pace.sampled(nanos(Clock::Coarse)) {
+            self.advance_epoch();
+        }
     }
 
     /// The object that this thread has just sampled is at `object`: lists it among the recent ones and calls the program's

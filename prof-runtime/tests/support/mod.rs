@@ -9,7 +9,7 @@ use std::{
 };
 
 use prof_format::dump::{Dump, Figure, StackRow};
-use prof_runtime::{Profiler, SampleRef, Settings, ThreadProf};
+use prof_runtime::{Draw, Profiler, SampleRef, Settings, ThreadProf};
 
 /// Settings of the tests, to be changed one by one.
 pub fn settings() -> Settings<'static> {
@@ -42,7 +42,7 @@ pub struct Host {
     pub profiler: &'static Profiler,
     pub thread: ThreadProf,
     /// Bytes until the next sample; `None`: draw anew.
-    distance: Cell<Option<u64>>,
+    distance: Cell<Option<Draw>>,
     epoch: Cell<u32>,
 }
 
@@ -63,10 +63,10 @@ impl Host {
             self.distance.set(None);
         }
         let distance = self.distance.get().or_else(|| self.profiler.draw_bytes(&self.thread));
-        let Some(distance) = distance else { return Object { size, sample: None } };
+        let Some(Draw { distance, rate }) = distance else { return Object { size, sample: None } };
         let due = distance <= size;
-        self.distance.set(if due { None } else { Some(distance - size) });
-        let sample = if due { self.profiler.sample(&self.thread, size, size) } else { None };
+        self.distance.set(if due { None } else { Some(Draw { distance: distance - size, rate }) });
+        let sample = if due { self.profiler.sample(&self.thread, rate, size, size) } else { None };
         if let Some(sample) = sample {
             self.profiler.born(&self.thread, sample, std::ptr::dangling(), size);
         }

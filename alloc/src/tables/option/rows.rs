@@ -299,6 +299,7 @@ options! {
         "How many distinct stacks are kept; samples of others count under prof_dropped_stacks. 0 for any number."), Extension;
     PROF_SIGNAL = choice("prof_signal", &SIGNAL_NAMES, 0, "Signal upon which a dump is written, unless the program handles it itself."), Extension;
     PROF_INTERVAL_MS = strict("prof_interval_ms", 0, (0, SIZE_MAX), U64, "Dump every so many milliseconds while sampling is on; 0 for never."), Extension;
+    PROF_TARGET_SAMPLES_PER_SEC = strict("prof_target_samples_per_sec", 0, (0, SIZE_MAX), U64, "Most samples per second: the mean distance between them is doubled as often as that takes, and halved again down to that of lg_prof_sample; each sample keeps its own weight. 0 for no limit."), Extension;
     PROF_LISTEN = switch("prof_listen", false, "Let the same user's jeprof-rs dump PID ask for dumps, over a socket in /tmp."), Extension;
     CGROUP_AWARE = switch("cgroup_aware", true, "Follow the control group: arenas by its processors, purging as its memory runs short."), Extension;
     CGROUP_PURGE_RATIO = fixed("cgroup_purge_ratio", ONE / 100 * 95, 0, ONE as i128, "Share of the control group's limit at which everything unused is purged."), Extension;
