@@ -3,7 +3,8 @@
 //! The content goes to `<path>.<pid>.tmp` beside the target and is renamed when it is complete. A target that is
 //! there and is no plain file (a pipe, a terminal, a symbolic link) is written in place, and so is one whose
 //! directory takes no new files. An empty file is written in place as well: whoever made it may hold it open and read
-//! the dump through that handle, as `jemalloc_pprof` does, and nothing can be lost in it.
+//! the dump through that handle, as `jemalloc_pprof` does, and nothing can be lost in it. A plain file that is written
+//! in place and does not become whole is emptied, and removed unless it was there before.
 
 use core::ffi::CStr;
 
@@ -15,7 +16,7 @@ use prof_format::{
 };
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
-    fs::{FileType, Mode, OFlags},
+    fs::{FileType, Mode, OFlags, Stat},
     io::Errno,
 };
 
@@ -128,20 +129,36 @@ pub type Writer<'a> = &'a mut dyn FnMut(&mut FileSink<'_>) -> Result<(), Failure
 /// See [`Failure`]. No partial file is left under a temporary name.
 pub fn write(path: &CStr, pid: u32, text: &mut Text, content: Writer) -> Result<(), Failure> {
     let _quiet = Quiet::start();
-    let replaceable = match rustix::fs::lstat(path) {
-        Ok(stat) => FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_size > 0,
-        Err(_) => true,
-    };
+    let before = rustix::fs::lstat(path).ok();
+    let replaceable = before.is_none_or(|stat| is_plain(&stat) && stat.st_size > 0);
     text.clear().push(path.to_bytes()).push(b".").number(pid as u64).push(b".tmp");
     let temporary = text.as_path().filter(|_| replaceable);
     let Some((temporary, file)) = temporary.and_then(|name| Some((name, create(name).ok()?))) else {
-        return fill(&create(path).map_err(|_| Failure::Open)?, content);
+        return in_place(path, before.is_none(), content);
     };
     let written =
         fill(&file, content).and_then(|()| rustix::fs::rename(temporary, path).map_err(|_| Failure::Write));
     if written.is_err() {
         // Nothing more can be done about a file that can not be removed.
         let _ = rustix::fs::unlink(temporary);
+    }
+    written
+}
+
+fn is_plain(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+}
+
+/// Writes the target itself, which is `new` when it was not there.
+fn in_place(path: &CStr, new: bool, content: Writer) -> Result<(), Failure> {
+    let file = create(path).map_err(|_| Failure::Open)?;
+    let written = fill(&file, content);
+    if written.is_err() && rustix::fs::fstat(&file).is_ok_and(|stat| is_plain(&stat)) {
+        // Half a dump would be taken for a whole one. Nothing more can be done about a file that cannot be changed.
+        let _ = rustix::fs::ftruncate(&file, 0);
+        if new {
+            let _ = rustix::fs::unlink(path);
+        }
     }
     written
 }
