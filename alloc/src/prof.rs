@@ -2,9 +2,11 @@
 
 use core::ffi::{CStr, c_char, c_int};
 
-use prof_runtime::{DumpError, Settings};
+use prof_runtime::{DumpError, Fullness, Settings};
 
 use crate::VERSION;
+use crate::arena::inspect;
+use crate::arena::settings::hold_stand_ins;
 use crate::boot;
 use crate::conf::{self, Place};
 use crate::entry;
@@ -31,6 +33,10 @@ pub fn boot() {
         active: option::PROF_ACTIVE.on(),
         accum: option::PROF_ACCUM.on(),
         peak: option::PROF_PEAK.on(),
+        fullness: option::PROF_FRAG.on().then(|| {
+            hold_stand_ins();
+            fullness as fn(usize) -> Option<Fullness>
+        }),
         final_dump: option::PROF_FINAL.on(),
         leak: option::PROF_LEAK.on(),
         // Without a final dump the user was told that it has no effect.
@@ -83,6 +89,13 @@ fn conf_text(buffer: &mut [u8; CONF_MAX]) -> &[u8] {
         }
     }
     &buffer[..used]
+}
+
+/// How full the slab is in which a sampled object, or its stand-in, lies.
+fn fullness(place: usize) -> Option<Fullness> {
+    let use_ = inspect::use_of(core::ptr::without_provenance(place));
+    let nregs = u32::try_from(use_.nregs).ok().filter(|nregs| *nregs != 0)?;
+    Some(Fullness { used: nregs.saturating_sub(use_.nfree as u32), nregs })
 }
 
 /// Our sums, for a dump. What `stats.*` shows stays as it is. Nothing when a lock is not to be had in time: a signal

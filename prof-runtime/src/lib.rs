@@ -54,5 +54,5 @@ pub use live::SampleRef;
 pub use prof_format::{totals::Totals, vocab::Format};
 pub use profiler::{OutOfMemory, Profiler};
 pub use sampler::{Draw, Rate};
-pub use settings::Settings;
+pub use settings::{Fullness, Settings};
 pub use thread::{BadName, ThreadProf};

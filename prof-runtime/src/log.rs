@@ -322,6 +322,7 @@ mod tests {
             accum,
             now_nanos,
             truncated,
+            fullness: None,
         };
         let listed = Listed::of(&taken, &tables).unwrap();
         assert_eq!((&*listed.threads, listed.stacks()), (&[2, 0, 1][..], 3));

@@ -10,6 +10,19 @@ use crate::{
     unwind::{Limits, STACK_FRAMES_MAX},
 };
 
+/// How full a slab is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fullness {
+    /// Regions that are taken.
+    pub used: u32,
+    /// All regions.
+    pub nregs: u32,
+}
+
+/// Asks the host how full the slab at an address is that [`crate::Profiler::born`] was given; `None` when it is none any more.
+/// The object may die meanwhile. Must neither allocate nor wait.
+pub type Ask = fn(usize) -> Option<Fullness>;
+
 /// The host's options, read once by [`crate::Profiler::boot`].
 pub struct Settings<'a> {
     /// Log2 of the mean number of bytes between samples (`lg_prof_sample`); 0 samples every allocation. At most 63,
@@ -23,6 +36,8 @@ pub struct Settings<'a> {
     pub accum: bool,
     /// Whether dumps show what was alive when most was (`prof_peak`).
     pub peak: bool,
+    /// How full slabs are, where dumps are to tell that (`prof_frag`).
+    pub fullness: Option<Ask>,
     /// Dump at exit (`prof_final`).
     pub final_dump: bool,
     /// Print the leak summary at exit, after the final dump (`prof_leak`).
@@ -84,6 +99,7 @@ impl Default for Settings<'_> {
             active: true,
             accum: false,
             peak: false,
+            fullness: None,
             final_dump: false,
             leak: false,
             leak_error: false,
@@ -130,6 +146,7 @@ pub struct Kept {
     pub limits: Limits,
     pub message: fn(&[u8]),
     pub totals: fn(&mut Totals),
+    pub fullness: Option<Ask>,
 }
 
 impl Kept {
@@ -153,6 +170,7 @@ impl Kept {
             limits: Limits { frames: 0, own_text: 0..0 },
             message: |_| (),
             totals: |_| (),
+            fullness: None,
         }
     }
 
@@ -187,5 +205,6 @@ impl Kept {
         };
         self.message = settings.message;
         self.totals = settings.totals;
+        self.fullness = settings.fullness;
     }
 }

@@ -33,6 +33,7 @@ const MIXED: &[&str] = &[
     "junk:true,size_checks:true,debug_double_free_max_scan:16,narenas:3",
     "percpu_arena:percpu,cache_oblivious:true",
     "oversize_threshold:100000,narenas:3,prof:true,lg_prof_sample:10,prof_prefix:",
+    "prof:true,prof_frag:true,lg_prof_sample:7,prof_prefix:,narenas:3",
     "tcache_max:8388608,narenas:3,lg_tcache_flush_small_div:3,tcache_gc_interval:5,dss:primary",
 ];
 
@@ -70,6 +71,7 @@ fn the_numbers_of_a_threads_bytes_are_exact_too() {
             "tcache:false",
             "prof:true,lg_prof_sample:12,prof_prefix:",
             "junk:true,prof:true,lg_prof_sample:12,prof_prefix:",
+            "prof:true,prof_frag:true,lg_prof_sample:0,prof_prefix:",
         ],
     );
 }

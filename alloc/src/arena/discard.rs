@@ -84,6 +84,8 @@ impl Arena {
                         forget(extent.base().wrapping_add(region * size), record.sample.get(), size);
                         record.sample.set(0);
                     }
+                    // It goes with the arena's other regions.
+                    record.stand_in.set(core::ptr::null_mut());
                 }
                 self.sampled_bin(class)
             }

@@ -2,8 +2,8 @@
 
 use core::sync::atomic::Ordering;
 
-use super::bin::BinCounts;
-use super::{Arena, BINS};
+use super::bin::{Bin, BinCounts};
+use super::{Arena, BINS, settings};
 use crate::page::census::Census;
 use crate::page::state::PageCounts;
 use crate::size_class::NBINS;
@@ -36,6 +36,15 @@ impl BinCounts {
 }
 
 impl Arena {
+    /// Counters of a bin as statistics tell them: where each sampled object has a stand-in, that one counts instead.
+    pub fn told(&self, bin: &Bin, counts: BinCounts) -> BinCounts {
+        let is_sampled = self.sampled.as_ptr_range().contains(&core::ptr::from_ref(bin));
+        match is_sampled && settings::stand_ins_are_held() {
+            true => BinCounts { nmalloc: 0, ndalloc: 0, ..counts },
+            false => counts,
+        }
+    }
+
     /// Reads the counters while nothing changes them. `None` when a lock was not to be had in time.
     ///
     /// Cost: all locks of bins at once, for as long as it takes to read them; then the lock of the pages for as long as
@@ -49,9 +58,9 @@ impl Arena {
         let (mut bins, mut large_bytes) = ([BinCounts::default(); NBINS], 0);
         let mut free = Census::EMPTY;
         let pages = self.pages.survey(patience, &mut free, || {
-            for ((SzInd(class), _), guard) in self.all_bins().zip(&guards) {
+            for ((SzInd(class), bin), guard) in self.all_bins().zip(&guards) {
                 if let Some(state) = guard {
-                    bins[class as usize].add(&state.counts);
+                    bins[class as usize].add(&self.told(bin, state.counts));
                 }
             }
             drop(guards);

@@ -1,9 +1,18 @@
 //! Sampled small objects: they live in slabs of their own class with a side record for each region, so that their
 //! usable size is what it always is, and only they pay for the record. Their map byte sends `free` to its slow path.
+//!
+//! What such a slab holds says nothing about the slabs that the program fills. So with `prof_frag` each sampled object holds
+//! a *stand-in*: an ordinary region of its class and arena that is taken when it is made and given back when it dies. The
+//! slab of the stand-in is as full as the slab would be in which the object would lie. Statistics count the stand-in
+//! instead of the object, so that they are what they are without it.
+
+use core::ptr::null_mut;
 
 use super::Arena;
-use super::bin::BinState;
-use crate::extent::{Extent, Kind, SampleRecord};
+use super::bin::{BinState, extent_of_object};
+use super::release::release_one;
+use super::settings;
+use crate::extent::{Extent, Kind, SampleRecord, map};
 use crate::relaxed::Relaxed;
 use crate::size_class::SLABS;
 use crate::units::SzInd;
@@ -11,16 +20,47 @@ use crate::units::SzInd;
 impl Arena {
     /// A region of class `class` whose record holds `sample`, the bits of a sample reference.
     pub fn alloc_sampled(&self, class: SzInd, sample: u64) -> Option<*mut u8> {
-        let mut one = [core::ptr::null_mut()];
+        let stand_in = match settings::stand_ins_are_held() {
+            true => self.bin(class).alloc(self, class)?,
+            false => null_mut(),
+        };
+        let mut one = [null_mut()];
         let bin = self.sampled_bin(class);
         if bin.take(bin.lock(), self, class, Kind::SampledSlab, &mut one, 0) == 0 {
+            if !stand_in.is_null() {
+                release_one(extent_of_object(stand_in), stand_in);
+            }
             return None;
         }
-        if let Some(record) = record_of(super::bin::extent_of_object(one[0]), one[0]) {
+        if let Some(record) = record_of(extent_of_object(one[0]), one[0]) {
             record.sample.set(sample);
+            record.stand_in.set(stand_in);
         }
         Some(one[0])
     }
+}
+
+/// Bits of the sample reference of a region in a sampled slab, which forgets it and gives its stand-in back. Only by the
+/// region's owner, who holds no lock.
+pub fn take(record: &SampleRecord) -> u64 {
+    let stand_in = record.stand_in.get();
+    if !stand_in.is_null() {
+        record.stand_in.set(null_mut());
+        release_one(extent_of_object(stand_in), stand_in);
+    }
+    let bits = record.sample.get();
+    record.sample.set(0);
+    bits
+}
+
+/// What tells how full the slab is that a sampled object keeps: its stand-in, or the object itself where there is none. Only
+/// by the object's owner.
+pub fn place_of(object: *const u8) -> *const u8 {
+    if !settings::stand_ins_are_held() {
+        return object;
+    }
+    let record = map::extent_of(object).and_then(|extent| record_of(extent, object.cast_mut()));
+    record.map(|record| record.stand_in.get().cast_const()).filter(|place| !place.is_null()).unwrap_or(object)
 }
 
 /// The record of the region at `p`, when `extent` is a sampled slab.

@@ -15,6 +15,8 @@ static MUZZY_MS: AtomicI64 = AtomicI64::new(0);
 static ASKED: AtomicBool = AtomicBool::new(false);
 /// Whether [`watch_frees`] was called.
 static WATCHED: AtomicBool = AtomicBool::new(false);
+/// Whether [`hold_stand_ins`] was called.
+static STAND_INS: AtomicBool = AtomicBool::new(false);
 static PRESETS: [Preset; ARENAS_MAX as usize] = [const { Preset::none() }; ARENAS_MAX as usize];
 
 /// Exceptions of one index. Numbers are stored so that 0 means none, which keeps the table free of initialisation.
@@ -42,6 +44,17 @@ pub fn watch_frees() {
 /// Whether they are sent there.
 pub fn frees_are_watched() -> bool {
     WATCHED.get()
+}
+
+/// Lets each sampled small object that is made from now on hold a stand-in (`prof_frag`), see
+/// [`Arena::alloc_sampled`](super::Arena::alloc_sampled). Before the first is made.
+pub fn hold_stand_ins() {
+    STAND_INS.set(true);
+}
+
+/// Whether they do.
+pub fn stand_ins_are_held() -> bool {
+    STAND_INS.get()
 }
 
 /// A state that decays.

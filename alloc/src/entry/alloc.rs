@@ -7,6 +7,7 @@ use super::request::{Cache, Request};
 use super::safety;
 use crate::arena::bin::extent_of_object;
 use crate::arena::large::LargeRequest;
+use crate::arena::sampled::place_of;
 use crate::arena::{Arena, table};
 use crate::extent::Kind;
 use crate::page::pressure;
@@ -159,7 +160,7 @@ fn cached_slow<const ERRNO: bool>(thread: &'static Block, class: SzInd, requeste
     }
     note_growth(thread);
     if let Some((object, sample)) = sampled {
-        sampling::born(thread.prof(), sample, object, requested, usable);
+        sampling::born(thread.prof(), sample, object, place_of(object), requested, usable);
     }
     object.unwrap_or_else(|| {
         bin.unrequest();
@@ -307,7 +308,7 @@ fn uncached(
                 count_allocated(thread, usable);
                 event::visited(thread, arena);
                 note_growth(thread);
-                sampling::born(thread.prof(), sample, object, requested, usable);
+                sampling::born(thread.prof(), sample, object, place_of(object), requested, usable);
             }
         }
     }

@@ -2,7 +2,12 @@
 
 use super::request::Cache;
 use super::safety;
-use crate::arena::{bin::extent_of_object, release::release_one, sampled::record_of, settings, table};
+use crate::arena::{
+    bin::extent_of_object,
+    release::release_one,
+    sampled::{self, record_of},
+    settings, table,
+};
 use crate::extent::{Extent, Kind, map};
 use crate::relaxed::Relaxed;
 use crate::report;
@@ -206,17 +211,15 @@ pub(super) fn count_deallocated(thread: &Block, usable: usize) {
 
 /// Bits of the sample reference of an object, which forgets it.
 pub(super) fn take_sample(extent: &'static Extent, object: *mut u8) -> u64 {
-    let word = match extent.kind() {
-        Kind::Slab => return 0,
-        Kind::SampledSlab => match record_of(extent, object) {
-            Some(record) => &record.sample,
-            None => return 0,
-        },
-        Kind::Large => &extent.sample,
-    };
-    let bits = word.get();
-    word.set(0);
-    bits
+    match extent.kind() {
+        Kind::Slab => 0,
+        Kind::SampledSlab => record_of(extent, object).map_or(0, sampled::take),
+        Kind::Large => {
+            let bits = extent.sample.get();
+            extent.sample.set(0);
+            bits
+        }
+    }
 }
 
 /// Frees an object past the thread's cache.

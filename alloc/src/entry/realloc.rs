@@ -149,7 +149,7 @@ fn resize(extent: &'static Extent, wanted: usize, requested: usize, zero: bool) 
         if let Some(rate) = event::uncached(thread, wanted) {
             let sample = sampling::sample(thread.prof(), rate, requested, wanted);
             arena.set_sample(extent, sample);
-            sampling::born(thread.prof(), sample, extent.object(), requested, wanted);
+            sampling::born(thread.prof(), sample, extent.object(), extent.object(), requested, wanted);
         }
         note_growth(thread);
     }

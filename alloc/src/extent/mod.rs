@@ -31,9 +31,11 @@ const SECOND_SLAB: u8 = 3;
 pub struct SampleRecord {
     /// Bits of the profiler's sample reference, 0 when the profiler is done with it.
     pub sample: AtomicU64,
+    /// An ordinary region that is held while the sampled one lives; null for none.
+    pub stand_in: AtomicPtr<u8>,
 }
 
-// SAFETY: an atomic zero.
+// SAFETY: atomics, for which zero is a value.
 unsafe impl Zeroable for SampleRecord {}
 
 /// Descriptor of an extent.

@@ -61,7 +61,7 @@ pub fn sample(_: &Thread, _: Rate, _: usize, _: usize) -> u64 {
 
 /// Nothing was sampled.
 #[inline]
-pub fn born(_: &Thread, _: u64, _: *const u8, _: usize, _: usize) {}
+pub fn born(_: &Thread, _: u64, _: *const u8, _: *const u8, _: usize, _: usize) {}
 
 /// Nothing was sampled.
 pub fn retract(_: u64) {}

@@ -38,12 +38,19 @@ pub fn sample(thread: &Thread, rate: Rate, requested: usize, usable: usize) -> u
 }
 
 /// The object that this thread has just sampled exists now. 0 is none. Calls a function of the program's, which may
-/// allocate; the caller holds no lock and is done with its caches.
+/// allocate; the caller holds no lock and is done with its caches. How full the slab of `place` is counts for the object.
 #[inline]
-pub fn born(thread: &Thread, bits: u64, object: *const u8, requested: usize, usable: usize) {
+pub fn born(
+    thread: &Thread,
+    bits: u64,
+    object: *const u8,
+    place: *const u8,
+    requested: usize,
+    usable: usize,
+) {
     if let Some(sample) = SampleRef::from_bits(bits) {
         CLASSES.add(usable, requested);
-        PROFILER.born(thread, sample, object, usable as u64);
+        PROFILER.born(thread, sample, object, place.addr(), usable as u64);
     }
 }
 

@@ -71,7 +71,7 @@ pub fn totals() -> Totals {
 
 fn allocated(arena: &Arena, patience: Patience) -> Option<usize> {
     let small = arena.all_bins().map(|(class, bin)| {
-        let counts = bin.lock_within(patience)?.counts;
+        let counts = arena.told(bin, bin.lock_within(patience)?.counts);
         Some((counts.nmalloc - counts.ndalloc) as usize * class_size(class.idx()))
     });
     Some(small.sum::<Option<usize>>()? + arena.large.bytes.load(Ordering::Relaxed))

@@ -35,6 +35,8 @@ pub struct More {
     pub peak: Figure,
     /// Bytes that the program asked for, of the living.
     pub requested: f64,
+    /// Bytes of free regions in the slabs that the living keep, each slab's shared out among its objects (`prof_frag`).
+    pub pinned: f64,
     /// Live samples, as they were drawn.
     pub samples: f64,
     /// Variance of the live bytes.
@@ -51,6 +53,7 @@ impl More {
         More {
             peak: self.peak.plus(other.peak),
             requested: self.requested + other.requested,
+            pinned: self.pinned + other.pinned,
             samples: self.samples + other.samples,
             variance: self.variance + other.variance,
             births: self.births + other.births,

@@ -53,6 +53,8 @@ pub struct Facts<'a> {
     pub about: About<'a>,
     /// Whether stacks have [`Row`]s, which tell ages and ends.
     pub detail: bool,
+    /// Whether it is told how full the slabs are in which objects live (`prof_frag:true`).
+    pub pinned: bool,
     /// Whether what was alive at the peak was kept (`prof_peak:true`).
     pub peak: bool,
     /// Sums over the whole process.
@@ -157,6 +159,8 @@ pub struct Row {
     pub peak: Tally,
     /// Bytes that the program asked for, of those that are alive: an estimate as that of the usable bytes.
     pub requested: u64,
+    /// Bytes of free regions in the slabs that the living keep: of each slab the part that falls to one of its objects.
+    pub pinned: u64,
     /// Variance of the estimate of the living bytes ([`crate::unbias::variance`]).
     pub variance: f64,
 }

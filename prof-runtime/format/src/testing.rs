@@ -137,6 +137,7 @@ impl VecSnapshot {
                 about: About::default(),
                 detail: false,
                 peak: false,
+                pinned: false,
                 totals: Totals::default(),
             },
             program: b"/opt/demo/app".to_vec(),

@@ -12,7 +12,9 @@ use super::frozen::Tables;
 use crate::{
     context::ContextId,
     lifetimes::lg,
+    live::Alive,
     memory::{Plain, Rows},
+    settings::Fullness,
 };
 
 /// The living of a context that are of about the same age.
@@ -24,6 +26,8 @@ pub struct Age {
     pub live: Tally,
     /// Estimate of the bytes that were asked for.
     pub requested: u64,
+    /// Their part of the free regions in the slabs that they keep, in bytes.
+    pub pinned: u64,
     /// Variance of the estimate of their bytes.
     pub variance: f64,
     /// The next age of the context, plus one; 0 for the last.
@@ -47,6 +51,14 @@ struct Kind {
     period: u64,
     weight: Weight,
     variance: f64,
+}
+
+/// What falls to an object, and to those that it stands for, of the free regions of its slab, in bytes.
+fn pinned(tables: &Tables, alive: &Alive, objs_q16: u64) -> u64 {
+    let fullness = tables.fullness.and_then(|fullness| fullness(alive.object));
+    let Some(Fullness { used, nregs }) = fullness.filter(|fullness| fullness.used != 0) else { return 0 };
+    let share = nregs.saturating_sub(used) as f64 / used as f64;
+    (share * alive.birth.usize_ as f64 * objs_q16 as f64 / 65536.0 + 0.5) as u64
 }
 
 impl Ages {
@@ -77,6 +89,7 @@ impl Ages {
             age.live = age.live.plus(Tally { sampled, est_objs_q16: objs_q16, est_bytes: bytes });
             let scale = bytes as f64 / birth.usize_.max(1) as f64;
             age.requested = age.requested.saturating_add((birth.requested as f64 * scale + 0.5) as u64);
+            age.pinned = age.pinned.saturating_add(pinned(tables, &alive, objs_q16));
             age.variance += kind.variance;
         }
         Some(found)
@@ -94,8 +107,8 @@ impl Ages {
             at = age.next;
         }
         let next = core::mem::replace(head, self.ages.len() as u32 + 1);
-        let (live, requested, variance) = (Tally::default(), 0, 0.0);
-        self.ages.push(Age { lg_nanos, live, requested, variance, next })?;
+        let live = Tally::default();
+        self.ages.push(Age { lg_nanos, live, requested: 0, pinned: 0, variance: 0.0, next })?;
         self.ages.last_mut()
     }
 

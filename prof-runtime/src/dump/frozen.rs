@@ -19,6 +19,7 @@ use crate::{
     live::Live,
     memory::{Plain, Rows},
     numbering::Numbering,
+    settings::Ask,
     stack_table::{StackId, StackTable},
     thread::{Name, Threads},
     unwind::cache::RuleCache,
@@ -46,6 +47,8 @@ pub struct Tables<'a> {
     pub generation: u32,
     /// Whether accumulated counts are asked for.
     pub accum: bool,
+    /// How full the slabs of objects are, if that is asked for.
+    pub fullness: Option<Ask>,
 }
 
 impl Tables<'_> {
@@ -97,6 +100,7 @@ struct FrozenRow {
     accum: Tally,
     peak: Tally,
     requested: u64,
+    pinned: u64,
     variance: f64,
 }
 
@@ -120,6 +124,7 @@ impl FrozenRow {
             accum: row.accum,
             peak: row.peak,
             requested: row.requested,
+            pinned: row.pinned,
             variance: row.variance,
         }
     }
@@ -139,6 +144,7 @@ impl FrozenRow {
             accum: self.accum,
             peak: self.peak,
             requested: self.requested,
+            pinned: self.pinned,
             variance: self.variance,
         }
     }
@@ -179,6 +185,7 @@ impl<'a> Frozen<'a> {
         let frozen = Frozen {
             facts: Facts {
                 accum: tables.accum,
+                pinned: facts.detail && tables.fullness.is_some(),
                 peak: facts.detail && tables.contexts.peak().is_on(),
                 ..facts
             },
@@ -351,9 +358,10 @@ impl Copying<'_, '_> {
         let whose = Row { thread: Some(thread as usize), label, ..Row::default() };
         let (mut rest, mut at) = (tallies.live, self.ages.first(id));
         while let Some(age) = at {
-            let Age { lg_nanos, live, requested, variance, .. } = *age;
+            let Age { lg_nanos, live, requested, pinned, variance, .. } = *age;
             rest = rest.less(live);
-            let row = Row { span: Span::Age(lg_nanos), live, accum: live, requested, variance, ..whose };
+            let row =
+                Row { span: Span::Age(lg_nanos), live, accum: live, requested, pinned, variance, ..whose };
             self.frozen.rows.push(FrozenRow::of(&row))?;
             at = self.ages.next(age);
         }

@@ -121,6 +121,7 @@ impl Job<'_> {
             // The others have no place for it.
             detail: format == Some(Format::Pprof),
             peak: false,
+            pinned: false,
             totals,
         };
         Frozen::take(&self.tables, facts, &image, format != Some(Format::HeapV2)).map(|frozen| then(&frozen))

@@ -265,6 +265,7 @@ impl Profiler {
             now_nanos: nanos(self.kept_now().clock),
             generation: self.generation.load(Ordering::Acquire),
             accum: self.kept_now().accum,
+            fullness: self.kept_now().fullness,
         }
     }
 

@@ -139,9 +139,9 @@ impl Profiler {
     }
 
     /// The object that this thread has just sampled is at `object`: lists it among the recent ones and calls the program's
-    /// hook.
-    pub fn born(&self, thread: &ThreadProf, sample: SampleRef, object: *const u8, usize_: u64) {
-        self.live.set_object(sample, object.addr());
+    /// hook. `place` is the address by which a dump asks the host how full its slab is.
+    pub fn born(&self, thread: &ThreadProf, sample: SampleRef, object: *const u8, place: usize, usize_: u64) {
+        self.live.set_object(sample, place);
         if self.contexts.peak().is_on()
             && let Some(birth) = self.live.get(sample)
         {

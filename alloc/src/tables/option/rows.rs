@@ -301,6 +301,7 @@ options! {
     PROF_INTERVAL_MS = strict("prof_interval_ms", 0, (0, SIZE_MAX), U64, "Dump every so many milliseconds while sampling is on; 0 for never."), Extension;
     PROF_TARGET_SAMPLES_PER_SEC = strict("prof_target_samples_per_sec", 0, (0, SIZE_MAX), U64, "Most samples per second: the mean distance between them is doubled as often as that takes, and halved again down to that of lg_prof_sample; each sample keeps its own weight. 0 for no limit."), Extension;
     PROF_LISTEN = switch("prof_listen", false, "Let the same user's jeprof-rs dump PID ask for dumps, over a socket in /tmp."), Extension;
+    PROF_FRAG = switch("prof_frag", false, "Dumps tell for each stack how much memory its live objects keep from being given back, by how full their slabs are; each sampled small object takes two regions instead of one."), Extension;
     CGROUP_AWARE = switch("cgroup_aware", true, "Follow the control group: arenas by its processors, purging as its memory runs short."), Extension;
     CGROUP_PURGE_RATIO = fixed("cgroup_purge_ratio", ONE / 100 * 95, 0, ONE as i128, "Share of the control group's limit at which everything unused is purged."), Extension;
     CGROUP_ROOT = text("cgroup_root", &CGROUP, "Folder with the control group's files, instead of the process's own; for tests and odd mounts."), Extension;

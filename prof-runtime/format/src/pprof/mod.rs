@@ -7,7 +7,8 @@
 //!   with `prof_accum`; `default_sample_type` is `inuse_space`. Values are un-sampled.
 //! * Of the profiler itself (not of a viewer that writes figures again) also `peak_objects/count peak_space/bytes` with
 //!   `prof_peak`: what was alive when most was; `inuse_requested_space/bytes`: what the program asked for, of what is alive;
-//!   `samples/count`: live samples as they were drawn; `inuse_space_variance/bytes2`: the estimated variance of
+//!   `pinned_space/bytes` with `prof_frag`: free regions of the slabs that live objects keep, each slab's shared out among
+//!   its objects, which is what would come back without them; `samples/count`: live samples as they were drawn; `inuse_space_variance/bytes2`: the estimated variance of
 //!   `inuse_space`, to be added up like it; and, without `prof_accum`, `births/count deaths/count`: objects of stacks that
 //!   have live ones, which with `prof_accum` are `alloc_objects` and what it exceeds `inuse_objects` by.
 //! * One sample per stack, thread and label of the thread, with the labels `thread` (the program's name for it, else the

@@ -21,10 +21,11 @@ const NAMES_MAX: usize = 64 << 20;
 
 /// Sample types of ours that tell more of the same objects: names, units and places.
 type MorePlace = fn(&mut More) -> &mut f64;
-const MORE: [(&[u8], &[u8], MorePlace); 7] = [
+const MORE: [(&[u8], &[u8], MorePlace); 8] = [
     (b"peak_objects", b"count", |more| &mut more.peak.objs),
     (b"peak_space", b"bytes", |more| &mut more.peak.bytes),
     (b"inuse_requested_space", b"bytes", |more| &mut more.requested),
+    (b"pinned_space", b"bytes", |more| &mut more.pinned),
     (b"samples", b"count", |more| &mut more.samples),
     (b"inuse_space_variance", b"bytes2", |more| &mut more.variance),
     (b"births", b"count", |more| &mut more.births),

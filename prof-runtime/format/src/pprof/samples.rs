@@ -16,7 +16,7 @@ pub(super) struct Column {
 }
 
 /// All of them, in the order in which they are written.
-const COLUMNS: [Column; 11] = [
+const COLUMNS: [Column; 12] = [
     Column { kind: (Str::AllocObjects, Str::Count), has: |facts| facts.accum, value: |_, whole| whole.born },
     Column {
         kind: (Str::AllocSpace, Str::Bytes),
@@ -36,6 +36,7 @@ const COLUMNS: [Column; 11] = [
         has: |facts| facts.detail,
         value: |row, _| row.requested,
     },
+    Column { kind: (Str::PinnedSpace, Str::Bytes), has: |facts| facts.pinned, value: |row, _| row.pinned },
     Column {
         kind: (Str::Samples, Str::Count),
         has: |facts| facts.detail,

@@ -33,6 +33,7 @@ strings! {
     PeakObjects "peak_objects",
     PeakSpace "peak_space",
     InuseRequestedSpace "inuse_requested_space",
+    PinnedSpace "pinned_space",
     Samples "samples",
     Variance "inuse_space_variance",
     Bytes2 "bytes2",

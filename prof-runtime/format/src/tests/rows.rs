@@ -23,6 +23,7 @@ fn snapshot(accum: bool) -> VecSnapshot {
         live: tally(&[64, 64]),
         accum: tally(&[64, 64]),
         requested: 100_000,
+        pinned: 30_000,
         variance: 2.5e9,
         ..Row::default()
     };
@@ -31,10 +32,11 @@ fn snapshot(accum: bool) -> VecSnapshot {
         live: tally(&[4096]),
         accum: tally(&[4096]),
         requested: 60_000,
+        pinned: 0,
         variance: f64::MAX,
         ..young
     };
-    let none = Row { live: tally(&[]), accum: tally(&[]), requested: 0, variance: 0.0, ..young };
+    let none = Row { live: tally(&[]), accum: tally(&[]), requested: 0, pinned: 0, variance: 0.0, ..young };
     let ended = |elsewhere, size| Row {
         span: Span::Lifetime { lg_nanos: 20, elsewhere },
         accum: tally(&[size]),
@@ -50,6 +52,7 @@ fn snapshot(accum: bool) -> VecSnapshot {
     snapshot.system_names = vec![b"from-the-system".to_vec()];
     snapshot.facts.detail = true;
     snapshot.facts.peak = true;
+    snapshot.facts.pinned = true;
     snapshot
 }
 
@@ -106,6 +109,7 @@ fn ages_and_ends_are_labels_and_the_sum_over_rows_is_the_stack() {
     let peak = tally_of(&[4096, 4096], PERIOD);
     off(more.peak, peak.est_objs(), peak.est_bytes);
     assert_eq!((more.requested, more.samples, more.births, more.deaths), (160_000.0, 3.0, 0.0, 0.0));
+    assert_eq!(more.pinned, 30_000.0);
     assert_eq!(dump.more[0].variance, 2.5e9);
     assert_eq!(dump.more[1].variance, i64::MAX as f64, "saturated");
     assert!(dump.has_peak);
