@@ -1,10 +1,12 @@
 //! What a profile tells beyond sums: ages, ends, the peak, labels, requested bytes, on a program of which all of that is known.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use prof_format::dump::{Dump, LabelValue, More, StackRow};
-use suite::build::preload;
+use serde_json::Value;
+use suite::build::{Profile, preload, viewer};
 use suite::fixture::compiled;
 use suite::heap::{Symbols, by_function, read};
 use suite::run::Run;
@@ -16,7 +18,7 @@ struct Seen {
     symbols: Symbols,
     program: std::path::PathBuf,
     took: Duration,
-    _folder: Scratch,
+    folder: Scratch,
 }
 
 fn seen(name: &str, factor: u64, conf: &str) -> Seen {
@@ -33,7 +35,7 @@ fn scene(name: &str, file: &str, arguments: &[&str], conf: &str) -> Seen {
     let took = start.elapsed();
     let dump = read(&dump);
     assert_eq!(dump.warnings, Vec::<String>::new());
-    Seen { dump, symbols: Symbols::of(&program), program, took, _folder: folder }
+    Seen { dump, symbols: Symbols::of(&program), program, took, folder }
 }
 
 impl Seen {
@@ -244,4 +246,62 @@ fn stacks_that_were_cut_say_so_at_their_root() {
     assert!((50.0..64.0).contains(&cut), "{cut}");
     let seen = scene("ages-cut", "d.heap", &["1", "stacks"], "lg_prof_sample:0,prof_bt_max:10");
     assert_eq!(missing(&seen, "prof_truncated_stack"), 0.0, "heap_v2 is the reference's");
+}
+
+/// What the viewer says about a dump of `ages.c`.
+fn shown(dump: &Path, arguments: &[&str]) -> String {
+    Run::new(viewer(Profile::own())).args(arguments).arg(dump).outcome().ok().stdout
+}
+
+/// The site in a stack of JSON.
+fn site_of(stack: &Value) -> Option<&'static str> {
+    let frames = stack["frames"].as_array().unwrap();
+    SITES.into_iter().find(|site| frames.iter().any(|frame| frame == site))
+}
+
+#[test]
+fn the_viewer_names_the_planted_stacks_first() {
+    let seen = seen("ages-viewer", 1, "lg_prof_sample:0,prof_accum:true,prof_peak:true");
+    let dump = seen.folder.file("d.pb.gz");
+    let json = |arguments: &[&str]| -> Value {
+        serde_json::from_str(&shown(&dump, &[arguments, &["--format=json", "--nodecount=0"]].concat()))
+            .unwrap()
+    };
+    let old = json(&["old", "--min_age=1s"]);
+    let first = &old["stacks"][0];
+    assert_eq!((site_of(first), &first["old_objects"]), (Some("old_leak"), &Value::from(1000.0)), "{old}");
+    let text = shown(&dump, &["old", "--min_age=1s"]);
+    assert!(text.contains("Ages are known to a factor of two"), "{text}");
+
+    let lifetimes = json(&["lifetimes"]);
+    let of = |site: &str| {
+        let stacks = lifetimes["stacks"].as_array().unwrap();
+        stacks.iter().find(|stack| site_of(stack) == Some(site)).unwrap().clone()
+    };
+    let (short, handed, leak) = (of("short_lived"), of("handed_over"), of("old_leak"));
+    assert!(short["median_nanos"].as_i64().unwrap() < 1 << 30 && short["freed_elsewhere"] == 0.0, "{short}");
+    assert!(handed["median_nanos"].as_i64().unwrap() >= 1 << 30, "{handed}");
+    assert_eq!((&handed["freed_elsewhere"], &handed["live_objects"]), (&800.0.into(), &0.0.into()));
+    assert_eq!((&leak["median_nanos"], &leak["live_objects"]), (&Value::Null, &1000.0.into()));
+
+    // Labels are filters of every report.
+    let tenant = shown(&dump, &["collapsed", "--tagfocus=label=tenant a"]);
+    assert!(tenant.contains("for_tenant") && !tenant.contains("wasteful"), "{tenant}");
+    let aged = shown(&dump, &["collapsed", "--tagfocus=age=1s:"]);
+    assert!(aged.contains("old_leak") && !aged.contains("wasteful"), "{aged}");
+    let roots = shown(&dump, &["collapsed", "--tagroot=freed_by", "--alloc_space"]);
+    assert!(
+        roots.lines().any(|line| line.starts_with("other thread;") && line.contains("handed_over")),
+        "{roots}"
+    );
+}
+
+#[test]
+fn ages_are_wanted_of_a_profile_that_has_them() {
+    let seen = scene("ages-none", "d.heap", &["1", "stacks"], "lg_prof_sample:0");
+    let dump = seen.folder.file("d.heap");
+    for command in ["old", "lifetimes"] {
+        let outcome = Run::new(viewer(Profile::own())).arg(command).arg(&dump).outcome();
+        assert!(!outcome.status.success() && outcome.stderr.contains("pprof's format"), "{outcome}");
+    }
 }

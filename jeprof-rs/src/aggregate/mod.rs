@@ -6,6 +6,7 @@ pub mod groups;
 pub mod instructions;
 pub mod keys;
 pub mod listing;
+pub mod lives;
 pub mod paths;
 pub mod samples;
 pub mod table;

@@ -38,6 +38,8 @@ pub enum Part {
     Selection,
     /// How samples are put together.
     Groups,
+    /// How old objects are.
+    Ages,
     /// Which nodes and edges a graph has.
     Graph,
     /// How a picture looks.
@@ -61,6 +63,7 @@ impl Part {
             Part::Rows => "Rows and nodes",
             Part::Selection => "Which stacks and frames",
             Part::Groups => "Groups of samples",
+            Part::Ages => "Ages",
             Part::Graph => "Call graph",
             Part::Picture => "Picture",
             Part::Listing => "Source code",
@@ -276,6 +279,8 @@ pub struct Plan {
     pub rows: RowPlan,
     /// Groups of samples.
     pub groups: GroupPlan,
+    /// Nanoseconds that objects have lived at least.
+    pub min_age: i64,
     /// Nodes and edges of the call graph.
     pub graph: GraphPlan,
     /// Where source code is.
@@ -354,6 +359,7 @@ impl Default for Plan {
                 trim: true,
             },
             groups: GroupPlan::default(),
+            min_age: 60_000_000_000,
             graph: GraphPlan::default(),
             listing: ListingPlan::default(),
             picture: PicturePlan::default(),

@@ -9,6 +9,7 @@ pub mod export;
 pub mod flame;
 pub mod json;
 mod listing;
+mod lives;
 mod picture;
 mod pprof_head;
 mod recent;
@@ -130,6 +131,8 @@ pub const OUTPUTS: &[Output] = &[
     traces::ROW,
     tags::ROW,
     recent::ROW,
+    lives::OLD,
+    lives::LIFETIMES,
     bridge::ROW,
     export::proto::ROW,
     export::speedscope::ROW,

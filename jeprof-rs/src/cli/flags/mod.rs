@@ -1,6 +1,7 @@
 //! The flags: one row each, in one file per part of the plan. Parser, help, spellings and the plan are derived from
 //! the rows.
 
+mod ages;
 mod figure;
 mod granularity;
 mod graph;
@@ -82,6 +83,7 @@ pub const PARTS: &[(Part, &[Flag])] = &[
     (Part::Granularity, granularity::ROWS),
     (Part::Rows, rows::ROWS),
     (Part::Groups, groups::ROWS),
+    (Part::Ages, ages::ROWS),
     (Part::Graph, graph::ROWS),
     (Part::Selection, selection::ROWS),
     (Part::Picture, picture::ROWS),

@@ -6,7 +6,7 @@
 //! ```
 
 mod read;
-mod value;
+pub mod value;
 
 use prof_format::dump::{Label, LabelValue};
 use regex::Regex;
