@@ -3,13 +3,13 @@
 use std::ops::Range;
 
 use prof_format::dump::{Dump, MapRow};
-use prof_format::totals::Totals;
 use prof_format::vocab::Format;
 
 use crate::compat::dump::as_jeprof_reads;
 use crate::error::{Error, Result};
 use crate::formats::{self, Unmapped};
 use crate::load::recent::Facts;
+use crate::load::statistics::{Bin, Statistics};
 use crate::load::{self, Source, inputs, statistics};
 use crate::model::labels::Labels;
 use crate::model::merge::Sign;
@@ -50,6 +50,8 @@ pub struct Session {
     pub program_path: String,
     /// The profile part of the only dump, as it was written, when that is text and the plan asked for it.
     pub text: Option<Vec<u8>>,
+    /// Slabs by size class, when statistics were given.
+    pub bins: Vec<Bin>,
     /// About the recent samples, when the dumps are files of those.
     pub recent: Option<Facts>,
     /// What was chosen without being asked for, and what was fetched.
@@ -73,7 +75,7 @@ impl Session {
         let labels = if plan.input.keep_labels { Labels::Keep } else { Labels::Drop };
         let (mut empty, mut services) = (Vec::new(), Vec::new());
         let (mut earlier, mut same_process): (Vec<Vec<MapRow>>, Vec<_>) = (Vec::new(), Vec::new());
-        let mut statistics: Option<Totals> = None;
+        let mut statistics: Option<Statistics> = None;
         let by_thread = plan.selection.threads != Threads::Process;
         let recent = recent_samples::read(&inputs.dumps, plan, &progress)?;
         let facts = recent.as_ref().map(|recent| recent.facts.clone());
@@ -91,8 +93,8 @@ impl Session {
             let (source, content) = content?;
             let (dump, bytes) = match content {
                 Content::Dump(dump, bytes) => (dump, bytes),
-                Content::Statistics(totals) => {
-                    statistics = Some(totals);
+                Content::Statistics(read) => {
+                    statistics = Some(read);
                     continue;
                 }
             };
@@ -114,10 +116,13 @@ impl Session {
             profile.made_at = profile.made_at.max(source.written_at());
             earlier.push(dump.maps);
         }
-        if let (Some(_), true) = (statistics, dumps.is_empty()) {
+        if statistics.is_some() && dumps.is_empty() {
             return Err(Error::new("statistics were given, and no heap profile"));
         }
-        profile.totals = statistics.or(profile.totals);
+        let mut bins = Vec::new();
+        if let Some(statistics) = statistics {
+            (profile.totals, bins) = (Some(statistics.totals), statistics.bins);
+        }
         match empty.as_slice() {
             [source, ..] if empty.len() == dumps.len() => return Err(Error::at(source, NO_SAMPLES)),
             some => warnings.extend(some.iter().map(|source| format!("{source}: {NO_SAMPLES}"))),
@@ -178,6 +183,7 @@ impl Session {
             program_name,
             program_path,
             recent: facts,
+            bins,
             text: text.filter(|_| inputs.dumps.len() == 1 && inputs.base.is_empty()),
             notes: inputs.notes,
             warnings,
@@ -250,7 +256,7 @@ enum Content {
     /// A dump, and its text without symbols and headings in front if the plan asks for it.
     Dump(Box<Dump>, Option<Vec<u8>>),
     /// The allocator's statistics, which a stock jemalloc prints beside its dumps.
-    Statistics(Totals),
+    Statistics(Statistics),
 }
 
 fn read(source: &Source, plan: &Plan, progress: &Progress, warnings: &mut Vec<String>) -> Result<Content> {

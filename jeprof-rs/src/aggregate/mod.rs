@@ -8,5 +8,6 @@ pub mod keys;
 pub mod listing;
 pub mod lives;
 pub mod paths;
+pub mod pinned;
 pub mod samples;
 pub mod table;

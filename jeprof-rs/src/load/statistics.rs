@@ -1,19 +1,48 @@
 //! The allocator's statistics as JSON (`malloc_stats_print` with the option `J`, or `MALLOC_CONF=stats_print:true,\
-//! stats_print_opts:J`): the totals that a stock jemalloc does not write into its dumps.
+//! stats_print_opts:J`): the totals that a stock jemalloc does not write into its dumps, and how full slabs are.
 
 use prof_format::totals::Totals;
 use serde_json::Value;
 
-/// The totals of a statistics document; `None` when the bytes do not begin as one.
+/// What is taken from a statistics document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statistics {
+    /// Sums over the process.
+    pub totals: Totals,
+    /// Slabs by size class, smallest first; empty when the document was printed without them.
+    pub bins: Vec<Bin>,
+}
+
+/// Slabs of a size class, of all arenas together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bin {
+    /// Bytes of a region.
+    pub size: u64,
+    /// Regions of a slab.
+    pub nregs: u64,
+    /// Regions in use, those in thread caches included.
+    pub curregs: u64,
+    /// Slabs.
+    pub curslabs: u64,
+}
+
+impl Bin {
+    /// Bytes of regions that are free in slabs that are not.
+    pub fn free_bytes(&self) -> u64 {
+        self.curslabs.saturating_mul(self.nregs).saturating_sub(self.curregs).saturating_mul(self.size)
+    }
+}
+
+/// What a statistics document tells; `None` when the bytes do not begin as one.
 ///
 /// # Errors
 /// In words, with the field: it begins as one and is not, or lacks what every version writes.
-pub fn read(bytes: &[u8]) -> Option<Result<Totals, String>> {
+pub fn read(bytes: &[u8]) -> Option<Result<Statistics, String>> {
     let start = bytes.trim_ascii_start();
     start.starts_with(b"{").then(|| parse(start))
 }
 
-fn parse(bytes: &[u8]) -> Result<Totals, String> {
+fn parse(bytes: &[u8]) -> Result<Statistics, String> {
     let document: Value = serde_json::from_slice(bytes).map_err(|error| format!("JSON: {error}"))?;
     let root = document
         .get("jemalloc")
@@ -41,7 +70,29 @@ fn parse(bytes: &[u8]) -> Result<Totals, String> {
         totals.muzzy = pages("pmuzzy");
         totals.tcache_bytes = merged.get("tcache_bytes").and_then(Value::as_u64);
     }
-    Ok(totals)
+    Ok(Statistics { totals, bins: bins(root) })
+}
+
+fn bins(root: &Value) -> Vec<Bin> {
+    let list = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
+    let classes = list(root.get("arenas").and_then(|arenas| arenas.get("bin")));
+    // A single arena is all of them, and some versions do not print it twice.
+    let arenas = root.get("stats.arenas").and_then(Value::as_object);
+    let all = arenas.and_then(|arenas| arenas.get("merged").or_else(|| arenas.values().next()));
+    let counts = list(all.and_then(|all| all.get("bins")));
+    let number = |value: &Value, key: &str| value.get(key).and_then(Value::as_u64);
+    classes
+        .iter()
+        .zip(&counts)
+        .filter_map(|(class, counts)| {
+            Some(Bin {
+                size: number(class, "size")?,
+                nregs: number(class, "nregs")?,
+                curregs: number(counts, "curregs")?,
+                curslabs: number(counts, "curslabs")?,
+            })
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -53,7 +104,7 @@ mod tests {
         let text = br#"{"jemalloc":{"arenas":{"page":4096},
             "stats":{"allocated":10,"active":20,"metadata":3,"resident":40,"mapped":50,"retained":6},
             "stats.arenas":{"merged":{"pdirty":2,"pmuzzy":1,"tcache_bytes":5}}}}"#;
-        let totals = read(text).unwrap().unwrap();
+        let totals = read(text).unwrap().unwrap().totals;
         assert_eq!((totals.allocated, totals.retained, totals.rss), (Some(10), Some(6), None));
         assert_eq!((totals.dirty, totals.muzzy, totals.tcache_bytes), (Some(8192), Some(4096), Some(5)));
     }

@@ -88,7 +88,8 @@ impl Profile {
         let is_plain = |row: &StackRow| labels == Labels::Keep || row.thread.is_none() && row.labels == 0;
         let mut row_labels = RowLabels::new(dump);
         let distinct = self.stacks.is_empty() && rows.iter().all(is_plain);
-        for row in rows {
+        self.has_pinned |= dump.has_pinned;
+        for (at, row) in rows.iter().enumerate() {
             frames.clear();
             frames.extend(dump.stack(row).iter().filter_map(|&frame| frame_ids.get(frame as usize)));
             let labels = match labels {
@@ -98,11 +99,17 @@ impl Profile {
             let index =
                 if distinct { self.new_stack(&frames, labels)? } else { self.stack(&frames, labels)? };
             let figures = Figures::new(row.live, row.accum);
+            // Only dumps without rows of single threads tell more.
+            let pinned = dump.more.get(at).map_or(0.0, |more| more.pinned);
             let stack = &mut self.stacks[index];
             match sign {
-                Sign::Plus => stack.figures.add(figures, 1.0),
+                Sign::Plus => {
+                    stack.figures.add(figures, 1.0);
+                    stack.pinned += pinned;
+                }
                 Sign::Minus => {
                     stack.figures.add(figures, -1.0);
+                    stack.pinned -= pinned;
                     stack.base.add(figures, 1.0);
                 }
             }
@@ -247,7 +254,7 @@ impl Profile {
         };
         self.stack_frames.extend_from_slice(frames);
         let (figures, base) = (Figures::default(), Figures::default());
-        self.stacks.push(Stack { start, depth: frames.len() as u32, labels, figures, base });
+        self.stacks.push(Stack { start, depth: frames.len() as u32, labels, figures, base, pinned: 0.0 });
         Ok(self.stacks.len() - 1)
     }
 

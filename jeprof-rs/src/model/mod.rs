@@ -159,6 +159,8 @@ pub struct Stack {
     pub figures: Figures,
     /// What was subtracted, as a positive figure. Zero without a base.
     pub base: Figures,
+    /// Bytes of free regions in the slabs that its live objects keep, in excess of those of a base; zero where no dump tells.
+    pub pinned: f64,
 }
 
 /// A thread, as the dumps number and name it.
@@ -200,6 +202,8 @@ pub struct Profile {
     pub threads: Vec<Thread>,
     /// What threads have of the stacks' figures, likewise.
     pub shares: Vec<Share>,
+    /// Whether a dump tells what live objects pin.
+    pub has_pinned: bool,
     /// The main program's image.
     pub program: Option<ImageId>,
     /// The main program's path, which a dump may tell without mapping it.

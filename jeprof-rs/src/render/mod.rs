@@ -7,6 +7,7 @@ mod diff;
 mod disassembly;
 pub mod export;
 pub mod flame;
+mod frag;
 pub mod json;
 mod listing;
 mod lives;
@@ -133,6 +134,7 @@ pub const OUTPUTS: &[Output] = &[
     recent::ROW,
     lives::OLD,
     lives::LIFETIMES,
+    frag::ROW,
     bridge::ROW,
     export::proto::ROW,
     export::speedscope::ROW,

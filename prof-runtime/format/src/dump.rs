@@ -165,6 +165,8 @@ pub struct Dump {
     pub more: Vec<More>,
     /// Whether the peak is among it.
     pub has_peak: bool,
+    /// Whether what the living pin is among it.
+    pub has_pinned: bool,
     /// Rows of single threads (heap_v2's `tN:` lines); they repeat what `stacks` sums up.
     pub thread_stacks: Vec<StackRow>,
     /// Thread uid and name, in file order.
@@ -214,6 +216,7 @@ impl Dump {
             stacks: Vec::new(),
             more: Vec::new(),
             has_peak: false,
+            has_pinned: false,
             thread_stacks: Vec::new(),
             threads: Vec::new(),
             label_sets: alloc::vec![Vec::new()],

@@ -32,6 +32,9 @@ const MORE: [(&[u8], &[u8], MorePlace); 8] = [
     (b"deaths", b"count", |more| &mut more.deaths),
 ];
 
+/// Where what the living pin is among them.
+const PINNED: usize = 3;
+
 /// Sample types that one warning names.
 const OTHERS_MAX: usize = 10;
 
@@ -171,6 +174,7 @@ impl<'t, 'a> Reader<'t, 'a> {
         self.columns.count = self.tables.sample_types.len();
         self.into.dump.has_live = self.columns.live_bytes.is_some() || self.columns.live_objs.is_some();
         self.into.dump.has_peak = self.columns.more[..2].iter().any(Option::is_some);
+        self.into.dump.has_pinned = self.columns.more[PINNED].is_some();
         self.into.dump.has_accum = self.columns.accum_bytes.is_some() || self.columns.accum_objs.is_some();
         Ok(())
     }
