@@ -64,7 +64,8 @@ impl Symbols {
         Symbols { functions, segments }
     }
 
-    fn at(&self, file_offset: u64) -> Option<&str> {
+    /// The function at an offset in the file.
+    pub fn at(&self, file_offset: u64) -> Option<&str> {
         let (start, _, address) =
             self.segments.iter().find(|(start, size, _)| (*start..start + size).contains(&file_offset))?;
         let address = file_offset - start + address;
