@@ -30,6 +30,10 @@ pub struct Taken {
     pub has_accum: bool,
     /// Whether it has live figures.
     pub has_live: bool,
+    /// Whether it has those of the peak.
+    pub has_peak: bool,
+    /// Whether it tells what was asked for.
+    pub has_requested: bool,
 }
 
 /// Dumps, read and named.
@@ -208,6 +212,12 @@ impl Session {
                 );
                 return Err(Error::at(&taken.name, what));
             }
+            if matches!(metric, Metric::PeakSpace | Metric::PeakObjects) && !taken.has_peak {
+                return Err(Error::at(&taken.name, NO_PEAK));
+            }
+            if metric == Metric::RequestedSpace && !taken.has_requested {
+                return Err(Error::at(&taken.name, NO_REQUESTED));
+            }
             if !metric.is_accumulated() && !taken.has_live {
                 return Err(Error::at(
                     &taken.name,
@@ -219,6 +229,11 @@ impl Session {
     }
 }
 
+const NO_PEAK: &str = "has no peak: run the program on this project's allocator with prof_peak:true, and dump in pprof's \
+                       format (prof_dump_format:pprof, or a name ending in .pb.gz)";
+const NO_REQUESTED: &str = "does not tell what was asked for: that is in profiles in pprof's format that this project's \
+                            allocator wrote (prof_dump_format:pprof, or a name ending in .pb.gz)";
+
 /// The process behind a dump, if it can be asked.
 fn service(source: &Source, frames: Range<usize>) -> Option<Service> {
     let Source::Service(fetched) = source else { return None };
@@ -228,7 +243,13 @@ fn service(source: &Source, frames: Range<usize>) -> Option<Service> {
 fn taken(source: &Source, dump: &Dump) -> Taken {
     // A dump without stacks has every figure: they are zero.
     let empty = dump.stacks.is_empty();
-    Taken { name: source.to_string(), has_accum: dump.has_accum || empty, has_live: dump.has_live || empty }
+    Taken {
+        name: source.to_string(),
+        has_accum: dump.has_accum || empty,
+        has_live: dump.has_live || empty,
+        has_peak: dump.has_peak || empty,
+        has_requested: !dump.more.is_empty() || empty,
+    }
 }
 
 /// Whether two dumps are of one process: every file that both have mapped lies at the same place, and at least two do,

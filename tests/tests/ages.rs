@@ -284,6 +284,17 @@ fn the_viewer_names_the_planted_stacks_first() {
     assert_eq!((&handed["freed_elsewhere"], &handed["live_objects"]), (&800.0.into(), &0.0.into()));
     assert_eq!((&leak["median_nanos"], &leak["live_objects"]), (&Value::Null, &1000.0.into()));
 
+    let of = |index: &str, site: &str| {
+        let report = shown(&dump, &["collapsed", index]);
+        let lines = report.lines().filter(|line| line.contains(site));
+        lines.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum::<u64>()
+    };
+    assert_eq!(of("--sample_index=peak_space", "peak_phase"), 50 << 20);
+    assert_eq!(of("--sample_index=peak_objects", "old_leak"), 1000);
+    assert_eq!(of("--sample_index=peak_space", "wasteful"), 0);
+    assert_eq!(of("--sample_index=inuse_requested_space", "wasteful"), 1000 * 4097);
+    assert_eq!(of("--inuse_space", "wasteful"), 1000 * 5120);
+
     // Labels are filters of every report.
     let tenant = shown(&dump, &["collapsed", "--tagfocus=label=tenant a"]);
     assert!(tenant.contains("for_tenant") && !tenant.contains("wasteful"), "{tenant}");
@@ -304,4 +315,7 @@ fn ages_are_wanted_of_a_profile_that_has_them() {
         let outcome = Run::new(viewer(Profile::own())).arg(command).arg(&dump).outcome();
         assert!(!outcome.status.success() && outcome.stderr.contains("pprof's format"), "{outcome}");
     }
+    let outcome =
+        Run::new(viewer(Profile::own())).args(["top", "--sample_index=peak_space"]).arg(&dump).outcome();
+    assert!(!outcome.status.success() && outcome.stderr.contains("prof_peak:true"), "{outcome}");
 }

@@ -89,6 +89,8 @@ impl Profile {
         let mut row_labels = RowLabels::new(dump);
         let distinct = self.stacks.is_empty() && rows.iter().all(is_plain);
         self.has_pinned |= dump.has_pinned;
+        // What else is told is told of the rows of the whole process.
+        let more = if core::ptr::eq(rows, &dump.stacks) { dump.more.as_slice() } else { &[] };
         for (at, row) in rows.iter().enumerate() {
             frames.clear();
             frames.extend(dump.stack(row).iter().filter_map(|&frame| frame_ids.get(frame as usize)));
@@ -99,8 +101,8 @@ impl Profile {
             let index =
                 if distinct { self.new_stack(&frames, labels)? } else { self.stack(&frames, labels)? };
             let figures = Figures::new(row.live, row.accum);
-            // Only dumps without rows of single threads tell more.
-            let pinned = dump.more.get(at).map_or(0.0, |more| more.pinned);
+            let more = more.get(at).copied().unwrap_or_default();
+            let (figures, pinned) = (figures.with(&more), more.pinned);
             let stack = &mut self.stacks[index];
             match sign {
                 Sign::Plus => {

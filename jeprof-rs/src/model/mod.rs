@@ -11,7 +11,7 @@ pub mod testing;
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use prof_format::dump::{Figure, NamedFrame};
+use prof_format::dump::{Figure, More, NamedFrame};
 use prof_format::totals::Totals;
 use prof_format::vocab::BuildId;
 
@@ -103,7 +103,7 @@ pub struct Frame {
     pub names: Vec<NamedFrame>,
 }
 
-/// The four figures of a stack, un-sampled.
+/// The figures of a stack, un-sampled.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Figures {
     /// Live objects.
@@ -114,6 +114,12 @@ pub struct Figures {
     pub accum_objs: f64,
     /// Accumulated bytes.
     pub accum_bytes: f64,
+    /// Objects that were live at the peak.
+    pub peak_objs: f64,
+    /// Bytes that were.
+    pub peak_bytes: f64,
+    /// Bytes that were asked for, of the live ones.
+    pub requested: f64,
 }
 
 impl Figures {
@@ -124,7 +130,14 @@ impl Figures {
             live_bytes: live.bytes,
             accum_objs: accum.objs,
             accum_bytes: accum.bytes,
+            ..Figures::default()
         }
+    }
+
+    /// These figures with what else our own profiles tell.
+    pub fn with(self, more: &More) -> Figures {
+        let (Figure { objs, bytes }, requested) = (more.peak, more.requested);
+        Figures { peak_objs: objs, peak_bytes: bytes, requested, ..self }
     }
 
     /// Adds other figures, multiplied by a factor.
@@ -133,6 +146,9 @@ impl Figures {
         self.live_bytes += factor * other.live_bytes;
         self.accum_objs += factor * other.accum_objs;
         self.accum_bytes += factor * other.accum_bytes;
+        self.peak_objs += factor * other.peak_objs;
+        self.peak_bytes += factor * other.peak_bytes;
+        self.requested += factor * other.requested;
     }
 
     /// The one that a report is about.
@@ -142,6 +158,9 @@ impl Figures {
             Metric::InuseObjects => self.live_objs,
             Metric::AllocSpace => self.accum_bytes,
             Metric::AllocObjects => self.accum_objs,
+            Metric::PeakSpace => self.peak_bytes,
+            Metric::PeakObjects => self.peak_objs,
+            Metric::RequestedSpace => self.requested,
         }
     }
 }

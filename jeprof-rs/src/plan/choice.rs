@@ -11,12 +11,21 @@ pub enum Metric {
     AllocSpace,
     /// Objects allocated since the start, freed or not.
     AllocObjects,
+    /// Bytes that were live when most was.
+    PeakSpace,
+    /// Objects that were.
+    PeakObjects,
+    /// Bytes that the program asked for, of the live ones.
+    RequestedSpace,
 }
 
 impl Metric {
-    /// Every figure, in the order of profile.proto's sample types.
+    /// The figures of every heap profile, in the order of profile.proto's sample types.
     pub const ALL: [Metric; 4] =
         [Metric::AllocObjects, Metric::AllocSpace, Metric::InuseObjects, Metric::InuseSpace];
+
+    /// Those that only profiles of our own allocator have.
+    pub const OURS: [Metric; 3] = [Metric::PeakObjects, Metric::PeakSpace, Metric::RequestedSpace];
 
     /// jeprof's and pprof's name.
     pub fn name(self) -> &'static str {
@@ -25,6 +34,9 @@ impl Metric {
             Metric::InuseObjects => "inuse_objects",
             Metric::AllocSpace => "alloc_space",
             Metric::AllocObjects => "alloc_objects",
+            Metric::PeakSpace => "peak_space",
+            Metric::PeakObjects => "peak_objects",
+            Metric::RequestedSpace => "inuse_requested_space",
         }
     }
 
@@ -35,7 +47,7 @@ impl Metric {
 
     /// Whether it counts bytes.
     pub fn is_bytes(self) -> bool {
-        matches!(self, Metric::InuseSpace | Metric::AllocSpace)
+        matches!(self, Metric::InuseSpace | Metric::AllocSpace | Metric::PeakSpace | Metric::RequestedSpace)
     }
 }
 

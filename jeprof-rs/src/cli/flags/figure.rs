@@ -36,13 +36,21 @@ pub const ROWS: &[Flag] = &[
     },
     Flag {
         name: "sample_index",
-        words: &["alloc_objects", "alloc_space", "inuse_objects", "inuse_space"],
+        words: &[
+            "alloc_objects",
+            "alloc_space",
+            "inuse_objects",
+            "inuse_space",
+            "peak_objects",
+            "peak_space",
+            "inuse_requested_space",
+        ],
         takes: Takes::One("NAME", |plan, value| {
             plan.figure.metric = metric(value)?;
             Ok(())
         }),
         one_of: Some("kind of figure"),
-        help: "The figure by its name or number: alloc_objects (0), alloc_space (1), inuse_objects (2), inuse_space (3)",
+        help: "The figure by its name or number: alloc_objects (0), alloc_space (1), inuse_objects (2), inuse_space (3); of our own allocator's profiles also peak_objects, peak_space, inuse_requested_space",
         ..Flag::BASE
     },
     Flag {
@@ -116,7 +124,7 @@ pub const ROWS: &[Flag] = &[
 ];
 
 fn metric(value: &str) -> Result<Metric, String> {
-    let by_name = Metric::ALL.iter().find(|metric| metric.name() == value);
+    let by_name = Metric::ALL.iter().chain(&Metric::OURS).find(|metric| metric.name() == value);
     let by_number = || Metric::ALL.get(value.parse::<usize>().ok()?);
     // pprof lets `inuse_` be left out.
     let by_end = || Metric::ALL.iter().find(|metric| metric.name() == format!("inuse_{value}"));

@@ -120,7 +120,7 @@ fn profile(request: &Request<'_>, addresses: &[u64]) -> String {
     let mut sum = Figures::default();
     let mut shrunk = 0_usize;
     request.view.walk_every_figure(|seen| {
-        let Figures { live_objs, live_bytes, accum_objs, accum_bytes } = seen.stack.figures;
+        let Figures { live_objs, live_bytes, accum_objs, accum_bytes, .. } = seen.stack.figures;
         if [live_objs, live_bytes, accum_objs, accum_bytes].iter().any(|figure| *figure < 0.0) {
             shrunk += 1;
             return;
@@ -156,6 +156,6 @@ fn profile(request: &Request<'_>, addresses: &[u64]) -> String {
 
 /// `objects: bytes [objects: bytes]`, live and accumulated.
 fn counts(figures: Figures) -> String {
-    let Figures { live_objs, live_bytes, accum_objs, accum_bytes } = figures;
+    let Figures { live_objs, live_bytes, accum_objs, accum_bytes, .. } = figures;
     format!("{live_objs:.0}: {live_bytes:.0} [{accum_objs:.0}: {accum_bytes:.0}]")
 }
