@@ -73,3 +73,20 @@ fn a_reset_with_another_rate_in_the_middle_leaves_estimates_true() {
         assert!(tolerance < 0.5, "{samples} samples are too few to tell");
     }
 }
+
+/// Without thread caches, whose contents count as allocated and depend on which objects were sampled.
+#[test]
+fn allocated_bytes_are_the_same_with_and_without_sampling() {
+    let allocated = |conf: &str| -> String {
+        let actions = ["keep=20000", "free", "big=9", "keep=5000", "stats=1"];
+        let conf = format!("tcache:false,{conf}");
+        let outcome =
+            Run::new(compiled("dumps.c")).args(actions).preload(&preload()).conf(conf).outcome().ok();
+        let line = outcome.stdout.lines().find(|line| line.starts_with("allocated "));
+        line.unwrap_or_else(|| panic!("{outcome}")).to_owned()
+    };
+    let off = allocated("prof:false");
+    for lg in [0, 6, 12, 16] {
+        assert_eq!(allocated(&format!("prof:true,lg_prof_sample:{lg}")), off, "lg {lg}");
+    }
+}
