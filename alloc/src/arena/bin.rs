@@ -9,7 +9,7 @@ use core::sync::atomic::*;
 use super::Arena;
 use crate::extent::{ByOwner, Extent, Kind, SampleRecord, map};
 use crate::page::turn::turn;
-use crate::relaxed::{Link, List, Relaxed};
+use crate::relaxed::{Link, List, Relaxed, Stack};
 use crate::report::{self, Misuse};
 use crate::size_class::{SLAB_REGIONS_MAX, SLABS};
 use crate::sync::{Guard, Mutex, MutexCounts, Patience};
@@ -43,6 +43,8 @@ pub struct BinCounts {
 #[derive(Default)]
 pub struct Bin {
     pub(super) state: Mutex<BinState>,
+    /// Objects that came back while the holder of the lock did not run, in descriptors that describe nothing.
+    pub(super) late: Stack<Extent, ByOwner>,
     /// Requests of threads that have ended or left the arena, and requests past any cache.
     pub nrequests: AtomicU64,
 }
@@ -63,12 +65,18 @@ pub struct BinState {
 impl Bin {
     /// Locks.
     pub fn lock(&self) -> Guard<'_, BinState> {
-        self.state.lock()
+        self.caught_up(self.state.lock())
     }
 
     /// Locks, if that is possible in time.
     pub fn lock_within(&self, patience: Patience) -> Option<Guard<'_, BinState>> {
-        self.state.lock_within(patience)
+        self.state.lock_within(patience).map(|state| self.caught_up(state))
+    }
+
+    /// What the lock guards, after what came back late was entered.
+    #[inline]
+    pub(super) fn caught_up<'a>(&'a self, state: Guard<'a, BinState>) -> Guard<'a, BinState> {
+        if self.late.is_some() { self.catch_up(state) } else { state }
     }
 
     /// How often the lock was taken and waited for.
@@ -126,7 +134,8 @@ impl Bin {
     /// kept until the map does not show the slabs any more: a reset takes it, and then finds none that is on its way. An extent
     /// hook that is called meanwhile leaves the bin alone.
     pub fn trim(&self, arena: &Arena) {
-        let Some(mut state) = turn(&self.state) else { return };
+        let Some(state) = turn(&self.state) else { return };
+        let mut state = self.caught_up(state);
         let freed = state.take_empty();
         let kept = arena.is_manual().then_some(state);
         give_all(arena, &freed);
@@ -256,6 +265,13 @@ impl BinState {
             self.partial[list(nfree)].push(extent);
         }
         None
+    }
+
+    /// Keeps a slab that was to be returned to the page layer until the next trim.
+    pub(super) fn keep_empty(&mut self, slab: &'static Extent) {
+        self.counts.curslabs += 1;
+        self.nempty += 1;
+        self.empty.push(slab);
     }
 
     /// Takes all empty slabs out of the bin.

@@ -38,14 +38,20 @@ impl Short {
 }
 
 impl Arena {
-    /// A descriptor, for an extent that is counted at once if it is a large object.
-    fn spare_extent(&self, wanted: &Wanted) -> Option<&'static Extent> {
+    /// A descriptor that describes nothing.
+    #[inline]
+    pub(super) fn descriptor(&self) -> Option<&'static Extent> {
         let make = || {
             let made = self.base.make()?;
             self.nextents.fetch_add(1, Ordering::Relaxed);
             Some(made)
         };
-        let extent = self.spare.take().or_else(make)?;
+        self.spare.take().or_else(make)
+    }
+
+    /// A descriptor, for an extent that is counted at once if it is a large object.
+    fn spare_extent(&self, wanted: &Wanted) -> Option<&'static Extent> {
+        let extent = self.descriptor()?;
         if wanted.kind == Kind::Large {
             self.large.born(wanted.class, wanted.npages * PAGE - large_pad(), wanted.direct);
         }

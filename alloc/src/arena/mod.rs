@@ -9,6 +9,7 @@ mod extents;
 pub mod guard;
 pub mod inspect;
 pub mod large;
+mod late;
 pub mod moment;
 mod name;
 pub mod release;

@@ -1,8 +1,10 @@
 //! Returns objects to the slabs and extents that they came from.
 
+use core::ptr::null_mut;
 use core::sync::atomic::Ordering;
 
-use super::bin::{extent_of_object, give_all};
+use super::Arena;
+use super::bin::{Bin, extent_of_object, give_all};
 use super::depot::BATCH_MAX;
 use super::table;
 use crate::extent::{Extent, Kind, map};
@@ -57,8 +59,12 @@ fn release_small(class: SzInd, objects: &mut [*mut u8], flush: u64) {
         let (mut kept, mut misuse) = (0, None);
         {
             let second = slabs[0].is_some_and(Extent::is_second);
-            let mut bin = slabs[0].map_or(arena.bin(class), |slab| arena.bin_of(slab)).lock();
+            let bin = slabs[0].map_or(arena.bin(class), |slab| arena.bin_of(slab));
             let (objects, slabs, index) = (&mut objects[..n], &mut slabs[..n], arena.index());
+            let Some(mut bin) = bin.lock_unless_stuck() else {
+                n = leave_late(bin, arena, second, objects, slabs, flush);
+                continue;
+            };
             bin.counts.nflushes += flush;
             for i in 0..n {
                 let object = objects[i];
@@ -86,13 +92,42 @@ fn release_small(class: SzInd, objects: &mut [*mut u8], flush: u64) {
     }
 }
 
+/// Leaves those objects that are of slabs of `bin` to whoever has its lock next; answers how many are left, in front.
+#[cold]
+#[inline(never)]
+fn leave_late(
+    bin: &Bin,
+    arena: &Arena,
+    second: bool,
+    objects: &mut [*mut u8],
+    slabs: &mut [Option<&'static Extent>],
+    flush: u64,
+) -> usize {
+    let (mut late, mut nlate, mut kept) = ([null_mut(); BATCH_MAX], 0, 0);
+    for i in 0..objects.len() {
+        if slabs[i].is_some_and(|slab| slab.arena() == arena.index() && slab.is_second() == second) {
+            late[nlate] = objects[i];
+            nlate += 1;
+        } else {
+            (objects[kept], slabs[kept]) = (objects[i], slabs[i]);
+            kept += 1;
+        }
+    }
+    bin.leave_late(arena, &late[..nlate], flush);
+    kept
+}
+
 /// Returns one object that is in no cache, of any kind.
 pub fn release_one(extent: &'static Extent, object: *mut u8) {
     let arena = table::owner(extent);
     if extent.kind() == Kind::Large {
         return release_large(extent, object);
     }
-    let put = arena.bin_of(extent).lock().put(extent, object);
+    let bin = arena.bin_of(extent);
+    let locked = if extent.kind() == Kind::Slab { bin.lock_unless_stuck() } else { Some(bin.lock()) };
+    let Some(mut locked) = locked else { return bin.leave_late(arena, &[object], 0) };
+    let put = locked.put(extent, object);
+    drop(locked);
     match put {
         Ok(empty) => empty.into_iter().for_each(|empty| arena.give_extent(empty)),
         Err(misuse) => misuse.end(),

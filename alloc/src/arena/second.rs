@@ -2,7 +2,7 @@
 //!
 //! A thread that is preempted with a lock stops all that come for it until it runs again, which with many threads takes as
 //! long as all of them run. Those that want regions need not wait for it: they take from the second bin of the class, whose slabs go back
-//! there. Whoever gives regions back has to wait, but can often do so later.
+//! there. Whoever gives regions back leaves them to the next who has the lock (`arena/late`).
 
 use super::Arena;
 use crate::extent::Kind;
@@ -21,7 +21,7 @@ impl Arena {
     pub fn fill(&self, class: SzInd, out: &mut [*mut u8]) -> usize {
         let bin = self.bin(class);
         match bin.state.try_lock() {
-            Some(state) => bin.take(state, self, class, Kind::Slab, out, 1),
+            Some(state) => bin.take(bin.caught_up(state), self, class, Kind::Slab, out, 1),
             None => self.fill_beside(class, out),
         }
     }
@@ -36,8 +36,9 @@ impl Arena {
             return bin.take(bin.lock(), self, class, Kind::Slab, out, 1);
         }
         if self.seconded.get()
-            && let Some(mut state) = second.state.try_lock()
+            && let Some(state) = second.state.try_lock()
         {
+            let mut state = second.caught_up(state);
             let filled = state.take(class, out);
             state.counts.nfills += u64::from(filled != 0);
             if filled != 0 {
@@ -45,13 +46,13 @@ impl Arena {
             }
         }
         if let Some(state) = bin.state.lock_spinning() {
-            return bin.take(state, self, class, Kind::Slab, out, 1);
+            return bin.take(bin.caught_up(state), self, class, Kind::Slab, out, 1);
         }
         self.seconded.set(true);
         match second.state.try_lock() {
             Some(state) => {
                 state.count_spinning();
-                second.take(state, self, class, Kind::Slab, out, 1)
+                second.take(second.caught_up(state), self, class, Kind::Slab, out, 1)
             }
             None => bin.take(bin.lock(), self, class, Kind::Slab, out, 1),
         }

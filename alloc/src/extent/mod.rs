@@ -62,7 +62,7 @@ pub struct Extent {
     pub sample: AtomicU64,
     node: Node<Extent>,
     /// Bit set: region free.
-    pub free: [AtomicU64; 8],
+    pub free: [AtomicU64; Extent::HOLDS],
 }
 
 const _: () = assert!(size_of::<Extent>() == 128 || size_of::<Extent>() == 192);
@@ -100,6 +100,9 @@ pub struct Layout {
 }
 
 impl Extent {
+    /// How many objects a descriptor has room for that describes nothing.
+    pub const HOLDS: usize = 8;
+
     /// Describes pages that nobody else describes.
     pub fn describe(&self, layout: Layout) {
         self.base.set(layout.base);
@@ -196,6 +199,20 @@ impl Extent {
     /// A block at or before the first page; `None` where pages do not come in blocks.
     pub fn block(&self) -> Option<&'static Block> {
         self.block.get()
+    }
+
+    /// Lets a descriptor that describes nothing hold objects of an arena, at most [`Extent::HOLDS`], and a number.
+    pub fn hold(&self, arena: ArenaInd, objects: &[*mut u8], number: u64) {
+        self.arena.set(arena.0 as u16);
+        self.nfree.set(objects.len() as u16);
+        self.sample.set(number);
+        self.free.iter().zip(objects).for_each(|(slot, object)| slot.set(object.expose_provenance() as u64));
+    }
+
+    /// What [`Extent::hold`] put here.
+    pub fn held(&self) -> (impl Iterator<Item = *mut u8>, u64) {
+        let objects = self.free.iter().take(self.nfree.get().into());
+        (objects.map(|slot| core::ptr::with_exposed_provenance_mut(slot.get() as usize)), self.sample.get())
     }
 
     /// Gives a sampled slab its records, one per region.
