@@ -24,6 +24,7 @@ packages=(
     python3
     python3-venv
     valgrind
+    gdb              # reads the static probes
     dwz              # debug files that share a part
     elfutils         # eu-strip, eu-elfcompress
     lld              # a linker of another kind

@@ -10,6 +10,7 @@ use crate::arena::large::LargeRequest;
 use crate::arena::sampled::place_of;
 use crate::arena::{Arena, table};
 use crate::extent::Kind;
+use crate::os::probes;
 use crate::page::pressure;
 use crate::relaxed::Relaxed;
 use crate::sampling::{self, Rate};
@@ -164,7 +165,7 @@ fn cached_slow<const ERRNO: bool>(thread: &'static Block, class: SzInd, requeste
     }
     object.unwrap_or_else(|| {
         bin.unrequest();
-        refuse();
+        refuse(requested);
         fail::<ERRNO>()
     })
 }
@@ -210,18 +211,19 @@ fn from_arena(arena: &Arena, class: SzInd) -> Option<*mut u8> {
 #[inline(never)]
 #[unsafe(link_section = "jealloc_text")]
 fn general<const ERRNO: bool>(size: usize) -> *mut u8 {
-    let object = usable(size).map_or_else(refuse, |usable| any(usable, 1, size).0);
+    let object = usable(size).map_or_else(|| refuse(size), |usable| any(usable, 1, size).0);
     if object.is_null() { fail::<ERRNO>() } else { object }
 }
 
 /// Requests that were answered with null.
 static REFUSALS: AtomicUsize = AtomicUsize::new(0);
 
-/// The answer to a request that cannot be served, which is counted: once for each, where it is found out.
+/// The answer to a request for so many bytes that cannot be served, which is counted: once for each, where it is found out.
 #[cold]
 #[inline(never)]
-pub fn refuse() -> *mut u8 {
+pub fn refuse(size: usize) -> *mut u8 {
     REFUSALS.fetch_add(1, Ordering::Relaxed);
+    probes::oom(size);
     null_mut()
 }
 
@@ -279,7 +281,7 @@ fn uncached(
     requested: usize,
     grows: bool,
 ) -> (*mut u8, bool) {
-    let Some(arena) = arena.or_else(|| own(thread, usable)) else { return (refuse(), false) };
+    let Some(arena) = arena.or_else(|| own(thread, usable)) else { return (refuse(requested), false) };
     let class = index_of(usable);
     let due = thread.and_then(|thread| Some((thread, event::uncached(thread, usable)?)));
     let sample = due.map_or(0, |(thread, rate)| sampling::sample(thread.prof(), rate, requested, usable));
@@ -315,7 +317,7 @@ fn uncached(
     match got {
         // SAFETY: it has `usable` bytes, and is not handed out yet (1).
         Some((object, zero)) => (object, unsafe { safety::fill_new(object, usable, zero) }),
-        None => (refuse(), false),
+        None => (refuse(requested), false),
     }
 }
 
@@ -378,11 +380,11 @@ pub(super) fn note_growth(thread: &Block) {
 #[inline]
 #[unsafe(link_section = "jealloc_text")]
 pub fn calloc(n: usize, size: usize) -> *mut u8 {
-    let Some(bytes) = n.checked_mul(size) else { return refuse() };
+    let Some(bytes) = n.checked_mul(size) else { return refuse(usize::MAX) };
     if bytes <= SMALL_MAX {
         return zeroed((malloc::<false>(bytes), false), bytes);
     }
-    let Some(usable) = usable(bytes) else { return refuse() };
+    let Some(usable) = usable(bytes) else { return refuse(bytes) };
     zeroed(any(usable, 1, bytes), bytes)
 }
 
@@ -410,7 +412,7 @@ fn by_kernel(object: *mut u8) -> bool {
 #[inline(never)]
 #[unsafe(link_section = "jealloc_text")]
 pub fn alloc(request: Request) -> *mut u8 {
-    let Some(usable) = usable_aligned(request.size, request.align) else { return refuse() };
+    let Some(usable) = usable_aligned(request.size, request.align) else { return refuse(request.size) };
     let got = match (request.cache, request.arena) {
         (Cache::Own, None) => any(usable, request.align, request.size),
         (cache, index) => {
@@ -419,7 +421,7 @@ pub fn alloc(request: Request) -> *mut u8 {
             let arena = match index {
                 Some(index) => match table::get_or_make(index) {
                     Some(arena) => Some(arena),
-                    None => return refuse(),
+                    None => return refuse(request.size),
                 },
                 None => None,
             };

@@ -89,7 +89,7 @@ unsafe fn move_cached(object: *mut u8, old: usize, size: usize) -> *mut u8 {
 #[inline(never)]
 #[unsafe(link_section = "jealloc_text")]
 pub unsafe fn realloc(object: *mut u8, request: Request) -> *mut u8 {
-    let Some(wanted) = usable_aligned(request.size, request.align) else { return refuse() };
+    let Some(wanted) = usable_aligned(request.size, request.align) else { return refuse(request.size) };
     safety::resized(object);
     let extent = extent_of_object(object);
     let old = usable_of(extent);

@@ -13,7 +13,10 @@ mod kernel;
 pub mod names;
 mod quiet;
 
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::{
+    ffi::CStr,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+};
 
 use prof_format::{
     snapshot::{About, Facts},
@@ -33,6 +36,7 @@ use crate::{
     hooks::DumpHook,
     leak,
     memory::Rows,
+    probe,
     settings::Kept,
     sync::{Guard, Mutex},
     thread::ThreadProf,
@@ -221,9 +225,15 @@ impl Dumps {
     /// Counts a file that was written, and tells of it.
     fn done(&self, job: &Job, written: Result<(), DumpError>, name: &Text) -> Result<(), DumpError> {
         written?;
-        self.written.fetch_add(1, Ordering::Relaxed);
+        self.count(name.as_path());
         job.tell(name);
         Ok(())
+    }
+
+    /// One more dump is complete: in a file of this name, or with another process.
+    fn count(&self, path: Option<&CStr>) {
+        self.written.fetch_add(1, Ordering::Relaxed);
+        probe!("jemalloc_rs", "dump", path = path.map_or(0, |path| path.as_ptr().addr() as u64));
     }
 
     /// Sends a dump to another process, as `prof_format::wire` says. Its name, hook and numbers are those of files, so
@@ -236,7 +246,7 @@ impl Dumps {
         });
         match sent.unwrap_or(Err(Failure::OutOfMemory)) {
             Ok(()) => {
-                self.written.fetch_add(1, Ordering::Relaxed);
+                self.count(None);
                 Ok(())
             }
             Err(Failure::OutOfMemory) => Err(DumpError::OutOfMemory),

@@ -18,6 +18,7 @@ use crate::{
     lifetimes::End,
     live::{Birth, SampleRef},
     log::Freed,
+    probe,
     recent::{Death, Entry},
     sampler::Rate,
     stack_table::StackId,
@@ -138,14 +139,18 @@ impl Profiler {
         }
     }
 
-    /// The object that this thread has just sampled is at `object`: lists it among the recent ones and calls the program's
-    /// hook. `place` is the address by which a dump asks the host how full its slab is.
+    /// The object that this thread has just sampled is at `object`: lists it among the recent ones, and tells whoever
+    /// watches the probe and the program's hook. `place` is the address by which a dump asks the host how full its slab is.
     pub fn born(&self, thread: &ThreadProf, sample: SampleRef, object: *const u8, place: usize, usize_: u64) {
         self.live.set_object(sample, place);
-        if self.contexts.peak().is_on()
-            && let Some(birth) = self.live.get(sample)
-        {
-            self.contexts.born(birth.generation, Self::weight(Some(thread), &birth));
+        if let Some(birth) = self.live.get(sample) {
+            let weight = Self::weight(Some(thread), &birth);
+            if self.contexts.peak().is_on() {
+                self.contexts.born(birth.generation, weight);
+            }
+            // Bytes of the size class: by these it was drawn, and so `weighted_bytes / size` is how many objects it stands for.
+            let (object, size) = (object.addr() as u64, birth.usize_);
+            probe!("otel_memory", "alloc", ptr = object, size = size, weighted_bytes = weight.bytes);
         }
         if self.recent.max() != 0 {
             self.list(sample, usize_);
@@ -188,7 +193,7 @@ impl Profiler {
     }
 
     /// A sampled object of `usize_` usable bytes is about to be freed by this thread, whose state is `None` when it has
-    /// none (any more); calls the program's hook. The bytes that were asked for, `None` when the reference is a
+    /// none (any more); tells whoever watches the probe and the program's hook. The bytes that were asked for, `None` when the reference is a
     /// dead one.
     ///
     /// Takes no lock, unless the object is among the recent ones or a log is kept: then the stack is walked, too.
@@ -201,6 +206,7 @@ impl Profiler {
         usize_: u64,
     ) -> Option<u64> {
         let birth = self.live.get(sample)?;
+        probe!("otel_memory", "free", ptr = object.addr() as u64);
         if let Some(hook) = self.hooks.sample_free.get() {
             // SAFETY: as for the hook of births.
             ThreadProf::call_out(thread, || unsafe { hook(object.cast(), usize_ as usize) });

@@ -20,7 +20,7 @@ pub unsafe fn reallocarray(object: *mut c_void, number: usize, size: usize) -> *
         Some(bytes) => unsafe { crate::standard::realloc(object, bytes) },
         None => {
             set_errno(libc::ENOMEM);
-            jealloc::entry::refuse().cast()
+            jealloc::entry::refuse(usize::MAX).cast()
         }
     }
 }

@@ -133,7 +133,7 @@ pub fn valloc(size: usize) -> *mut c_void {
 pub fn pvalloc(size: usize) -> *mut c_void {
     match size.max(1).checked_next_multiple_of(PAGE) {
         Some(size) => or_told(entry::malloc_aligned(size, PAGE), "pvalloc"),
-        None => or_told(entry::refuse(), "pvalloc"),
+        None => or_told(entry::refuse(size), "pvalloc"),
     }
 }
 

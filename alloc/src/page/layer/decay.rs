@@ -3,7 +3,7 @@
 use core::sync::atomic::{Ordering, fence};
 
 use super::{DecayTimes, PageLayer, PurgeCounts, Source};
-use crate::os::clock;
+use crate::os::{clock, probes};
 use crate::page::decay::Decay;
 use crate::page::purge::{self, Step};
 use crate::page::turn::turn;
@@ -145,6 +145,7 @@ impl PageLayer {
             counts.npurge.fetch_add(1, Ordering::Relaxed);
             counts.nmadvise.fetch_add(done.nmadvise as u64, Ordering::Relaxed);
             counts.purged.fetch_add(done.npages as u64, Ordering::Relaxed);
+            probes::purge(self.owner().0 as usize, done.npages);
         }
     }
 }

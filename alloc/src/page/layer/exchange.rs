@@ -4,7 +4,7 @@ use core::sync::atomic::Ordering;
 
 use super::{PageLayer, Source, kept};
 use crate::base::Base;
-use crate::os::{clock, pages};
+use crate::os::{clock, pages, probes};
 use crate::page::ebb;
 use crate::page::pac::Pac;
 use crate::page::purge::{self, Step};
@@ -273,6 +273,7 @@ impl PageLayer {
         if npages != 0 {
             self.dirty_counts.nmadvise.fetch_add(1, Ordering::Relaxed);
             self.dirty_counts.purged.fetch_add(npages as u64, Ordering::Relaxed);
+            probes::purge(self.owner().0 as usize, npages);
         }
     }
 
