@@ -93,8 +93,8 @@ fn gdb_sees_every_probe_and_the_weights_add_up_to_what_was_allocated() {
     }
     assert!(live.is_empty(), "{} were never freed", live.len());
     assert!(samples >= 300, "{samples} samples");
-    // Each object is sampled by itself with a known probability, so this is the standard deviation of the sum; three of them
-    // are passed by chance once in 370 runs.
+    // Each object is sampled by itself with a known probability, so this is the standard deviation of the sum. Nearly all
+    // runs are within three of them; five, which chance passes once in two million runs, still find a bias of a tenth.
     let deviation = truth::cumulants(&site, f64::from(1 << LG_SAMPLE)).1[0].sqrt();
     let error = sum as f64 - site.bytes as f64;
     println!(
@@ -102,7 +102,7 @@ fn gdb_sees_every_probe_and_the_weights_add_up_to_what_was_allocated() {
         site.bytes,
         error / deviation
     );
-    assert!(error.abs() <= 3.0 * deviation, "{sum} of {} bytes, deviation {deviation}", site.bytes);
+    assert!(error.abs() <= 5.0 * deviation, "{sum} of {} bytes, deviation {deviation}", site.bytes);
     assert!(purged > 100, "{purged} pages");
     assert_eq!(refused, [1 << 62]);
     assert_eq!(dumped, [dump.display().to_string()]);
