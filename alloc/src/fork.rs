@@ -55,6 +55,7 @@ extern "C" fn parent() {
 extern "C" fn child() {
     sync::forked(true);
     release();
+    table::forked();
     sync::forked(false);
     lifecycle::forget_others();
     #[cfg(feature = "prof")]

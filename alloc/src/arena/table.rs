@@ -340,3 +340,8 @@ pub unsafe fn unhold() {
         LOCK.unhold();
     }
 }
+
+/// In the child of a fork, before it has a second thread, with nothing held: finds what threads of the parent had half done.
+pub fn forked() {
+    ever_made().for_each(|arena| arena.pages.forked());
+}

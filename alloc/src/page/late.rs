@@ -16,7 +16,7 @@ use crate::relaxed::Stack;
 pub struct Late(Stack<Block, ByLate>);
 
 /// Takes the pages that came back to a block that is on no list; dirty ones, in use as far as the block knows.
-fn take(block: &'static Block, show: &mut dyn FnMut(Run)) {
+pub fn take(block: &'static Block, show: &mut dyn FnMut(Run)) {
     block.waits.swap(false, AcqRel);
     for (page, npages) in block.late.take_all().runs() {
         show(Run::in_block(block, page, npages));
@@ -66,6 +66,7 @@ mod tests {
     extern crate std;
     use super::*;
     use crate::base::Base;
+    use crate::page::beside::Beside;
     use crate::page::bits::BLOCK_PAGES;
     use crate::page::parked::Parked;
     use crate::page::supply::Supply;
@@ -120,6 +121,21 @@ mod tests {
         assert_eq!(found, [(3, 4), (9, 4)]);
         late.open();
         assert!(late.put(part(whole, 9, 4), refused));
+    }
+
+    #[test]
+    fn a_block_that_was_about_to_be_listed_when_the_process_forked_is_found_in_the_child() {
+        let (late, beside, base) = (Late::default(), Beside::default(), Base::default());
+        let mut supply = Supply::default();
+        let run = supply.take(40, 1, &base, &Parked::default()).unwrap().0;
+        let (block, page) = run.start().unwrap();
+        block.late.add(page, 40);
+        block.waits.store(true, Relaxed);
+        let active = supply.counts().active;
+        supply.catch_up_forked(&late, &beside);
+        assert_eq!(active - supply.counts().active, 40);
+        let again = supply.take(40, 1, &base, &Parked::default()).unwrap().0;
+        assert!(late.put(again, &mut |_| panic!("it is open")) && late.is_some(), "it can be listed again");
     }
 
     #[test]

@@ -26,4 +26,10 @@ impl PageLayer {
             self.dirty.unhold();
         }
     }
+
+    /// In the child, before it has a second thread: a thread of the parent may have been about to list a block to which it had
+    /// given pages; and who gives some to a block that waits leaves it to others to list it.
+    pub fn forked(&self) {
+        self.supply.lock().catch_up_forked(&self.late, &self.beside);
+    }
 }

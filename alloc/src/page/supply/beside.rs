@@ -4,7 +4,7 @@ use super::Supply;
 use crate::page::beside::Beside;
 use crate::page::bits::BLOCK_PAGES;
 use crate::page::block::Region;
-use crate::page::late::Late;
+use crate::page::late::{Late, take};
 use crate::page::run::Run;
 use crate::page::state::Free;
 
@@ -28,6 +28,14 @@ impl Supply {
     fn adopt(&mut self, region: &'static Region) {
         self.regions.push(region);
         self.used(region.blocks().len() * BLOCK_PAGES);
+    }
+
+    /// In the child of a fork, before it has a second thread: enters what threads of the parent had left and not yet said.
+    pub fn catch_up_forked(&mut self, late: &Late, beside: &Beside) {
+        self.catch_up_with(late, beside);
+        for block in self.regions.iter().flat_map(Region::blocks) {
+            take(block, &mut |run| self.leave(run));
+        }
     }
 
     /// Enters the fresh pages that nobody has taken, and the regions they are of.
