@@ -34,14 +34,15 @@ pub fn bind() -> Option<&'static Arena> {
         threads: table::get(ArenaInd(index)).map(|arena| arena.bound_threads()),
         limit: settings::thread_limit(ArenaInd(index)),
     });
-    let arena = match table::LOCK.lock_unless_stuck() {
-        Some(mut retired) => make(&mut retired, candidates)?,
-        // Those that there are will do, if there are any: they never end.
-        None => match choose(candidates.clone().filter(|candidate| candidate.threads.is_some())) {
-            Some(index) if per_cpu() == 0 => table::get(ArenaInd(index))?,
-            _ => make(&mut table::LOCK.lock(), candidates)?,
-        },
+    // With all arenas made and none limited, any choice will do: they never end, and the counts are right soon.
+    let is_free = per_cpu() == 0
+        && candidates.clone().all(|candidate| candidate.threads.is_some() && candidate.limit.is_none());
+    let mut lock = if is_free { table::LOCK.lock_unless_stuck() } else { Some(table::LOCK.lock()) };
+    let arena = match &mut lock {
+        Some(retired) => make(retired, candidates)?,
+        None => table::get(ArenaInd(choose(candidates)?))?,
     };
+    // With the lock, where there is one: the next thread counts this one.
     arena.nthreads.fetch_add(1, Ordering::Relaxed);
     Some(arena)
 }
