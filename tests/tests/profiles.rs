@@ -361,3 +361,32 @@ fn a_dump_into_an_empty_file_is_seen_by_those_who_hold_it_open() {
     assert!(text.starts_with("heap_v2/1\n"), "{text}");
     assert_eq!(live(&heap::read(&path), &compiled("dumps.c"), "keep_blocks"), (100, 100 * 1024));
 }
+
+/// `endings.cc` in a case, every allocation sampled; its final dumps.
+#[track_caller]
+fn endings(case: &str) -> Vec<std::path::PathBuf> {
+    let folder = Scratch::new(case);
+    let conf =
+        format!("prof:true,lg_prof_sample:0,prof_final:true,prof_prefix:{}/e", folder.path().display());
+    Run::new(compiled("endings.cc")).arg(case).preload(&preload()).conf(conf).outcome().ok();
+    let dumps = folder.files(".f.heap");
+    dumps.iter().for_each(|dump| drop(heap::read(dump)));
+    dumps
+}
+
+#[test]
+fn destructors_that_allocate_when_a_thread_has_nearly_ended_do_no_harm() {
+    assert_eq!(endings("thread_local").len(), 1);
+}
+
+/// Each of the fifty programs that children become dumps for itself, and so does their parent.
+#[test]
+fn children_of_vfork_become_other_programs_while_threads_allocate() {
+    assert_eq!(endings("vfork").len(), 51);
+}
+
+/// The program that was left dumps nothing: it has no end.
+#[test]
+fn a_program_that_becomes_another_is_profiled_as_that() {
+    assert_eq!(endings("exec").len(), 1);
+}
