@@ -9,7 +9,7 @@ use crate::arena::binding;
 use crate::arena::choice::PerCpu;
 use crate::arena::guard;
 use crate::arena::settings::{self as starting, Decaying};
-use crate::arena::table::{self, ARENAS_MAX, Plan};
+use crate::arena::table::{self, Plan};
 use crate::base::{self, MetadataThp};
 use crate::entry::safety::{self, Fill, ZeroRealloc};
 use crate::os::aside::Aside;
@@ -25,6 +25,7 @@ use crate::tables::option;
 use crate::tcache::settings;
 use crate::thread::block::{Block, current};
 use crate::thread::lifecycle;
+use crate::units::ARENAS_MAX;
 use crate::units::PAGE;
 use crate::{background, cgroup, conf, fork, size_class, stats, sync};
 

@@ -16,6 +16,9 @@ impl SzInd {
     }
 }
 
+/// Most arenas: an index fits the 12 bits that `MALLOCX_ARENA` has for it.
+pub const ARENAS_MAX: u32 = 4095;
+
 /// Index of an arena.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ArenaInd(pub u32);

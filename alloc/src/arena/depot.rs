@@ -9,54 +9,14 @@
 //! that replace objects one by one gain nothing by a larger one: their depots fill and empty by chance, and objects that
 //! went through their slab come back in the order of their addresses.
 
+use super::batch::{BATCH_MAX, batch, capacity_max, capacity_min};
 use super::release::{From, release};
 use crate::base::Base;
 use crate::relaxed::Relaxed;
-use crate::size_class::{NCACHED_MAX, class_size};
 use crate::sync::{Mutex, MutexCounts, Patience};
 use crate::units::SzInd;
 use core::ptr::copy_nonoverlapping;
 use core::sync::atomic::AtomicPtr;
-
-/// Most objects in a batch.
-pub const BATCH_MAX: usize = 64;
-
-/// Objects in a batch of a class that can be cached: 32 KiB worth, 4 to 64.
-pub const fn batch(class: SzInd) -> usize {
-    BATCHES[class.idx()] as usize
-}
-
-/// Batches that a depot has room for at first: 256 KiB worth, 4 to 32.
-const fn capacity_min(class: SzInd) -> usize {
-    CAPACITIES[class.idx()] as usize
-}
-
-/// Batches that a depot has room for at most: 8 MiB worth, or 8192 objects.
-const fn capacity_max(class: SzInd) -> usize {
-    let objects = (8 << 20) / class_size(class.idx());
-    (if objects < 8192 { objects } else { 8192 }) / batch(class)
-}
-
-/// [`batch`] of each class: refills and flushes ask for it more than once, and a division takes as long as a lock.
-static BATCHES: [u8; NCACHED_MAX] = quotients(32 << 10, &[1; NCACHED_MAX], BATCH_MAX as u8);
-
-static CAPACITIES: [u8; NCACHED_MAX] = quotients(256 << 10, &BATCHES, 32);
-
-/// How often `n` objects of each class fit into so many bytes, but 4 to `most`.
-const fn quotients(bytes: usize, n: &[u8; NCACHED_MAX], most: u8) -> [u8; NCACHED_MAX] {
-    let mut all = [4; NCACHED_MAX];
-    let mut class = 0;
-    while class < NCACHED_MAX {
-        let times = bytes / (n[class] as usize * class_size(class));
-        if times > most as usize {
-            all[class] = most;
-        } else if times > 4 {
-            all[class] = times as u8;
-        }
-        class += 1;
-    }
-    all
-}
 
 /// What lies in a depot and came by.
 #[derive(Clone, Copy, Debug, Default)]
@@ -249,6 +209,7 @@ impl State {
 mod tests {
     extern crate std;
     use super::*;
+    use crate::size_class::NCACHED_MAX;
 
     const CLASS: SzInd = SzInd(NCACHED_MAX as u8 / 4);
 

@@ -1,5 +1,6 @@
 //! Arenas: independent sources of slabs and large objects, so that threads rarely meet at a lock.
 
+pub mod batch;
 pub mod bin;
 pub mod binding;
 pub mod choice;

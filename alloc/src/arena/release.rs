@@ -4,8 +4,8 @@ use core::ptr::null_mut;
 use core::sync::atomic::Ordering;
 
 use super::Arena;
+use super::batch::BATCH_MAX;
 use super::bin::{Bin, extent_of_object, give_all};
-use super::depot::BATCH_MAX;
 use super::table;
 use crate::extent::{Extent, Kind, map};
 use crate::relaxed::List;

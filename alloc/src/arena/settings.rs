@@ -3,11 +3,10 @@
 use core::sync::atomic::*;
 
 use super::Role;
-use super::table::ARENAS_MAX;
 use crate::page::layer::DecayTimes;
 use crate::page::{caretaker, decay};
 use crate::relaxed::Relaxed;
-use crate::units::ArenaInd;
+use crate::units::{ARENAS_MAX, ArenaInd};
 
 static DIRTY_MS: AtomicI64 = AtomicI64::new(10_000);
 static MUZZY_MS: AtomicI64 = AtomicI64::new(0);

@@ -13,10 +13,7 @@ use crate::page::dss;
 use crate::relaxed::{Link, List, Relaxed};
 use crate::report;
 use crate::sync::{Mutex, MutexCounts, Patience};
-use crate::units::ArenaInd;
-
-/// Most arenas: an index fits the 12 bits that `MALLOCX_ARENA` has for it.
-pub const ARENAS_MAX: u32 = 4095;
+use crate::units::{ARENAS_MAX, ArenaInd};
 
 static TABLE: [Link<Arena>; ARENAS_MAX as usize] = [const { Link::new() }; ARENAS_MAX as usize];
 /// A [`Role`] for each index; 0 while it was not given out.

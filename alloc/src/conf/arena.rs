@@ -2,8 +2,8 @@
 //! is that of the option of the same name.
 
 use crate::arena::settings::{self, Decaying};
-use crate::arena::table::ARENAS_MAX;
 use crate::tables::option::{BadValue, DIRTY_DECAY_MS, MUZZY_DECAY_MS, Opt};
+use crate::units::ARENAS_MAX;
 use crate::units::ArenaInd;
 
 /// Index and last name of a key of that form.

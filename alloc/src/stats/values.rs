@@ -3,13 +3,13 @@
 use core::ffi::{CStr, c_char};
 use core::sync::atomic::*;
 
-use crate::arena::table::ARENAS_MAX;
 use crate::base::Zeroable;
 use crate::page::classes::NPSIZES;
 use crate::relaxed::{Link, Relaxed};
 use crate::size_class::{NBINS, NLEXTENTS};
 use crate::tables::metric::rows::*;
 use crate::tables::metric::{Kind, Merge, Metric, Scope};
+use crate::units::ARENAS_MAX;
 
 /// The values of the rows of one scope.
 ///

@@ -9,7 +9,7 @@ use core::sync::atomic::*;
 use super::bin::CacheBin;
 use super::settings;
 use crate::arena::Arena;
-use crate::arena::depot::{BATCH_MAX, batch};
+use crate::arena::batch::{BATCH_MAX, batch};
 use crate::arena::large::LargeRequest;
 use crate::arena::release::{From, release};
 use crate::arena::table;

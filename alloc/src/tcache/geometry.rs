@@ -1,6 +1,6 @@
 //! How large the pieces of a thread cache are. Pure.
 
-use crate::arena::depot::batch;
+use crate::arena::batch::batch;
 use crate::size_class::{NBINS, NCACHED_MAX, class_size};
 use crate::units::SzInd;
 

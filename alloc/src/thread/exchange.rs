@@ -2,7 +2,7 @@
 
 use core::sync::atomic::Ordering;
 
-use crate::arena::depot::{BATCH_MAX, batch};
+use crate::arena::batch::{BATCH_MAX, batch};
 use crate::arena::large::LargeRequest;
 use crate::arena::release::{From, release};
 use crate::arena::{Arena, bin::extent_of_object, table};
