@@ -19,14 +19,14 @@ impl<S: Sink> Out<'_, S> {
     /// Decimal.
     pub(crate) fn number(&mut self, number: u64) -> Result<(), S::Error> {
         let mut digits = [0; 20];
-        let start = digits_into(&mut digits, number, 10);
+        let start = digits_into::<10>(&mut digits, number);
         self.0.write(&digits[start..])
     }
 
     /// `0x` and lower-case hex without padding.
     pub(crate) fn address(&mut self, address: u64) -> Result<(), S::Error> {
         let mut digits = [0; 20];
-        let start = digits_into(&mut digits, address, 16) - 2;
+        let start = digits_into::<16>(&mut digits, address) - 2;
         digits[start..start + 2].copy_from_slice(b"0x");
         self.0.write(&digits[start..])
     }
@@ -74,13 +74,14 @@ fn digit(value: u8) -> u8 {
     b"0123456789abcdef"[usize::from(value & 15)]
 }
 
-/// Writes the digits at the end of `digits` and returns where they start.
-pub(crate) fn digits_into(digits: &mut [u8; 20], mut number: u64, base: u64) -> usize {
+/// Writes the digits at the end of `digits` and returns where they start. The base is known when this is compiled: a
+/// division for each digit took two fifths of the time of a dump.
+pub(crate) fn digits_into<const BASE: u64>(digits: &mut [u8; 20], mut number: u64) -> usize {
     let mut start = digits.len();
     loop {
         start -= 1;
-        digits[start] = digit((number % base) as u8);
-        number /= base;
+        digits[start] = digit((number % BASE) as u8);
+        number /= BASE;
         if number == 0 {
             return start;
         }

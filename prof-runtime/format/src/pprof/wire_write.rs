@@ -35,6 +35,14 @@ pub(super) fn varint(mut value: u64) -> ([u8; VARINT_MAX], usize) {
     }
 }
 
+/// How many bytes the varint of a number takes.
+fn varint_length(value: u64) -> u64 {
+    u64::from(64 - (value | 1).leading_zeros()).div_ceil(7)
+}
+
+/// Bytes that packed numbers are written in.
+const PIECE: usize = 256;
+
 /// Writes the fields of one message.
 pub(super) struct Message<'s, E>(pub(super) &'s mut dyn Sink<Error = E>);
 
@@ -72,7 +80,7 @@ impl<E> Message<'_, E> {
     /// Content of a string, a number in decimal.
     pub(super) fn decimal(&mut self, number: u64) -> Result<(), E> {
         let mut digits = [0; 20];
-        let start = digits_into(&mut digits, number, 10);
+        let start = digits_into::<10>(&mut digits, number);
         self.0.write(&digits[start..])
     }
 
@@ -99,7 +107,21 @@ impl<E> Message<'_, E> {
     }
 
     /// A repeated number field in packed form, zeros included.
+    ///
+    /// Most of a profile is such lists, so the length is added up without writing, and pieces of many numbers are written.
     pub(super) fn packed(&mut self, field: u32, values: impl Iterator<Item = u64> + Clone) -> Result<(), E> {
-        self.message(field, |message| values.clone().try_for_each(|value| message.varint(value)))
+        self.tag(field, LENGTH)?;
+        self.varint(values.clone().map(varint_length).sum())?;
+        let (mut piece, mut used) = ([0; PIECE], 0);
+        for value in values {
+            if used + VARINT_MAX > PIECE {
+                self.0.write(&piece[..used])?;
+                used = 0;
+            }
+            let (bytes, length) = varint(value);
+            piece[used..used + VARINT_MAX].copy_from_slice(&bytes);
+            used += length;
+        }
+        self.0.write(&piece[..used])
     }
 }
