@@ -46,6 +46,35 @@ fn each_trigger_counts_its_own_files_and_all_share_one_sequence() {
     live.into_iter().for_each(|object| host.free(object));
 }
 
+/// A dump into a pipe that nobody reads takes as long as nobody does: a thread that grows goes on, and the growth dump is
+/// written by the next one that asks.
+#[test]
+fn growth_does_not_wait_for_a_dump_that_is_being_written() {
+    let directory = Directory::new("growth");
+    let (prefix, pipe) = (directory.file("p"), directory.file("pipe"));
+    let name = std::ffi::CString::new(pipe.as_bytes()).unwrap();
+    // SAFETY: a C string, and a mode.
+    assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+    let profiler = boot(&Settings { lg_sample: 0, gdump: true, prefix: prefix.as_bytes(), ..settings() });
+    let host = Host::new(profiler);
+    let object = SITES[0](&host, 64);
+    let (path, before) = (pipe.clone(), format!("{:?}", profiler.dump_lock_counts()));
+    let writer = std::thread::spawn(move || profiler.dump(None, Some(path.as_bytes())));
+    while format!("{:?}", profiler.dump_lock_counts()) == before {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    assert!(profiler.active_bytes(100));
+    profiler.dump_growth(&host.thread);
+    assert!(!directory.names().iter().any(|name| name.contains(".u0.")), "the other dump goes on");
+    std::fs::read(&pipe).unwrap();
+    writer.join().unwrap().unwrap();
+    assert!(profiler.active_bytes(1), "it is owed");
+    profiler.dump_growth(&host.thread);
+    assert!(!profiler.active_bytes(1));
+    assert_eq!(directory.names().iter().filter(|name| name.ends_with(".u0.heap")).count(), 1);
+    host.free(object);
+}
+
 #[test]
 fn an_interval_dump_of_a_large_sample_is_written_once() {
     let directory = Directory::new("interval");

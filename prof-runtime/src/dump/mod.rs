@@ -72,6 +72,7 @@ pub struct Dumps {
     /// Bytes since the start, by which interval dumps come due.
     interval_bytes: AtomicU64,
     interval_due: AtomicBool,
+    growth_due: AtomicBool,
     /// Whether the process ends.
     settled: AtomicBool,
 }
@@ -161,6 +162,7 @@ impl Dumps {
             written: AtomicU64::new(0),
             interval_bytes: AtomicU64::new(0),
             interval_due: AtomicBool::new(false),
+            growth_due: AtomicBool::new(false),
             settled: AtomicBool::new(false),
         }
     }
@@ -329,6 +331,22 @@ impl Dumps {
             // The user was told of a failure; there is nobody else to tell.
             let _ = self.named(guard, &job(), Trigger::Interval);
         }
+    }
+
+    /// Writes a growth dump; while another dump is being written, that is left to the next thread that grows: an allocation
+    /// does not wait for a file.
+    pub fn growth<'a>(&self, job: impl FnOnce() -> Job<'a>) {
+        self.growth_due.store(true, Ordering::Relaxed);
+        let Some(guard) = self.lock.try_lock() else { return };
+        if self.growth_due.swap(false, Ordering::Relaxed) {
+            // The user was told of a failure; there is nobody else to tell.
+            let _ = self.named(guard, &job(), Trigger::Growth);
+        }
+    }
+
+    /// Whether a growth dump was left to somebody.
+    pub fn owes_growth(&self) -> bool {
+        self.growth_due.load(Ordering::Relaxed)
     }
 
     /// Prints the leak summary; answers whether there was anything to tell.

@@ -30,18 +30,15 @@ impl Profiler {
     /// sampling is off.
     pub fn active_bytes(&self, bytes: u64) -> bool {
         // Most calls do not reach the maximum: those only read.
-        bytes > self.high_water.load(Ordering::Relaxed)
-            && bytes > self.high_water.fetch_max(bytes, Ordering::Relaxed)
-            && self.gdump()
-            && self.is_active()
-            && self.enabled()
+        let is_new = bytes > self.high_water.load(Ordering::Relaxed)
+            && bytes > self.high_water.fetch_max(bytes, Ordering::Relaxed);
+        (is_new || self.dumps.owes_growth()) && self.gdump() && self.is_active() && self.enabled()
     }
 
     /// Writes the growth dump that [`Profiler::active_bytes`] asked for. The caller holds no lock.
     pub fn dump_growth(&self, thread: &ThreadProf) {
         if let (true, Some(_inside)) = (self.enabled(), thread.enter()) {
-            // The user was told of a failure; there is nobody else to tell.
-            let _ = self.dumps.automatic(&self.job(Some(thread)), Trigger::Growth);
+            self.dumps.growth(|| self.job(Some(thread)));
         }
     }
 
