@@ -135,11 +135,15 @@ impl Beside {
         self.regions.take_all()
     }
 
-    /// Pages that nobody has taken; about as many while others take.
-    pub fn pages(&self) -> usize {
-        let left =
-            |slot: &AtomicU64| unpack(slot.load(Acquire)).map_or(0, |(block, page)| rest(block, page).npages);
-        self.stock.iter().map(left).sum()
+    /// Shows what is left of each region; while others take, what was left of each at one moment.
+    pub fn look(&self, show: impl FnMut(Run)) {
+        let words = self.stock.iter().filter_map(|slot| match slot.get() {
+            EMPTY | CLOSED => None,
+            // An exchange, which no exchange by others that came before can be hidden from, as from a load: what is counted as in use
+            // by whoever took it is not to be shown here.
+            _ => unpack(slot.fetch_or(0, AcqRel)),
+        });
+        words.map(|(block, page)| rest(block, page)).for_each(show);
     }
 
     /// Takes all that is left of each region. With the lock of the supply held.
@@ -179,6 +183,14 @@ mod tests {
     use crate::units::PAGE;
     use std::sync::Mutex;
     use std::vec::Vec;
+
+    impl Beside {
+        fn pages(&self) -> usize {
+            let mut pages = 0;
+            self.look(|run| pages += run.npages);
+            pages
+        }
+    }
 
     fn ends(run: &Run) -> (usize, usize) {
         (run.base.addr(), run.base.addr() + run.npages * PAGE)

@@ -3,7 +3,7 @@
 use super::{PageLayer, Source};
 use crate::page::census::Census;
 use crate::page::pac::Pac;
-use crate::page::state::PageCounts;
+use crate::page::state::{Free, PageCounts};
 use crate::relaxed::Relaxed;
 use crate::sync::{MutexCounts, Patience};
 
@@ -16,13 +16,14 @@ impl PageLayer {
     /// Pages by state, if the lock is to be had in time.
     pub fn counts_within(&self, patience: Patience) -> Option<PageCounts> {
         match self.source(patience)? {
-            Source::Blocks(supply) => {
+            Source::Blocks(mut supply) => {
+                let mut fresh = 0;
+                supply.look_beside(&self.beside, |run| fresh += run.npages);
                 let counts = supply.counts();
                 let parked = self.parked.pages().min(counts.active);
-                let fresh = self.beside.pages().min(counts.active - parked);
-                let active = counts.active - parked - fresh;
-                let (dirty, retained) = (counts.dirty + parked, counts.retained + fresh);
-                Some(PageCounts { active, dirty, retained, ..counts })
+                let counts =
+                    PageCounts { active: counts.active - parked, dirty: counts.dirty + parked, ..counts };
+                Some(with_fresh(counts, fresh))
             }
             Source::Extents(pac) => pac.counts(patience),
         }
@@ -37,14 +38,19 @@ impl PageLayer {
             Source::Blocks(mut supply) => {
                 // What is given and taken without the lock from now on was in use before, and counts as in use: so objects
                 // that `with` finds never are more than the pages.
-                self.enter_all(&mut supply);
+                supply.unpark(&self.parked);
                 with();
-                // And what is fresh since then is entered again, so that its pages are counted.
-                supply.unstock(&self.beside);
+                // Fresh pages that nobody has taken by now are told as retained, and stay where they are: were they entered, the next
+                // that finds the lock held would map others, and every look at the statistics would cost address space.
+                let mut fresh = 0;
+                supply.look_beside(&self.beside, |run| {
+                    fresh += run.npages;
+                    census.count(Free::Retained, run.npages);
+                });
                 supply.stretches(|part| {
                     part.state.into_iter().for_each(|state| census.count(state, part.npages));
                 });
-                Some(supply.counts())
+                Some(with_fresh(supply.counts(), fresh))
             }
             Source::Extents(pac) => pac.survey(patience, with, |state, npages| census.count(state, npages)),
         }
@@ -102,4 +108,10 @@ impl PageLayer {
     pub fn abandoned(&self) -> usize {
         self.abandoned.get() + self.pac.acquire().map_or(0, Pac::abandoned)
     }
+}
+
+/// Counts with so many active pages told as what they are, fresh ones that nobody has taken.
+fn with_fresh(counts: PageCounts, fresh: usize) -> PageCounts {
+    let fresh = fresh.min(counts.active);
+    PageCounts { active: counts.active - fresh, retained: counts.retained + fresh, ..counts }
 }

@@ -44,6 +44,12 @@ impl Supply {
         beside.take_regions().for_each(|region| self.adopt(region));
     }
 
+    /// Shows the fresh pages that nobody has taken, which stay where they are and count as active, and enters the regions they are of.
+    pub fn look_beside(&mut self, beside: &Beside, show: impl FnMut(Run)) {
+        beside.look(show);
+        beside.take_regions().for_each(|region| self.adopt(region));
+    }
+
     /// As [`Supply::unstock`], and from now on there are none.
     pub fn close_stock(&mut self, beside: &Beside) {
         let regions = beside.close(&mut |run| self.leave_fresh(run));
