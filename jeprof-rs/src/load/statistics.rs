@@ -4,6 +4,8 @@
 use prof_format::totals::Totals;
 use serde_json::Value;
 
+use crate::statistics::document::Document;
+
 /// What is taken from a statistics document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statistics {
@@ -43,9 +45,10 @@ pub fn read(bytes: &[u8]) -> Option<Result<Statistics, String>> {
 }
 
 fn parse(bytes: &[u8]) -> Result<Statistics, String> {
-    let document: Value = serde_json::from_slice(bytes).map_err(|error| format!("JSON: {error}"))?;
+    let mut document: Value = serde_json::from_slice(bytes).map_err(|error| format!("JSON: {error}"))?;
     let root = document
-        .get("jemalloc")
+        .get_mut("jemalloc")
+        .map(Value::take)
         .ok_or("is JSON, but not jemalloc's statistics: there is no field 'jemalloc'")?;
     let stats = root.get("stats").ok_or("field 'jemalloc.stats' is missing (statistics compiled out?)")?;
     let number = |object: &Value, path: &str, field: &str| {
@@ -70,29 +73,14 @@ fn parse(bytes: &[u8]) -> Result<Statistics, String> {
         totals.muzzy = pages("pmuzzy");
         totals.tcache_bytes = merged.get("tcache_bytes").and_then(Value::as_u64);
     }
-    Ok(Statistics { totals, bins: bins(root) })
+    Ok(Statistics { totals, bins: bins(&Document::of(root)) })
 }
 
-fn bins(root: &Value) -> Vec<Bin> {
-    let list = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
-    let classes = list(root.get("arenas").and_then(|arenas| arenas.get("bin")));
-    // A single arena is all of them, and some versions do not print it twice.
-    let arenas = root.get("stats.arenas").and_then(Value::as_object);
-    let all = arenas.and_then(|arenas| arenas.get("merged").or_else(|| arenas.values().next()));
-    let counts = list(all.and_then(|all| all.get("bins")));
-    let number = |value: &Value, key: &str| value.get(key).and_then(Value::as_u64);
-    classes
-        .iter()
-        .zip(&counts)
-        .filter_map(|(class, counts)| {
-            Some(Bin {
-                size: number(class, "size")?,
-                nregs: number(class, "nregs")?,
-                curregs: number(counts, "curregs")?,
-                curslabs: number(counts, "curslabs")?,
-            })
-        })
-        .collect()
+/// Slabs of all arenas together, where the document tells them.
+fn bins(document: &Document) -> Vec<Bin> {
+    let slabs = document.merged().map(|all| all.bins()).unwrap_or_default();
+    let bin = |((size, nregs), (curslabs, curregs))| Bin { size, nregs, curregs, curslabs };
+    document.bins().into_iter().zip(slabs).map(bin).collect()
 }
 
 #[cfg(test)]

@@ -29,11 +29,16 @@ impl Document {
         let mut last = last.ok_or("is empty; statistics are printed with the letter J")?;
         let root = last.get_mut("jemalloc").map(Value::take);
         let root = root.ok_or("is JSON, but not jemalloc's statistics: there is no field 'jemalloc'")?;
-        let document = Document { root };
+        let document = Document::of(root);
         if document.number(&["stats", "allocated"]).is_none() {
             return Err("field 'jemalloc.stats.allocated' is missing (statistics compiled out?)".into());
         }
         Ok(document)
+    }
+
+    /// What stands behind the field `jemalloc` of a document.
+    pub fn of(root: Value) -> Document {
+        Document { root }
     }
 
     fn at(&self, path: &[&str]) -> Option<&Value> {

@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of profiles. One call: `document` (bytes to fields) - `openmetrics` or `text`.
 
-mod document;
+pub mod document;
 mod openmetrics;
 mod text;
 
