@@ -1,9 +1,10 @@
 //! Samples put together: by stack, leaf, thread or size.
 
-use hashbrown::HashMap;
-use prof_format::dump::{Label, LabelValue};
+use prof_format::dump::Label;
 
+use super::by_key::ByKey;
 use super::keys::Keys;
+use crate::model::labels::{number_of, text_of};
 use crate::plan::choice::{GroupBy, GroupOrder};
 use crate::transform::{View, tags};
 
@@ -77,37 +78,22 @@ impl Group {
 ///
 /// Cost: one hash look-up per sample.
 pub fn groups(view: &View<'_>, keys: &Keys, by: GroupBy, order: GroupOrder) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
-    let mut known: HashMap<Common, usize> = HashMap::new();
+    let mut by_common = ByKey::new();
     view.walk_every_figure(|seen| {
         let labels = tags::labels_of(view.profile(), seen.stack);
-        let number = |key: &str| {
-            labels.iter().find(|label| label.key == key).and_then(|label| match label.value {
-                LabelValue::Number { value, .. } => Some(value),
-                LabelValue::Text(_) => None,
-            })
-        };
-        let text = |key: &str| {
-            labels.iter().find(|label| label.key == key).and_then(|label| match &label.value {
-                LabelValue::Text(text) => Some(text.clone()),
-                LabelValue::Number { .. } => None,
-            })
-        };
+        let number = |key: &str| number_of(&labels, key);
         let mut frames = keys.of_stack(view, seen.lines).map(|(_, key)| key);
         let common = match by {
             GroupBy::Stack => Common::Stack(frames.collect(), None),
             GroupBy::Nothing => Common::Stack(frames.collect(), number(SAMPLE)),
             GroupBy::Leaf => Common::Leaf(frames.next().unwrap_or_default()),
-            GroupBy::Thread => Common::Thread(text("thread").unwrap_or_default()),
+            GroupBy::Thread => Common::Thread(text_of(&labels, "thread").unwrap_or_default().into()),
             GroupBy::Size => {
                 Common::Size(number("usize").or_else(|| number(tags::BYTES)).unwrap_or_default())
             }
         };
-        let at = *known.entry(common).or_insert_with_key(|common| {
-            groups.push(Group::new(common.clone()));
-            groups.len() - 1
-        });
-        let (group, figures) = (&mut groups[at], seen.stack.figures);
+        let group = by_common.of(common, |common| Group::new(common.clone()));
+        let figures = seen.stack.figures;
         group.samples += 1;
         group.live_samples += u64::from(figures.live_bytes != 0.0);
         group.bytes += figures.accum_bytes;
@@ -117,6 +103,7 @@ pub fn groups(view: &View<'_>, keys: &Keys, by: GroupBy, order: GroupOrder) -> V
         group.lifetimes.extend(number("lifetime"));
         group.labels = if group.samples == 1 { labels } else { Vec::new() };
     });
+    let mut groups = by_common.all;
     for group in &mut groups {
         let lifetimes = &mut group.lifetimes;
         let middle = lifetimes.len() / 2;

@@ -1,9 +1,8 @@
 //! How long the objects of each stack have lived, from the labels `age` and `lifetime` of our own profiles.
 
-use hashbrown::HashMap;
-use prof_format::dump::{Label, LabelValue};
-
+use super::by_key::ByKey;
 use super::keys::Keys;
+use crate::model::labels::{number_of, text_of};
 use crate::transform::View;
 
 /// Bytes and objects that lived at least so long, in nanoseconds, and less than twice that.
@@ -65,47 +64,35 @@ impl Lives {
     }
 }
 
-fn number(labels: &[Label], key: &str) -> Option<i64> {
-    labels.iter().find(|label| label.key == key).and_then(|label| match label.value {
-        LabelValue::Number { value, .. } => Some(value),
-        LabelValue::Text(_) => None,
-    })
-}
-
 /// One for each stack of what the filters leave, in the order of the dumps.
 ///
 /// Cost: one hash look-up per sample.
 pub fn lives(view: &View<'_>, keys: &Keys) -> Vec<Lives> {
-    let mut all: Vec<Lives> = Vec::new();
-    let mut known: HashMap<Vec<usize>, usize> = HashMap::new();
+    let mut by_stack = ByKey::new();
     view.walk_every_figure(|seen| {
         let stack: Vec<usize> = keys.of_stack(view, seen.lines).map(|(_, key)| key).collect();
-        let at = *known.entry(stack).or_insert_with_key(|stack| {
-            all.push(Lives { stack: stack.clone(), ..Lives::default() });
-            all.len() - 1
-        });
-        let (lives, figures) = (&mut all[at], seen.stack.figures);
+        let lives = by_stack.of(stack, |stack| Lives { stack: stack.clone(), ..Lives::default() });
+        let figures = seen.stack.figures;
         let labels = view.profile().labels.get(seen.stack.labels);
         lives.live_bytes += figures.live_bytes;
         lives.live_objects += figures.live_objs;
-        if let Some(nanos) = number(labels, "age") {
+        if let Some(nanos) = number_of(labels, "age") {
             lives.living.push(Span { nanos, bytes: figures.live_bytes, objects: figures.live_objs });
         }
-        if let Some(nanos) = number(labels, "lifetime") {
+        if let Some(nanos) = number_of(labels, "lifetime") {
             let (bytes, objects) = (figures.accum_bytes, figures.accum_objs);
             lives.freed.push(Span { nanos, bytes, objects });
-            let by = labels.iter().find(|label| label.key == "freed_by").map(|label| &label.value);
-            if let Some(LabelValue::Text(by)) = by {
+            if let Some(by) = text_of(labels, "freed_by") {
                 lives.freed_objects += objects;
                 lives.freed_elsewhere += if by == "other thread" { objects } else { 0.0 };
             }
         }
     });
-    for lives in &mut all {
+    for lives in &mut by_stack.all {
         lives.living.sort_by_key(|span| span.nanos);
         lives.freed.sort_by_key(|span| span.nanos);
     }
-    all
+    by_stack.all
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Sums over the stacks of a view: rows of a table, paths, the call graph.
 
+mod by_key;
 pub mod comparison;
 pub mod graph;
 pub mod groups;

@@ -4,8 +4,7 @@
 //! For any other, the statistics tell how full the slabs of each size class are, and the free regions of a class are
 //! shared out among all its objects: right for the class, and blind to which of its stacks are the scattered ones.
 
-use hashbrown::HashMap;
-
+use super::by_key::ByKey;
 use super::keys::Keys;
 use crate::load::statistics::Bin;
 use crate::model::Figures;
@@ -50,23 +49,24 @@ pub fn pinned(view: &View<'_>, keys: &Keys, bins: &[Bin]) -> Option<(Known, Vec<
         (false, [_, ..]) => Known::ByClass,
         (false, []) => return None,
     };
-    let mut all: Vec<Pinned> = Vec::new();
-    let mut index: HashMap<Vec<usize>, usize> = HashMap::new();
+    let mut by_stack = ByKey::new();
     view.walk_every_figure(|seen| {
         let bytes = match known {
             Known::BySample => seen.stack.pinned,
             Known::ByClass => of_class(seen.stack.figures, bins),
         };
         let stack: Vec<usize> = keys.of_stack(view, seen.lines).map(|(_, key)| key).collect();
-        let at = *index.entry(stack).or_insert_with_key(|stack| {
-            all.push(Pinned { stack: stack.clone(), bytes: 0.0, live_bytes: 0.0, live_objects: 0.0 });
-            all.len() - 1
+        let row = by_stack.of(stack, |stack| Pinned {
+            stack: stack.clone(),
+            bytes: 0.0,
+            live_bytes: 0.0,
+            live_objects: 0.0,
         });
-        let row = &mut all[at];
         row.bytes += bytes;
         row.live_bytes += seen.stack.figures.live_bytes;
         row.live_objects += seen.stack.figures.live_objs;
     });
+    let mut all = by_stack.all;
     all.retain(|row| row.bytes != 0.0);
     all.sort_by(|a, b| b.bytes.total_cmp(&a.bytes));
     Some((known, all))

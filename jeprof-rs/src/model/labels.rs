@@ -92,6 +92,22 @@ impl RowLabels<'_> {
     }
 }
 
+/// The number that a label of this key says, the first of several.
+pub fn number_of(labels: &[Label], key: &str) -> Option<i64> {
+    labels.iter().find(|label| label.key == key).and_then(|label| match label.value {
+        LabelValue::Number { value, .. } => Some(value),
+        LabelValue::Text(_) => None,
+    })
+}
+
+/// The text that a label of this key says, the first of several.
+pub fn text_of<'l>(labels: &'l [Label], key: &str) -> Option<&'l str> {
+    labels.iter().find(|label| label.key == key).and_then(|label| match &label.value {
+        LabelValue::Text(text) => Some(text.as_str()),
+        LabelValue::Number { .. } => None,
+    })
+}
+
 /// A label's value as text: `worker-1`, `4096B`. Sizes stay whole, so that different ones look different.
 pub fn value_text(value: &LabelValue) -> String {
     match value {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use prof_format::dump::{Label, LabelValue};
+use prof_format::dump::Label;
 use serde_json::{Map, Value, json};
 
 use super::pprof_head::name_behind;
@@ -11,6 +11,7 @@ use crate::aggregate::groups::{Common, Group, groups};
 use crate::aggregate::keys::Keys;
 use crate::error::Result;
 use crate::load::recent::Facts;
+use crate::model::labels::{number_of, text_of};
 use crate::plan::Part;
 use crate::terminal::{harmless, paint, style};
 use crate::units::{bytes_for_people, time_for_people};
@@ -137,17 +138,9 @@ fn what(request: &Request<'_>, group: &Group, keys: &Keys) -> Vec<String> {
 
 /// The labels of one sample that have no column.
 fn sentence(labels: &[Label]) -> String {
-    let value = |key: &str| {
-        let label = labels.iter().find(|label| label.key == key)?;
-        Some(match &label.value {
-            LabelValue::Text(text) => text.clone(),
-            LabelValue::Number { value, .. } => value.to_string(),
-        })
-    };
-    let part =
-        |before: &str, key: &str, behind: &str| value(key).map(|value| format!("{before}{value}{behind}"));
-    let parts =
-        [part("", "size", " B asked for"), part("by ", "thread", ""), part("freed by ", "freed_by", "")];
+    let thread = |before: &str, key: &str| text_of(labels, key).map(|name| format!("{before}{name}"));
+    let size = number_of(labels, "size").map(|bytes| format!("{bytes} B asked for"));
+    let parts = [size, thread("by ", "thread"), thread("freed by ", "freed_by")];
     format!("({})", parts.into_iter().flatten().collect::<Vec<String>>().join(", "))
 }
 

@@ -2,7 +2,7 @@
 
 use prof_format::dump::{Label, LabelValue};
 
-use crate::model::labels::value_text;
+use crate::model::labels::{number_of, value_text};
 use crate::model::{Figures, Profile, Stack};
 
 /// The label that says how large an object of a stack is on average.
@@ -38,10 +38,9 @@ fn object_size(figures: &Figures) -> Option<i64> {
 /// What the frame of a label says for a stack.
 pub fn frame_text(labels: &[Label], key: &str) -> String {
     if key == SIZE_CLASS {
-        let bytes = labels.iter().find(|label| label.key == BYTES).map(|label| &label.value);
-        return match bytes {
-            Some(LabelValue::Number { value, .. }) => format!("size class {} B", size_class(*value)),
-            _ => format!("({key} unknown)"),
+        return match number_of(labels, BYTES) {
+            Some(bytes) => format!("size class {} B", size_class(bytes)),
+            None => format!("({key} unknown)"),
         };
     }
     let values: Vec<String> =
