@@ -1,16 +1,13 @@
 //! Whose survivors keep slabs that are mostly empty: a table by stack.
 
-use std::fmt::Write;
-
 use serde_json::{Map, Value, json};
 
-use super::pprof_head::name_behind;
-use super::{Output, Request, rows_max};
+use super::stack_rows::{self, Lead, Row};
+use super::{Output, Request};
 use crate::aggregate::keys::Keys;
 use crate::aggregate::pinned::{Known, Pinned, pinned};
 use crate::error::{Error, Result};
 use crate::load::statistics::Bin;
-use crate::plan::Part;
 use crate::terminal::{harmless, paint, style};
 use crate::units::{bytes_for_people, count_for_people};
 
@@ -29,15 +26,7 @@ Examples:
   jeprof-rs frag svc jeprof.1234.0.f.pb.gz
   MALLOC_CONF=prof:true,prof_final:true,stats_print:true,stats_print_opts:J ./svc 2> svc.json
   jeprof-rs frag svc jeprof.1234.0.f.heap svc.json",
-    parts: &[
-        Part::Output,
-        Part::Terminal,
-        Part::Granularity,
-        Part::Rows,
-        Part::Selection,
-        Part::Input,
-        Part::Naming,
-    ],
+    parts: stack_rows::PARTS,
     json: Some(json),
     render,
     ..Output::BASE
@@ -66,31 +55,24 @@ fn render(request: &Request<'_>) -> Result<Vec<u8>> {
     }
     let total: f64 = rows.iter().map(|row| row.bytes).sum();
     let mut out = head(request, known, total);
-    let count = rows_max(request.plan.rows.count, request.screen);
-    for row in rows.iter().take(count) {
-        let full = row.fullness().map_or("-".into(), |part| format!("{:.0}%", part * 100.0));
-        let figures = format!(
-            "{:>10} {:>6.1}% {:>10} {:>10} {full:>7}",
-            bytes_for_people(row.bytes),
-            row.bytes / total * 100.0,
-            bytes_for_people(row.live_bytes),
-            count_for_people(row.live_objects.round() as i64),
-        );
-        let weight = style::of_share(row.bytes, total);
-        let name = |(depth, key): (usize, &usize)| {
-            let named = if depth == 0 && weight == style::HEAVY { style::NAME } else { "" };
-            paint(&name_behind(request, &keys.name(request.view, *key), TAKEN), named, request.screen)
-        };
-        let names: Vec<String> = row.stack.iter().enumerate().map(name).collect();
-        let figures = paint(&figures, weight, request.screen);
-        // Writing to a String cannot fail.
-        let _ = writeln!(out, "{figures}  {}", names.join(&format!("\n{:TAKEN$}", "")));
-    }
-    let left_out = rows.len().saturating_sub(count);
-    if request.screen.width.is_some() && left_out > 0 {
-        let _ = writeln!(out, "({left_out} more: --nodecount=0 shows all)");
-    }
+    let row = |row: &Pinned| Row {
+        figures: figures(row, total),
+        share: row.bytes / total,
+        lines: stack_rows::names(request, &keys, &row.stack),
+    };
+    stack_rows::put(request, &rows, (TAKEN, Lead::Marked), row, &mut out);
     Ok(out.into_bytes())
+}
+
+fn figures(row: &Pinned, total: f64) -> String {
+    let full = row.fullness().map_or("-".into(), |part| format!("{:.0}%", part * 100.0));
+    format!(
+        "{:>10} {:>6.1}% {:>10} {:>10} {full:>7}",
+        bytes_for_people(row.bytes),
+        row.bytes / total * 100.0,
+        bytes_for_people(row.live_bytes),
+        count_for_people(row.live_objects.round() as i64),
+    )
 }
 
 fn head(request: &Request<'_>, known: Known, total: f64) -> String {
@@ -113,17 +95,15 @@ fn head(request: &Request<'_>, known: Known, total: f64) -> String {
 
 fn json(request: &Request<'_>) -> Map<String, Value> {
     let Some((keys, known, rows)) = rows(request) else { return Map::new() };
-    let name = |key: &usize| keys.name(request.view, *key);
     let row = |row: &Pinned| {
-        json!({
-            "frames": row.stack.iter().rev().map(name).collect::<Vec<String>>(),
+        let figures = json!({
             "pinned_bytes": row.bytes,
             "live_bytes": row.live_bytes,
             "live_objects": row.live_objects,
             "fullness": row.fullness(),
-        })
+        });
+        stack_rows::json_row(request, &keys, &row.stack, figures)
     };
-    let count = rows_max(request.plan.rows.count, Default::default());
     let known = match known {
         Known::BySample => "sample",
         Known::ByClass => "size_class",
@@ -132,6 +112,6 @@ fn json(request: &Request<'_>) -> Map<String, Value> {
         ("known_by".to_string(), known.into()),
         ("pinned_bytes".to_string(), rows.iter().map(|row| row.bytes).sum::<f64>().into()),
         ("row_count".to_string(), rows.len().into()),
-        ("rows".to_string(), rows.iter().take(count).map(row).collect()),
+        ("rows".to_string(), stack_rows::json_rows(request, &rows, row)),
     ])
 }

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
-use super::pprof_head::name_behind;
-use super::{Output, Request, rows_max};
+use super::stack_rows::{self, Lead, Row};
+use super::{Output, Request};
 use crate::aggregate::keys::Keys;
 use crate::aggregate::lives::{Lives, lives};
 use crate::error::{Error, Result};
@@ -54,15 +54,7 @@ stack's objects live, there is no median.
 Examples:
   jeprof-rs lifetimes heap.pb.gz
   jeprof-rs lifetimes --nodecount=10 --where='thread=worker' svc heap.pb.gz",
-    parts: &[
-        Part::Output,
-        Part::Terminal,
-        Part::Granularity,
-        Part::Rows,
-        Part::Selection,
-        Part::Input,
-        Part::Naming,
-    ],
+    parts: stack_rows::PARTS,
     keeps_labels: true,
     json: Some(lifetimes_json),
     render: lifetimes,
@@ -172,29 +164,15 @@ fn table(
     if all.is_empty() {
         request.warn("no object is left");
     }
-    let count = rows_max(request.plan.rows.count, request.screen);
-    for lives in all.iter().take(count) {
+    let row = |lives: &Lives| {
         let (figures, share) = row(lives);
-        let weight = style::of_share(share, 1.0);
-        let lines: Vec<String> = lives
-            .stack
-            .iter()
-            .map(|key| name_behind(request, &keys.name(request.view, *key), TAKEN))
-            .collect();
-        let indent = format!("\n{:TAKEN$}", "");
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            out,
-            "{}  {}",
-            paint(&format!("{figures:<50}"), weight, request.screen),
-            lines.join(&indent)
-        );
-    }
-    let left_out = all.len().saturating_sub(count);
-    if request.screen.width.is_some() && left_out > 0 {
-        // Writing to a String cannot fail.
-        let _ = writeln!(out, "({left_out} more: --nodecount=0 shows all)");
-    }
+        Row {
+            figures: format!("{figures:<50}"),
+            share,
+            lines: stack_rows::names(request, keys, &lives.stack),
+        }
+    };
+    stack_rows::put(request, all, (TAKEN, Lead::Plain), row, out);
 }
 
 /// What is shorter than a tick of the allocator's clock has the least value there is.
@@ -212,18 +190,10 @@ fn percent(part: f64, total: f64) -> String {
 
 fn stacks(request: &Request<'_>, chosen: &Chosen, figures: impl Fn(&Lives) -> Value) -> Map<String, Value> {
     let (keys, all) = chosen;
-    let stack = |lives: &Lives| {
-        let names = lives.stack.iter().rev().map(|key| keys.name(request.view, *key));
-        let mut row = Map::from_iter([("frames".to_string(), names.collect::<Vec<String>>().into())]);
-        if let Value::Object(figures) = figures(lives) {
-            row.extend(figures);
-        }
-        Value::Object(row)
-    };
-    let count = rows_max(request.plan.rows.count, Default::default());
+    let stack = |lives: &Lives| stack_rows::json_row(request, keys, &lives.stack, figures(lives));
     Map::from_iter([
         ("stack_count".to_string(), all.len().into()),
-        ("stacks".to_string(), all.iter().take(count).map(stack).collect()),
+        ("stacks".to_string(), stack_rows::json_rows(request, all, stack)),
     ])
 }
 

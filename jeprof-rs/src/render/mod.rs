@@ -14,6 +14,7 @@ mod lives;
 mod picture;
 mod pprof_head;
 mod recent;
+mod stack_rows;
 pub mod tags;
 pub mod text;
 pub mod top;

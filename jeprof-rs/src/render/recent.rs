@@ -5,8 +5,8 @@ use std::fmt::Write;
 use prof_format::dump::Label;
 use serde_json::{Map, Value, json};
 
-use super::pprof_head::name_behind;
-use super::{Output, Request, rows_max};
+use super::stack_rows::{self, Lead, Row};
+use super::{Output, Request};
 use crate::aggregate::groups::{Common, Group, groups};
 use crate::aggregate::keys::Keys;
 use crate::error::Result;
@@ -65,15 +65,12 @@ fn render(request: &Request<'_>) -> Result<Vec<u8>> {
     }
     let mut out = head(request, &facts, &groups);
     let total: f64 = groups.iter().map(|group| group.bytes).sum();
-    let count = rows_max(plan.rows.count, request.screen);
-    for group in groups.iter().take(count) {
-        // Writing to a String cannot fail.
-        let _ = writeln!(out, "{}", row(request, group, total, &keys));
-    }
-    let left_out = groups.len().saturating_sub(count);
-    if request.screen.width.is_some() && left_out > 0 {
-        let _ = writeln!(out, "({left_out} more: --nodecount=0 shows all)");
-    }
+    let row = |group: &Group| Row {
+        figures: figures(group),
+        share: group.bytes / total,
+        lines: what(request, group, &keys),
+    };
+    stack_rows::put(request, &groups, (TAKEN, Lead::Marked), row, &mut out);
     Ok(out.into_bytes())
 }
 
@@ -98,9 +95,9 @@ fn head(request: &Request<'_>, facts: &Facts, groups: &[Group]) -> String {
     out + &paint(&names, style::HEAD, request.screen) + "\n"
 }
 
-fn row(request: &Request<'_>, group: &Group, total: f64, keys: &Keys) -> String {
+fn figures(group: &Group) -> String {
     let time = |nanos: Option<i64>| nanos.map_or("-".into(), |nanos| time_for_people(nanos as f64));
-    let figures = format!(
+    format!(
         "{:>10} {:>10} {:>8} {:>8} {:>9} {:>9}",
         bytes_for_people(group.live_bytes),
         bytes_for_people(group.bytes),
@@ -108,25 +105,14 @@ fn row(request: &Request<'_>, group: &Group, total: f64, keys: &Keys) -> String 
         group.live_samples,
         time(group.age_max),
         time(group.lifetime_median),
-    );
-    let weight = style::of_share(group.bytes, total);
-    let lines: Vec<String> = what(request, group, keys)
-        .iter()
-        .enumerate()
-        .map(|(depth, text)| {
-            let named = if depth == 0 && weight == style::HEAVY { style::NAME } else { "" };
-            paint(&name_behind(request, text, TAKEN), named, request.screen)
-        })
-        .collect();
-    let indent = format!("\n{:TAKEN$}", "");
-    format!("{}  {}", paint(&figures, weight, request.screen), lines.join(&indent))
+    )
 }
 
 /// What the samples of a group have in common, in lines.
 fn what(request: &Request<'_>, group: &Group, keys: &Keys) -> Vec<String> {
     match &group.common {
         Common::Stack(stack, sample) => {
-            let mut lines: Vec<String> = stack.iter().map(|key| keys.name(request.view, *key)).collect();
+            let mut lines = stack_rows::names(request, keys, stack);
             lines.extend(sample.map(|_| sentence(&group.labels)));
             lines
         }
@@ -149,15 +135,6 @@ fn json(request: &Request<'_>) -> Map<String, Value> {
     let keys = Keys::new(request.view, plan.rows.granularity);
     let groups = groups(request.view, &keys, plan.groups.by, plan.groups.order);
     let group = |group: &Group| {
-        let common = match &group.common {
-            Common::Stack(stack, _) => {
-                let names = stack.iter().rev().map(|key| keys.name(request.view, *key));
-                json!({ "frames": names.collect::<Vec<String>>() })
-            }
-            Common::Leaf(key) => json!({ "leaf": keys.name(request.view, *key) }),
-            Common::Thread(name) => json!({ "thread": name }),
-            Common::Size(bytes) => json!({ "usize": bytes }),
-        };
         let figures = json!({
             "live_bytes": group.live_bytes,
             "bytes": group.bytes,
@@ -167,20 +144,19 @@ fn json(request: &Request<'_>) -> Map<String, Value> {
             "age_max_nanos": group.age_max,
             "lifetime_median_nanos": group.lifetime_median,
         });
-        match (common, figures) {
-            (Value::Object(mut common), Value::Object(figures)) => {
-                common.extend(figures);
-                Value::Object(common)
-            }
-            (common, _) => common,
-        }
+        let (key, value) = match &group.common {
+            Common::Stack(stack, _) => return stack_rows::json_row(request, &keys, stack, figures),
+            Common::Leaf(key) => ("leaf", keys.name(request.view, *key).into()),
+            Common::Thread(name) => ("thread", name.as_str().into()),
+            Common::Size(bytes) => ("usize", Value::from(*bytes)),
+        };
+        stack_rows::with(Map::from_iter([(key.to_string(), value)]), figures)
     };
-    let count = rows_max(plan.rows.count, Default::default());
     let facts = request.session.recent.clone().unwrap_or_default();
     Map::from_iter([
         ("samples".to_string(), facts.count.into()),
         ("samples_max".to_string(), facts.max.into()),
         ("group_count".to_string(), groups.len().into()),
-        ("groups".to_string(), groups.iter().take(count).map(group).collect()),
+        ("groups".to_string(), stack_rows::json_rows(request, &groups, group)),
     ])
 }
