@@ -319,29 +319,26 @@ impl Dumps {
             self.interval_due.store(true, Ordering::Relaxed);
         }
         if self.interval_due.load(Ordering::Relaxed) {
-            self.interval_dump(job);
+            self.write_due(&self.interval_due, job, Trigger::Interval);
         }
     }
 
+    /// Writes a dump that is due, unless another one is being written: then it is left to the next thread that asks, as no
+    /// allocation waits for a file.
     #[cold]
     #[inline(never)]
-    fn interval_dump<'a>(&self, job: impl FnOnce() -> Job<'a>) {
+    fn write_due<'a>(&self, due: &AtomicBool, job: impl FnOnce() -> Job<'a>, trigger: Trigger) {
         let Some(guard) = self.lock.try_lock() else { return };
-        if self.interval_due.swap(false, Ordering::Relaxed) {
+        if due.swap(false, Ordering::Relaxed) {
             // The user was told of a failure; there is nobody else to tell.
-            let _ = self.named(guard, &job(), Trigger::Interval);
+            let _ = self.named(guard, &job(), trigger);
         }
     }
 
-    /// Writes a growth dump; while another dump is being written, that is left to the next thread that grows: an allocation
-    /// does not wait for a file.
+    /// Writes a growth dump now, or lets the next thread that grows do so.
     pub fn growth<'a>(&self, job: impl FnOnce() -> Job<'a>) {
         self.growth_due.store(true, Ordering::Relaxed);
-        let Some(guard) = self.lock.try_lock() else { return };
-        if self.growth_due.swap(false, Ordering::Relaxed) {
-            // The user was told of a failure; there is nobody else to tell.
-            let _ = self.named(guard, &job(), Trigger::Growth);
-        }
+        self.write_due(&self.growth_due, job, Trigger::Growth);
     }
 
     /// Whether a growth dump was left to somebody.
