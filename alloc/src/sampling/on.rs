@@ -50,7 +50,7 @@ pub fn born(
 ) {
     if let Some(sample) = SampleRef::from_bits(bits) {
         CLASSES.add(usable, requested);
-        PROFILER.born(thread, sample, object, place.addr(), usable as u64);
+        PROFILER.born(thread, sample, object, place.addr());
     }
 }
 

@@ -141,29 +141,28 @@ impl Profiler {
 
     /// The object that this thread has just sampled is at `object`: lists it among the recent ones, and tells whoever
     /// watches the probe and the program's hook. `place` is the address by which a dump asks the host how full its slab is.
-    pub fn born(&self, thread: &ThreadProf, sample: SampleRef, object: *const u8, place: usize, usize_: u64) {
+    pub fn born(&self, thread: &ThreadProf, sample: SampleRef, object: *const u8, place: usize) {
         self.live.set_object(sample, place);
-        if let Some(birth) = self.live.get(sample) {
-            let weight = Self::weight(Some(thread), &birth);
-            if self.contexts.peak().is_on() {
-                self.contexts.born(birth.generation, weight);
-            }
-            // Bytes of the size class: by these it was drawn, and so `weighted_bytes / size` is how many objects it stands for.
-            let (object, size) = (object.addr() as u64, birth.usize_);
-            probe!("otel_memory", "alloc", ptr = object, size = size, weighted_bytes = weight.bytes);
+        let Some(birth) = self.live.get(sample) else { return };
+        let weight = Self::weight(Some(thread), &birth);
+        if self.contexts.peak().is_on() {
+            self.contexts.born(birth.generation, weight);
         }
+        // Bytes of the size class: by these it was drawn, and so `weighted_bytes / size` is how many objects it stands for.
+        let (address, size) = (object.addr() as u64, birth.usize_);
+        probe!("otel_memory", "alloc", ptr = address, size = size, weighted_bytes = weight.bytes);
         if self.recent.max() != 0 {
-            self.list(sample, usize_);
+            self.list(sample, &birth);
         }
         if let Some(hook) = self.hooks.sample.get() {
-            self.tell_born(thread, sample, object, usize_, hook);
+            self.tell_born(thread, &birth, object, hook);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn list(&self, sample: SampleRef, usize_: u64) {
-        let Some(Birth { context, requested, nanos, .. }) = self.live.get(sample) else { return };
+    fn list(&self, sample: SampleRef, birth: &Birth) {
+        let &Birth { context, requested, usize_, nanos, .. } = birth;
         let entry = Entry { sample, context, requested, usize_, nanos, death: None };
         if let Some(ticket) = self.recent.push(&entry) {
             self.live.set_ticket(sample, ticket);
@@ -172,15 +171,7 @@ impl Profiler {
 
     #[cold]
     #[inline(never)]
-    fn tell_born(
-        &self,
-        thread: &ThreadProf,
-        sample: SampleRef,
-        object: *const u8,
-        usize_: u64,
-        hook: SampleHook,
-    ) {
-        let Some(birth) = self.live.get(sample) else { return };
+    fn tell_born(&self, thread: &ThreadProf, birth: &Birth, object: *const u8, hook: SampleHook) {
         let stack = self.contexts.get(birth.context).and_then(Context::stack);
         let mut addresses = [null_mut(); STACK_FRAMES_MAX];
         let frames = stack.into_iter().flat_map(|stack| self.stacks.frames(stack));
@@ -188,7 +179,7 @@ impl Profiler {
         // SAFETY: a program that sets the hook promises that it can be called by any thread with such arguments.
         ThreadProf::call_out(Some(thread), || unsafe {
             let (object, requested) = (object.cast(), birth.requested as usize);
-            hook(object, requested, addresses.as_mut_ptr(), count as c_uint, usize_ as usize);
+            hook(object, requested, addresses.as_mut_ptr(), count as c_uint, birth.usize_ as usize);
         });
     }
 

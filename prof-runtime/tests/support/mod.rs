@@ -68,7 +68,7 @@ impl Host {
         self.distance.set(if due { None } else { Some(Draw { distance: distance - size, rate }) });
         let sample = if due { self.profiler.sample(&self.thread, rate, size, size) } else { None };
         if let Some(sample) = sample {
-            self.profiler.born(&self.thread, sample, std::ptr::dangling(), 0, size);
+            self.profiler.born(&self.thread, sample, std::ptr::dangling(), 0);
         }
         Object { size, sample }
     }
