@@ -76,7 +76,7 @@ fn is_one(source: &Source) -> bool {
         Source::Stdin(bytes) => bytes.as_slice(),
         Source::Service(fetched) => fetched.bytes.as_slice(),
     };
-    recent::read(bytes).is_some()
+    recent::begins(bytes)
 }
 
 fn lent(source: &Source, bytes: &[u8]) -> Result<Vec<MapRow>> {

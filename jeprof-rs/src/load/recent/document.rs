@@ -49,9 +49,14 @@ const HEAD: usize = 256;
 /// # Errors
 /// In words, with the field: it begins as one and is not.
 pub fn read(bytes: &[u8]) -> Option<Result<Document, String>> {
+    begins(bytes).then(|| parse(bytes.trim_ascii_start()))
+}
+
+/// Whether bytes begin as a document, by as many of them as are needed for that.
+pub fn begins(bytes: &[u8]) -> bool {
     let start = bytes.trim_ascii_start();
     let head = String::from_utf8_lossy(&start[..start.len().min(HEAD)]);
-    (head.starts_with('{') && head.contains("\"recent_alloc")).then(|| parse(start))
+    head.starts_with('{') && head.contains("\"recent_alloc")
 }
 
 fn parse(bytes: &[u8]) -> Result<Document, String> {

@@ -11,7 +11,7 @@ use prof_format::dump::{Dump, Figure, Frame, Label, LabelValue, MapRow, StackRow
 use prof_format::unbias::scale;
 use prof_format::vocab::Format;
 
-pub use document::{Document, read};
+pub use document::{Document, begins, read};
 use document::{Event, Sample};
 
 /// What a report says about the samples as a whole.
