@@ -5,6 +5,7 @@ use alloc::{format, string::String, vec::Vec};
 use hashbrown::HashMap;
 
 use super::fields::{function, line, location, mapping, profile, sample, value_type};
+use super::strings::Str;
 use super::tables::{Fault, Part, Tables, nested_numbers};
 use super::wire_read::{Value, numbers};
 use crate::builder::{Builder, TooMany};
@@ -21,19 +22,16 @@ const NAMES_MAX: usize = 64 << 20;
 
 /// Sample types of ours that tell more of the same objects: names, units and places.
 type MorePlace = fn(&mut More) -> &mut f64;
-const MORE: [(&[u8], &[u8], MorePlace); 8] = [
-    (b"peak_objects", b"count", |more| &mut more.peak.objs),
-    (b"peak_space", b"bytes", |more| &mut more.peak.bytes),
-    (b"inuse_requested_space", b"bytes", |more| &mut more.requested),
-    (b"pinned_space", b"bytes", |more| &mut more.pinned),
-    (b"samples", b"count", |more| &mut more.samples),
-    (b"inuse_space_variance", b"bytes2", |more| &mut more.variance),
-    (b"births", b"count", |more| &mut more.births),
-    (b"deaths", b"count", |more| &mut more.deaths),
+const MORE: [(Str, Str, MorePlace); 8] = [
+    (Str::PeakObjects, Str::Count, |more| &mut more.peak.objs),
+    (Str::PeakSpace, Str::Bytes, |more| &mut more.peak.bytes),
+    (Str::InuseRequestedSpace, Str::Bytes, |more| &mut more.requested),
+    (Str::PinnedSpace, Str::Bytes, |more| &mut more.pinned),
+    (Str::Samples, Str::Count, |more| &mut more.samples),
+    (Str::Variance, Str::Bytes2, |more| &mut more.variance),
+    (Str::Births, Str::Count, |more| &mut more.births),
+    (Str::Deaths, Str::Count, |more| &mut more.deaths),
 ];
-
-/// Where what the living pin is among them.
-const PINNED: usize = 3;
 
 /// Sample types that one warning names.
 const OTHERS_MAX: usize = 10;
@@ -154,7 +152,8 @@ impl<'t, 'a> Reader<'t, 'a> {
                 b"alloc_space" => &mut columns.accum_bytes,
                 b"alloc_objects" => &mut columns.accum_objs,
                 _ => {
-                    let known = MORE.iter().position(|more| (more.0, more.1) == (name, unit));
+                    let known =
+                        MORE.iter().position(|(of, in_, _)| (of.bytes(), in_.bytes()) == (name, unit));
                     if let Some(known) = known.filter(|_| ours) {
                         columns.more[known].get_or_insert(place);
                         continue;
@@ -173,8 +172,11 @@ impl<'t, 'a> Reader<'t, 'a> {
         }
         self.columns.count = self.tables.sample_types.len();
         self.into.dump.has_live = self.columns.live_bytes.is_some() || self.columns.live_objs.is_some();
-        self.into.dump.has_peak = self.columns.more[..2].iter().any(Option::is_some);
-        self.into.dump.has_pinned = self.columns.more[PINNED].is_some();
+        let tells = |name: Str| {
+            MORE.iter().zip(self.columns.more).any(|((of, ..), column)| *of == name && column.is_some())
+        };
+        self.into.dump.has_peak = tells(Str::PeakObjects) || tells(Str::PeakSpace);
+        self.into.dump.has_pinned = tells(Str::PinnedSpace);
         self.into.dump.has_accum = self.columns.accum_bytes.is_some() || self.columns.accum_objs.is_some();
         Ok(())
     }

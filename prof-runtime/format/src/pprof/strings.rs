@@ -11,7 +11,7 @@ use crate::totals::{self, ABOUT_PREFIX, START_NANOS};
 macro_rules! strings {
     ($($name:ident $text:expr,)*) => {
         /// Index of a fixed string in the string table.
-        #[derive(Clone, Copy)]
+        #[derive(Clone, Copy, PartialEq, Eq)]
         pub(super) enum Str { Empty, $($name),* }
 
         const STRINGS: &[&str] = &["", $($text),*];
@@ -46,6 +46,14 @@ strings! {
     FreedBy "freed_by",
     SameThread "same thread",
     OtherThread "other thread",
+}
+
+#[cfg(feature = "read")]
+impl Str {
+    /// The string.
+    pub(super) fn bytes(self) -> &'static [u8] {
+        STRINGS[self as usize].as_bytes()
+    }
 }
 
 const _: () = assert!(Str::OtherThread as usize + 1 == STRINGS.len() && Str::Empty as usize == 0);
