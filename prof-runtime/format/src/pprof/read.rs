@@ -346,11 +346,13 @@ impl<'t, 'a> Reader<'t, 'a> {
         let value = |column: Option<usize>| column.map_or(0.0, |column| values[column] as f64);
         let live = Figure { objs: value(columns.live_objs), bytes: value(columns.live_bytes) };
         let accum = Figure { objs: value(columns.accum_objs), bytes: value(columns.accum_bytes) };
-        let mut more = More::default();
-        for ((.., place), column) in MORE.iter().zip(columns.more) {
-            *place(&mut more) = value(column);
-        }
-        let has_more = columns.more.iter().any(Option::is_some);
+        let more = columns.more.iter().any(Option::is_some).then(|| {
+            let mut more = More::default();
+            for ((.., place), column) in MORE.iter().zip(columns.more) {
+                *place(&mut more) = value(column);
+            }
+            more
+        });
         let Labels { set, thread } = match self.label_sets.get(&labels) {
             Some(known) => *known,
             None => self.labels(labels).map_err(|fault| part.broken("label", fault))?,
@@ -358,7 +360,7 @@ impl<'t, 'a> Reader<'t, 'a> {
         let stack = self.into.close_stack(start);
         let stack = stack.map_err(|TooMany| part.broken(FIELD, Fault::Content(TooMany::WHAT.into())))?;
         let row = self.into.add(StackRow { thread, labels: set, ..stack.row(live, accum) }, stack.new);
-        if has_more {
+        if let Some(more) = more {
             let all = &mut self.into.dump.more;
             all.resize(all.len().max(row + 1), More::default());
             all[row] = all[row].plus(more);
