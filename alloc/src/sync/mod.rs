@@ -95,6 +95,20 @@ pub struct Guard<'a, T> {
     mutex: &'a Mutex<T>,
 }
 
+/// Looks so many times whether something has come true, with a pause before each.
+#[inline]
+fn spin_until(tries: u32, is_true: impl Fn() -> bool) -> bool {
+    let mut tried = 0;
+    while tried < tries || tries == FOREVER {
+        tried = tried.saturating_add(1);
+        core::hint::spin_loop();
+        if is_true() {
+            return true;
+        }
+    }
+    false
+}
+
 impl<T> Mutex<T> {
     /// Unlocked.
     pub const fn new(value: T) -> Mutex<T> {
@@ -173,15 +187,7 @@ impl<T> Mutex<T> {
 
     #[cold]
     fn stays_held(&self, tries: u32) -> bool {
-        let mut tried = 0;
-        while tried < tries || tries == FOREVER {
-            tried = tried.saturating_add(1);
-            core::hint::spin_loop();
-            if !self.is_held() {
-                return false;
-            }
-        }
-        true
+        !spin_until(tries, || !self.is_held())
     }
 
     /// Whether somebody holds the lock, or did a moment ago.
@@ -205,17 +211,9 @@ impl<T> Mutex<T> {
 
     /// Takes the lock if it is free at one of so many looks.
     fn spin(&self, tries: u32) -> bool {
-        let mut tried = 0;
-        while tried < tries || tries == FOREVER {
-            tried = tried.saturating_add(1);
-            core::hint::spin_loop();
-            if self.word.load(Relaxed) == FREE
-                && self.word.compare_exchange(FREE, HELD, Acquire, Relaxed).is_ok()
-            {
-                return true;
-            }
-        }
-        false
+        spin_until(tries, || {
+            !self.is_held() && self.word.compare_exchange(FREE, HELD, Acquire, Relaxed).is_ok()
+        })
     }
 
     /// How often the mutex was taken and waited for. Takes no lock.
