@@ -3,6 +3,8 @@
 //! Two steps: [`ensure`] before the first thread gets its block, which calls nothing that could allocate;
 //! [`complete`] right after, when allocation works, for what registers itself with libc.
 
+use core::ffi::{c_int, c_void};
+use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, Ordering::*};
 
 use crate::arena::binding;
@@ -203,18 +205,36 @@ pub fn complete() {
     background::start();
 }
 
+/// Type of the C library's function of this name.
+type OnExit = unsafe extern "C" fn(extern "C" fn(c_int, *mut c_void), *mut c_void) -> c_int;
+
 /// Has the end of the process watched, from the first call on. May allocate.
 pub fn watch_exit() {
-    if !WATCHING_EXIT.swap(true, AcqRel) {
-        // The list of handlers outlives the arena that a program may have bound the thread to.
-        let _aside = Aside::step();
-        // SAFETY: `at_exit` has the signature that atexit wants, and this code is never unloaded before exit.
-        unsafe { libc::atexit(at_exit) };
+    if WATCHING_EXIT.swap(true, AcqRel) {
+        return;
     }
+    // The list of handlers outlives the arena that a program may have bound the thread to.
+    let _aside = Aside::step();
+    let on_exit: *const () = crate::weak_symbol!("on_exit");
+    // It alone tells the status that the program ends with, which goes before an error of ours; musl has none.
+    if option::PROF_LEAK_ERROR.on() && !on_exit.is_null() {
+        // SAFETY: glibc's function of this name has this type.
+        let on_exit = unsafe { core::mem::transmute::<*const (), OnExit>(on_exit) };
+        // SAFETY: the handler has the signature that on_exit wants, and this code is never unloaded before exit.
+        if unsafe { on_exit(at_exit_with, null_mut()) } == 0 {
+            return;
+        }
+    }
+    // SAFETY: `at_exit` has the signature that atexit wants, and this code is never unloaded before exit.
+    unsafe { libc::atexit(at_exit) };
 }
 
 extern "C" fn at_exit() {
-    let failed = cfg!(feature = "prof") && sampling::at_exit(current().map(Block::prof));
+    at_exit_with(0, null_mut());
+}
+
+extern "C" fn at_exit_with(status: c_int, _: *mut c_void) {
+    let failed = cfg!(feature = "prof") && sampling::at_exit(current().map(Block::prof), status);
     background::at_exit();
     if option::STATS_PRINT.on() {
         stats::print(option::STATS_PRINT_OPTS.as_cstr().to_bytes());
@@ -223,6 +243,6 @@ extern "C" fn at_exit() {
         // The C library goes on with the handlers that are left, flushes its streams, and ends with this status. To end
         // at once, as the reference does, would lose what the program has printed.
         // SAFETY: glibc and musl define this for a handler of atexit.
-        unsafe { libc::exit(1) }
+        unsafe { libc::exit(option::PROF_LEAK_ERROR_CODE.get() as c_int) }
     }
 }

@@ -41,6 +41,8 @@ pub fn boot() {
         leak: option::PROF_LEAK.on(),
         // Without a final dump the user was told that it has no effect.
         leak_error: option::PROF_LEAK_ERROR.on() && option::PROF_FINAL.on(),
+        leak_threshold: option::PROF_LEAK_THRESHOLD.get() as u64,
+        suppressions,
         gdump: option::PROF_GDUMP.on(),
         lg_interval: u8::try_from(option::LG_PROF_INTERVAL.get()).ok(),
         prefix: option::PROF_PREFIX.as_cstr().to_bytes(),
@@ -68,6 +70,25 @@ pub fn boot() {
         report::message(format_args!("No memory for the profiler's tables; profiling is off"));
         option::PROF.resolve(0);
     }
+}
+
+/// Leaks that the program says are none, if it says so where LeakSanitizer asks for it: `__lsan_default_suppressions`. A
+/// preloaded library sees that function when the program exports it (`-rdynamic`).
+fn suppressions() -> &'static [u8] {
+    let function: *const () = crate::weak_symbol!("__lsan_default_suppressions");
+    if function.is_null() {
+        return b"";
+    }
+    // SAFETY: by LeakSanitizer's documented interface the function of this name has this type.
+    let function =
+        unsafe { core::mem::transmute::<*const (), unsafe extern "C" fn() -> *const c_char>(function) };
+    // SAFETY: as above: it has no conditions, and answers a C string that stays, or null.
+    let text = unsafe { function() };
+    if text.is_null() {
+        return b"";
+    }
+    // SAFETY: as above.
+    unsafe { CStr::from_ptr(text) }.to_bytes()
 }
 
 /// Bytes of options that dumps tell; what is more is cut.

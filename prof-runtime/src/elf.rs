@@ -25,6 +25,7 @@ pub trait Memory: Fn(usize, &mut [u8]) -> bool {}
 impl<F: Fn(usize, &mut [u8]) -> bool> Memory for F {}
 
 const PT_LOAD: u32 = 1;
+const PT_DYNAMIC: u32 = 2;
 const PT_NOTE: u32 = 4;
 const PT_GNU_EH_FRAME: u32 = 0x6474_e550;
 const NT_GNU_BUILD_ID: u32 = 3;
@@ -39,11 +40,13 @@ struct Header {
     align: usize,
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+/// A number of four bytes at an offset.
+pub fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..)?.first_chunk().map(|four| u32::from_le_bytes(*four))
 }
 
-fn word_at(bytes: &[u8], at: usize) -> Option<usize> {
+/// A number of eight bytes at an offset.
+pub fn word_at(bytes: &[u8], at: usize) -> Option<usize> {
     bytes.get(at..)?.first_chunk().map(|eight| u64::from_le_bytes(*eight) as usize)
 }
 
@@ -117,6 +120,19 @@ impl Image {
     pub fn load_of(&self, address: usize) -> Option<Range<usize>> {
         self.loads.iter().map(|load| load.0..load.1).find(|load| load.contains(&address))
     }
+}
+
+/// What to add to the addresses in the file of the image at `base`, and where its dynamic section is; `None` when it has none.
+pub fn dynamic(base: usize, memory: &impl Memory) -> Option<(usize, Range<usize>)> {
+    let bias = bias(base, memory)?;
+    let mut found = None;
+    headers(base, memory, |header| {
+        if header.kind == PT_DYNAMIC {
+            let start = bias.wrapping_add(header.vaddr);
+            found = Some(start..start.saturating_add(header.memory_bytes));
+        }
+    })?;
+    Some((bias, found?))
 }
 
 /// The build id of the image whose file header is mapped at `base`; empty when it has none.

@@ -44,6 +44,11 @@ pub struct Settings<'a> {
     pub leak: bool,
     /// Say in the summary that the program will end with an error (`prof_leak_error`); the host ends it.
     pub leak_error: bool,
+    /// Bytes below which what leaked is no error (`prof_leak_threshold`).
+    pub leak_threshold: u64,
+    /// Asks the program, when it ends, for leaks that it says are none: rules as `prof_format::suppression` reads them. May
+    /// allocate.
+    pub suppressions: fn() -> &'static [u8],
     /// Dump whenever active memory reaches a new maximum (`prof_gdump`).
     pub gdump: bool,
     /// Log2 of the bytes between interval dumps (`lg_prof_interval`); `None`: no interval dumps.
@@ -103,6 +108,8 @@ impl Default for Settings<'_> {
             final_dump: false,
             leak: false,
             leak_error: false,
+            leak_threshold: 0,
+            suppressions: || b"",
             gdump: false,
             lg_interval: None,
             prefix: b"",
@@ -132,6 +139,8 @@ pub struct Kept {
     pub final_dump: bool,
     pub leak: bool,
     pub leak_error: bool,
+    pub leak_threshold: u64,
+    pub suppressions: fn() -> &'static [u8],
     pub sys_thread_name: bool,
     pub clock: Clock,
     pub unbias: bool,
@@ -157,6 +166,8 @@ impl Kept {
             final_dump: false,
             leak: false,
             leak_error: false,
+            leak_threshold: 0,
+            suppressions: || b"",
             sys_thread_name: false,
             clock: Clock::Coarse,
             unbias: true,
@@ -185,6 +196,8 @@ impl Kept {
         self.final_dump = settings.final_dump;
         self.leak = settings.leak;
         self.leak_error = settings.leak_error;
+        self.leak_threshold = settings.leak_threshold;
+        self.suppressions = settings.suppressions;
         self.sys_thread_name = settings.sys_thread_name;
         self.clock = if settings.exact_time { Clock::Wall } else { Clock::Coarse };
         self.unbias = settings.unbias;

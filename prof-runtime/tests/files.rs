@@ -38,8 +38,8 @@ fn each_trigger_counts_its_own_files_and_all_share_one_sequence() {
     assert!(profiler.set_gdump(false) && !profiler.gdump());
     assert!(!profiler.active_bytes(102));
     profiler.dump(None, None).unwrap();
-    profiler.at_exit(None);
-    profiler.at_exit(None);
+    profiler.at_exit(None, 0);
+    profiler.at_exit(None, 0);
     let pid = id();
     let expected = ["0.m0", "1.i0", "2.i1", "3.u0", "4.u1", "5.m1", "6.f"];
     assert_eq!(directory.names(), expected.map(|name| format!("p.{pid}.{name}.heap")));
@@ -96,7 +96,7 @@ fn an_empty_prefix_writes_nothing_by_itself_and_refuses_a_dump_without_a_name() 
     for bad in [&b""[..], b"a\0b", &[b'x'; 5000]] {
         assert_eq!(profiler.dump(None, Some(bad)), Err(DumpError::BadName));
     }
-    profiler.at_exit(None);
+    profiler.at_exit(None, 0);
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn the_leak_summary_follows_the_final_dump_and_tells_estimated_sums() {
     let host = Host::new(profiler);
     let _live: Vec<_> = (0..3).map(|n| SITES[n](&host, 12_345)).collect();
     host.free(SITES[4](&host, 99));
-    profiler.at_exit(None);
+    profiler.at_exit(None, 0);
     assert_eq!(directory.names(), [format!("p.{}.0.f.heap", id())]);
     assert_eq!(
         said_of("37035 bytes"),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use suite::build::preload;
-use suite::fixture::compiled;
+use suite::fixture::{compiled, compiled_with};
 use suite::run::{Outcome, Run};
 use suite::scratch::Scratch;
 
@@ -83,7 +83,7 @@ fn a_dump_inside_of_the_hook_of_dumps_is_refused() {
 #[test]
 fn a_leak_ends_the_program_with_an_error_when_that_is_asked_for_and_nothing_it_printed_is_lost() {
     let folder = Scratch::new("prof-leak-error");
-    let conf = "lg_prof_sample:0,prof_final:true,prof_leak_error:true";
+    let conf = "lg_prof_sample:0,prof_final:true,prof_leak_error:true,prof_leak_threshold:0";
     let outcome = scene("leaks", &folder, conf);
     assert_eq!((outcome.status.code(), &*outcome.stdout), (Some(1), "the last words"), "{outcome}");
     let last = "<jemalloc>: Exiting with error code because memory leaks were detected";
@@ -91,6 +91,87 @@ fn a_leak_ends_the_program_with_an_error_when_that_is_asked_for_and_nothing_it_p
     assert_eq!(files(folder.path()), ["p.0.f.heap"]);
     let outcome = scene("clean", &folder, conf).ok();
     assert_eq!((&*outcome.stdout, outcome.warnings().len()), ("the last words", 0), "{outcome}");
+}
+
+#[test]
+fn the_status_of_a_leak_and_what_counts_as_one_can_be_chosen() {
+    let conf = "lg_prof_sample:0,prof_final:true,prof_leak_error:true,prof_leak_error_code:77";
+    let with = |more: &str| scene("leaks", &Scratch::new("prof-leak-code"), &format!("{conf}{more}"));
+    assert_eq!(with(",prof_leak_threshold:12345").status.code(), Some(77));
+    let outcome = with(",prof_leak_threshold:14337").ok();
+    let last = "<jemalloc>: No error: that is less than prof_leak_threshold";
+    assert_eq!(outcome.warnings().last(), Some(&last), "{outcome}");
+    assert!(with("").status.success(), "12345 bytes are none by themselves");
+}
+
+#[test]
+fn a_program_that_fails_keeps_its_own_status() {
+    let conf = "lg_prof_sample:0,prof_final:true,prof_leak_error:true,prof_leak_threshold:0";
+    let outcome = scene("leaks-and-fails", &Scratch::new("prof-leak-status"), conf);
+    assert_eq!((outcome.status.code(), &*outcome.stdout), (Some(3), "the last words"), "{outcome}");
+    let last = "<jemalloc>: Memory leaks were detected; the program has an exit status of its own";
+    assert_eq!(outcome.warnings().last(), Some(&last), "{outcome}");
+}
+
+#[test]
+fn the_summary_names_the_largest_stack_and_the_dump_which_is_whole() {
+    let folder = Scratch::new("prof-leak-names");
+    let outcome = scene("leaks", &folder, "lg_prof_sample:0,prof_final:true,prof_leak:true").ok();
+    let dump = folder.files(".f.heap").pop().unwrap();
+    let place = format!("<jemalloc>: The dump is {}", dump.display());
+    assert!(outcome.warnings().contains(&&*place), "{outcome}");
+    let stacks: Vec<_> =
+        outcome.warnings().into_iter().filter(|line| line.contains("profiling_c+0x")).collect();
+    let [stack] = stacks[..] else { panic!("one stack: {outcome}") };
+    assert!(stack.starts_with("<jemalloc>: ~14336 bytes, ~1 object: profiling_c+0x"), "{stack}");
+    assert!(stack.contains("libc.so.6+0x") && stack.contains(" (__libc_start_main"), "{stack}");
+    assert!(!suite::heap::read(&dump).maps.is_empty());
+}
+
+/// LeakSanitizer's way of a program to say what is no leak.
+#[test]
+fn what_the_program_says_of_its_leaks_is_honoured_and_told_by_the_dump() {
+    let program = compiled_with("suppressing.c", &["-rdynamic"]);
+    for (format, ending) in [("text", ".f.heap"), ("pprof", ".f.pb.gz"), ("heap_v2", ".f.heap")] {
+        let folder = Scratch::new("prof-suppressed");
+        let conf = format!(
+            "prof_final:true,prof_leak_error:true,prof_leak_threshold:0,lg_prof_sample:0,prof_dump_format:{format},\
+             prof_prefix:{}/p",
+            folder.path().display()
+        );
+        let run = |argument: &str| Run::new(&program).arg(argument).preload(&preload()).conf(&conf).outcome();
+        let outcome = run("suppressed").ok();
+        assert_eq!(outcome.warnings().len(), 0, "{outcome}");
+        let dump = suite::heap::read(&folder.files(ending)[0]);
+        let told: Vec<_> =
+            dump.about.iter().filter(|(name, _)| name == "suppression").map(|(_, text)| text).collect();
+        let expected: &[&str] = match format {
+            "heap_v2" => &[],
+            _ => &["# what stays", "leak:keep_for_e*er$", "# jeprof-rs: max=10", "leak:limited"],
+        };
+        assert_eq!(told, expected, "{format}");
+        // A rule with a condition is left to the viewer.
+        let outcome = run("limited");
+        assert_eq!(outcome.status.code(), Some(1), "{outcome}");
+        assert!(outcome.stderr.contains("(limited)"), "{outcome}");
+        assert!(
+            outcome.stderr.contains("<jemalloc>: Suppressed: ~1280 bytes, ~1 object, 1 context"),
+            "{outcome}"
+        );
+    }
+}
+
+#[test]
+fn programs_that_keep_little_until_they_end_are_no_leaks() {
+    for command in [&["/bin/true"][..], &["/bin/ls", "/"], &["/bin/bash", "-c", "true"]] {
+        let folder = Scratch::new("prof-no-leak");
+        let conf = format!(
+            "prof:true,prof_leak:true,prof_leak_error:true,prof_final:true,lg_prof_sample:0,prof_prefix:{}/p",
+            folder.path().display()
+        );
+        Run::new(command[0]).args(&command[1..]).preload(&preload()).conf(conf).outcome().ok();
+        assert_eq!(folder.files(".f.heap").len(), 1);
+    }
 }
 
 #[test]

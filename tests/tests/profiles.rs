@@ -261,7 +261,7 @@ fn the_leak_summary_tells_what_is_alive_at_exit() {
     let folder = Scratch::new("leak");
     let outcome = dumps(&folder, "lg_prof_sample:0,prof_leak:true,prof_final:true", &["keep=1000"]).ok();
     let warnings = outcome.warnings();
-    let [summary, advice] = warnings[..] else { panic!("two lines: {outcome}") };
+    let [summary, advice, ..] = warnings[..] else { panic!("two lines: {outcome}") };
     let numbers: Vec<u64> = summary
         .strip_prefix("<jemalloc>: Leak approximation summary: ~")
         .unwrap_or_else(|| panic!("{summary}"))

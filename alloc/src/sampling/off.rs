@@ -89,6 +89,6 @@ pub fn grown(_: &Thread, _: usize) {}
 pub fn exit(_: &Thread) {}
 
 /// Nothing to do.
-pub fn at_exit(_: Option<&Thread>) -> bool {
+pub fn at_exit(_: Option<&Thread>, _: i32) -> bool {
     false
 }

@@ -98,7 +98,7 @@ pub fn exit(thread: &Thread) {
     PROFILER.thread_exit(thread);
 }
 
-/// The process ends: final dump, leak summary. Whether it is to end with an error.
-pub fn at_exit(thread: Option<&Thread>) -> bool {
-    PROFILER.at_exit(thread)
+/// The process ends with this status, as far as that is known: final dump, leak summary. Whether it is to end with an error.
+pub fn at_exit(thread: Option<&Thread>, status: i32) -> bool {
+    PROFILER.at_exit(thread, status)
 }

@@ -21,6 +21,7 @@ pub mod dump;
 #[cfg(feature = "read")]
 pub mod figures;
 pub mod snapshot;
+pub mod suppression;
 pub mod totals;
 pub mod unbias;
 pub mod vocab;

@@ -72,13 +72,21 @@ pub struct About<'a> {
     pub start_nanos: u64,
     /// The options in effect that somebody set (`MALLOC_CONF` and its like).
     pub conf: &'a [u8],
+    /// Leaks that the program itself says are none: the text of its `__lsan_default_suppressions`, LeakSanitizer's rules and
+    /// comments, a line each.
+    pub suppressions: &'a [u8],
 }
+
+/// Name of each line of [`About::suppressions`].
+pub const SUPPRESSION: &str = "suppression";
 
 impl<'a> About<'a> {
     /// What is known, by name, as a text; `start_nanos` is a number and not among them.
     pub fn texts(&self) -> impl Iterator<Item = (&'static str, &'a [u8])> {
         let all = [("command", self.command), ("host", self.host), ("conf", self.conf)];
-        all.into_iter().filter(|(_, text)| !text.is_empty())
+        let rules =
+            self.suppressions.split(|byte| *byte == b'\n').map(|line| (SUPPRESSION, line.trim_ascii()));
+        all.into_iter().chain(rules).filter(|(_, text)| !text.is_empty())
     }
 }
 

@@ -251,10 +251,9 @@ impl<'a> Frozen<'a> {
         self.parts.truncate(kept + 1);
     }
 
-    /// Live samples of all threads, and the number of stacks that have some.
-    pub fn live(&self) -> (Tally, u64) {
-        let live = self.stacks.iter().map(|stack| stack.live).filter(|live| !live.is_empty());
-        live.fold((Tally::default(), 0), |(sum, count), live| (sum.plus(live), count + 1))
+    /// The process as it was mapped.
+    pub fn image(&self) -> &ProcessImage {
+        self.image
     }
 }
 

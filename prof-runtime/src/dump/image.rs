@@ -26,6 +26,8 @@ struct FrozenModule {
     start: u64,
     end: u64,
     file_offset: u64,
+    /// Where the file's first mapping begins; 0 when that is not mapped.
+    base: usize,
     path: (u32, u32),
     build_id: BuildId,
 }
@@ -119,6 +121,7 @@ impl ProcessImage {
                     start: mapping.start as u64,
                     end: mapping.end as u64,
                     file_offset: mapping.offset,
+                    base,
                     path: (path.start as u32, path.end as u32),
                     build_id,
                 })?;
@@ -152,6 +155,11 @@ impl ProcessImage {
     /// Number of executable mappings.
     pub fn modules(&self) -> usize {
         self.modules.len()
+    }
+
+    /// Where the file of an executable mapping begins in memory; 0 when that is not known.
+    pub fn base(&self, index: usize) -> usize {
+        self.modules.get(index).map_or(0, |module| module.base)
     }
 
     /// An executable mapping; an empty one when the index is too large.

@@ -91,6 +91,8 @@ pub struct Job<'a> {
     pub hook: Option<DumpHook>,
     /// The calling thread.
     pub thread: Option<&'a ThreadProf>,
+    /// What the program says of its leaks; only told when it ends.
+    pub suppressions: &'a [u8],
 }
 
 impl Job<'_> {
@@ -122,6 +124,7 @@ impl Job<'_> {
                 host: image.host(),
                 start_nanos: self.kept.start_nanos,
                 conf: self.kept.conf(),
+                suppressions: self.suppressions,
             },
             // The others have no place for it.
             detail: format == Some(Format::Pprof),
@@ -138,7 +141,7 @@ fn pid() -> u32 {
 }
 
 /// A name, and room to work with it.
-type Texts = Rows<Text>;
+pub type Texts = Rows<Text>;
 
 fn texts() -> Result<Texts, DumpError> {
     Rows::zeroed(2).ok_or(DumpError::OutOfMemory)
@@ -197,9 +200,29 @@ impl Dumps {
 
     fn named(&self, guard: Guard, job: &Job, trigger: Trigger) -> Result<(), DumpError> {
         let mut texts = texts()?;
-        let (name, scratch) = both(&mut texts)?;
+        let made = self.named_in(guard, job, trigger, &mut texts)?;
+        if !made && trigger == Trigger::Manual { Err(DumpError::BadName) } else { Ok(()) }
+    }
+
+    /// Writes the final dump. Its name comes first in the answer, which is `None` when there is no file: the prefix is empty,
+    /// or the user was told why.
+    pub fn last(&self, job: &Job) -> Option<Texts> {
+        let guard = self.lock.lock().ok()?;
+        let mut texts = texts().ok()?;
+        self.named_in(guard, job, Trigger::Final, &mut texts).ok()?.then_some(texts)
+    }
+
+    /// Writes a file and leaves its name in `texts`; false when the prefix is empty.
+    fn named_in(
+        &self,
+        guard: Guard,
+        job: &Job,
+        trigger: Trigger,
+        texts: &mut Texts,
+    ) -> Result<bool, DumpError> {
+        let (name, scratch) = both(texts)?;
         if !self.name(job, trigger, name)? {
-            return if trigger == Trigger::Manual { Err(DumpError::BadName) } else { Ok(()) };
+            return Ok(false);
         }
         let format = job.kept.format;
         let gzip = format == Format::Pprof;
@@ -209,7 +232,7 @@ impl Dumps {
             unsafe { libc::abort() }
         }
         drop(guard);
-        self.done(job, written, name)
+        self.done(job, written, name).map(|()| true)
     }
 
     /// Writes a file that the program names. No counter moves.
@@ -346,14 +369,13 @@ impl Dumps {
         self.growth_due.load(Ordering::Relaxed)
     }
 
-    /// Prints the leak summary; answers whether there was anything to tell.
-    pub fn leak_summary(&self, job: &Job) -> bool {
-        let Ok(_guard) = self.lock.lock() else { return false };
-        let Some(mut text) = Rows::<Text>::zeroed(1) else { return false };
-        match (job.freeze(None, |frozen| frozen.live()), text.first_mut()) {
-            (Some((live, contexts)), Some(text)) => leak::report(live, contexts, text, job.kept.message),
-            _ => false,
-        }
+    /// Prints the leak summary, which names the file of the final dump; answers the bytes that leaked.
+    pub fn leak_summary(&self, job: &Job, file: Option<&[u8]>) -> u64 {
+        let Ok(_guard) = self.lock.lock() else { return 0 };
+        let Some(mut text) = Rows::<Text>::zeroed(1) else { return 0 };
+        let Some(text) = text.first_mut() else { return 0 };
+        let ask = leak::Ask { suppressions: job.suppressions, file, message: job.kept.message };
+        job.freeze(None, |frozen| leak::report(frozen, &ask, text)).flatten().unwrap_or(0)
     }
 
     /// Locks that a fork holds, in order.

@@ -12,7 +12,7 @@ use crate::{
         DumpError, Job,
         file::{Failure, FileSink},
         frozen::Tables,
-        names::Trigger,
+        names::{Text, Trigger},
     },
     log::{Listed, Taken, Target},
     memory::Rows,
@@ -227,10 +227,11 @@ impl Profiler {
         self.dumps.log(&self.job(thread), start, target.made.then_some(taken.nth), &mut content)
     }
 
-    /// The program ends: the log, the final dump, then the leak summary, as the settings say. The first call only.
+    /// The program ends with this status, as far as that is known: the log, the final dump, then the leak summary, as the
+    /// settings say. The first call only.
     ///
-    /// True when it is to end with an error because memory leaked (`prof_leak_error`).
-    pub fn at_exit(&self, thread: Option<&ThreadProf>) -> bool {
+    /// True when it is to end with an error because memory leaked (`prof_leak_error`): never when it ends with one of its own.
+    pub fn at_exit(&self, thread: Option<&ThreadProf>, status: i32) -> bool {
         let Some(kept) = self.kept() else { return false };
         if self.exited.swap(true, Ordering::Relaxed) {
             return false;
@@ -238,16 +239,32 @@ impl Profiler {
         let _inside = thread.and_then(ThreadProf::enter);
         // As in the reference: without a log there is nothing to stop, and of a failure the user was told.
         let _ = self.log_stop(thread);
-        if kept.final_dump {
-            // The user was told of a failure; the program ends as it would have.
-            let _ = self.dumps.automatic(&self.job(thread), Trigger::Final);
-        }
+        let suppressions: &[u8] =
+            if kept.final_dump || kept.leak { (kept.suppressions)() } else { Default::default() };
+        let job = || Job { suppressions, ..self.job(thread) };
+        // The user was told of a failure; the program ends as it would have.
+        let file = if kept.final_dump { self.dumps.last(&job()) } else { None };
         self.dumps.settle();
-        let leaked = kept.leak && self.dumps.leak_summary(&self.job(thread));
-        if leaked && kept.leak_error {
-            (kept.message)(b"<jemalloc>: Exiting with error code because memory leaks were detected\n");
+        if !kept.leak {
+            return false;
         }
-        leaked && kept.leak_error
+        let name = file.as_ref().and_then(|texts| texts.first()).map(Text::as_bytes);
+        let leaked = self.dumps.leak_summary(&job(), name);
+        if leaked == 0 || !kept.leak_error {
+            return false;
+        }
+        if leaked < kept.leak_threshold {
+            (kept.message)(b"<jemalloc>: No error: that is less than prof_leak_threshold\n");
+            return false;
+        }
+        if status != 0 {
+            (kept.message)(
+                b"<jemalloc>: Memory leaks were detected; the program has an exit status of its own\n",
+            );
+            return false;
+        }
+        (kept.message)(b"<jemalloc>: Exiting with error code because memory leaks were detected\n");
+        true
     }
 
     fn tables(&self) -> Tables<'_> {
@@ -274,6 +291,7 @@ impl Profiler {
             kept: self.kept_now(),
             hook: self.hooks.dump.get(),
             thread,
+            suppressions: b"",
         }
     }
 

@@ -250,7 +250,7 @@ options! {
     PROF_GDUMP = switch("prof_gdump", false, "Dump whenever active memory reaches a new maximum.");
     PROF_FINAL = switch("prof_final", false, "Dump at exit.");
     PROF_LEAK = switch("prof_leak", false, "Print a summary of what is still live at exit; turns prof on.");
-    PROF_LEAK_ERROR = switch("prof_leak_error", false, "Exit with status 1 when that summary has something to tell; turns prof_leak on.");
+    PROF_LEAK_ERROR = switch("prof_leak_error", false, "Exit with status prof_leak_error_code when that summary tells of prof_leak_threshold bytes or more and the program's own status is 0; turns prof_leak on.");
     PROF_ACCUM = switch("prof_accum", false, "Keep what was freed in the figures, too.");
     PROF_PID_NAMESPACE = switch("prof_pid_namespace", false, "The number of the process's pid namespace is in the names of dumps.");
     PROF_RECENT_ALLOC_MAX = strict("prof_recent_alloc_max", 0, (-1, SSIZE_MAX), SSize, "How many of the newest samples are remembered one by one; -1 for all.");
@@ -295,6 +295,9 @@ options! {
         "Collect a thread's cache every so many of its events; 0 leaves it to tcache_gc_incr_bytes."), Extension;
     PROF_DUMP_FORMAT = choice("prof_dump_format", &[c"text", c"heap_v2", c"pprof"], 0, "Format of the dumps that the profiler names itself."), Extension;
     PROF_PEAK = switch("prof_peak", false, "Keep what was alive when most was, for dumps in pprof's format."), Extension;
+    PROF_LEAK_ERROR_CODE = strict("prof_leak_error_code", 1, (1, 255), Unsigned, "Exit status of prof_leak_error."), Extension;
+    PROF_LEAK_THRESHOLD = strict("prof_leak_threshold", 512 << 10, (0, SIZE_MAX), Size,
+        "Bytes still live at exit below which prof_leak_error is no error; 0: any are one."), Extension;
     PROF_MAX_STACKS = strict("prof_max_stacks", 1_000_000, (0, UNSIGNED_MAX), Unsigned,
         "How many distinct stacks are kept; samples of others count under prof_dropped_stacks. 0 for any number."), Extension;
     PROF_SIGNAL = choice("prof_signal", &SIGNAL_NAMES, 0, "Signal upon which a dump is written, unless the program handles it itself."), Extension;

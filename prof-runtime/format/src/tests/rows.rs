@@ -132,7 +132,8 @@ fn without_accumulated_figures_births_and_deaths_are_told() {
 fn how_the_program_was_started_is_told_and_not_shown() {
     let mut snapshot = snapshot(true);
     let (command, host) = (&b"./serve\0--port\0 80\nx"[..], &b"box"[..]);
-    snapshot.facts.about = About { command, host, start_nanos: 17, conf: b"prof:true" };
+    let suppressions = b"# jeprof-rs: max=4KiB\n\n leak:once\r\nleak:^a*b$\n";
+    snapshot.facts.about = About { command, host, start_nanos: 17, conf: b"prof:true", suppressions };
     for format in [Format::Pprof, Format::Text] {
         let dump = read(&written(format, &snapshot)).unwrap();
         let about: Vec<_> = dump.about.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
@@ -140,10 +141,16 @@ fn how_the_program_was_started_is_told_and_not_shown() {
             Format::Text => "./serve --port  80?x",
             _ => "./serve --port  80\nx",
         };
-        assert_eq!(
-            about,
-            [("command", command), ("host", "box"), ("conf", "prof:true"), ("start_nanos", "17")]
-        );
+        let expected = [
+            ("command", command),
+            ("host", "box"),
+            ("conf", "prof:true"),
+            ("suppression", "# jeprof-rs: max=4KiB"),
+            ("suppression", "leak:once"),
+            ("suppression", "leak:^a*b$"),
+            ("start_nanos", "17"),
+        ];
+        assert_eq!(about, expected);
         assert!(dump.comments.iter().all(|comment| !comment.contains("box")), "{:?}", dump.comments);
         assert_eq!(dump.warnings, Vec::<alloc::string::String>::new());
     }
