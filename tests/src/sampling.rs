@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use prof_format::dump::Figure;
+
 use crate::bounds;
 use crate::build::{self, Profile};
 use crate::heap::{self, Symbols};
@@ -65,9 +67,9 @@ impl Series {
 /// One call site at one sampling rate.
 #[derive(Clone, Debug, Default)]
 pub struct Score {
-    /// Live objects.
+    /// Objects.
     pub objects: Series,
-    /// Live bytes.
+    /// Bytes.
     pub bytes: Series,
     /// Samples to be expected in one run.
     pub samples: f64,
@@ -101,27 +103,38 @@ pub fn measure(profile: Profile, lg_sample: u32, seeds: std::ops::Range<u64>, ar
         let dumps = scratch.files(".f.heap");
         assert_eq!(dumps.len(), 1, "one final dump: {dumps:?}\n{outcome}");
         let found = heap::by_function(&heap::read(&dumps[0]), &program, &symbols);
-        for (function, site) in truth::parse(&outcome.stdout) {
-            let estimate = found.get(&function).copied().unwrap_or_default();
-            if site.objects == 0 {
-                assert_eq!(
-                    estimate.bytes, 0.0,
-                    "{function}: nothing is alive, yet the dump has {estimate:?}"
-                );
-                continue;
-            }
-            let score = scores.entry(function).or_default();
-            let (objects, bytes) = truth::cumulants(&site, period);
-            score.samples = expected_samples(&site, period);
-            score.missed = site.objects as f64 - score.samples;
-            // A dump holds whole counts. Rounding is at most half a count either way, so it adds a twelfth of the
-            // square of what one count stands for; that matters only where sampling itself has hardly any error.
-            let per_count = 1.0 / (12.0 * score.samples * score.samples);
-            push(&mut score.objects, site.objects as f64, estimate.objs, objects, per_count);
-            push(&mut score.bytes, site.bytes as f64, estimate.bytes, bytes, per_count);
-        }
+        add(&mut scores, truth::parse(&outcome.stdout), &found, period);
     }
     scores
+}
+
+/// Scores what one run found against the truth of it, at a mean sampling distance.
+///
+/// # Panics
+/// When something was found where nothing was.
+#[track_caller]
+pub fn add(
+    scores: &mut Scores,
+    truths: impl IntoIterator<Item = (String, Site)>,
+    found: &BTreeMap<String, Figure>,
+    period: f64,
+) {
+    for (function, site) in truths {
+        let estimate = found.get(&function).copied().unwrap_or_default();
+        if site.objects == 0 {
+            assert_eq!(estimate.bytes, 0.0, "{function}: there is nothing, yet the dump has {estimate:?}");
+            continue;
+        }
+        let score = scores.entry(function).or_default();
+        let (objects, bytes) = truth::cumulants(&site, period);
+        score.samples = expected_samples(&site, period);
+        score.missed = site.objects as f64 - score.samples;
+        // A dump holds whole counts. Rounding is at most half a count either way, so it adds a twelfth of the
+        // square of what one count stands for; that matters only where sampling itself has hardly any error.
+        let per_count = 1.0 / (12.0 * score.samples * score.samples);
+        push(&mut score.objects, site.objects as f64, estimate.objs, objects, per_count);
+        push(&mut score.bytes, site.bytes as f64, estimate.bytes, bytes, per_count);
+    }
 }
 
 fn push(series: &mut Series, truth: f64, estimate: f64, mut cumulants: [f64; 3], per_count: f64) {

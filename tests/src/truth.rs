@@ -13,6 +13,18 @@ pub struct Site {
     pub sizes: BTreeMap<u64, u64>,
 }
 
+impl Site {
+    /// Both together.
+    pub fn plus(mut self, other: Site) -> Site {
+        self.objects += other.objects;
+        self.bytes += other.bytes;
+        for (size, objects) in other.sizes {
+            *self.sizes.entry(size).or_default() += objects;
+        }
+        self
+    }
+}
+
 /// Reads the rows from a program's output; other lines are ignored.
 ///
 /// # Panics

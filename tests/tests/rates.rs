@@ -74,19 +74,38 @@ fn a_reset_with_another_rate_in_the_middle_leaves_estimates_true() {
     }
 }
 
-/// Without thread caches, whose contents count as allocated and depend on which objects were sampled.
-#[test]
-fn allocated_bytes_are_the_same_with_and_without_sampling() {
-    let allocated = |conf: &str| -> String {
-        let actions = ["keep=20000", "free", "big=9", "keep=5000", "stats=1"];
-        let conf = format!("tcache:false,{conf}");
-        let outcome =
-            Run::new(compiled("dumps.c")).args(actions).preload(&preload()).conf(conf).outcome().ok();
-        let line = outcome.stdout.lines().find(|line| line.starts_with("allocated "));
-        line.unwrap_or_else(|| panic!("{outcome}")).to_owned()
+/// What `dumps.c` has in use at its end: allocated bytes, and those of them that lie in thread caches.
+#[track_caller]
+fn in_use(conf: &str) -> (u64, u64) {
+    let actions = ["keep=20000", "free", "big=9", "keep=5000", "threads=3", "stats=1"];
+    let outcome = Run::new(compiled("dumps.c")).args(actions).preload(&preload()).conf(conf).outcome().ok();
+    let figure = |name: &str| -> u64 {
+        let value = outcome.stdout.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("{name}: {outcome}")).parse().unwrap()
     };
-    let off = allocated("prof:false");
-    for lg in [0, 6, 12, 16] {
-        assert_eq!(allocated(&format!("prof:true,lg_prof_sample:{lg}")), off, "lg {lg}");
+    (figure("allocated"), figure("arenas.4096.tcache_bytes"))
+}
+
+const RATES: [u32; 6] = [0, 6, 10, 12, 16, 19];
+
+#[test]
+fn without_thread_caches_allocated_bytes_are_the_same_with_and_without_sampling() {
+    let (off, cached) = in_use("tcache:false,prof:false");
+    assert_eq!(cached, 0);
+    for lg in RATES {
+        assert_eq!(in_use(&format!("tcache:false,prof:true,lg_prof_sample:{lg}")), (off, 0), "lg {lg}");
+    }
+}
+
+/// Objects in thread caches count as allocated, as they do in the reference, and how many there are depends on which requests
+/// were sampled, since those are served past the caches. What the program itself has is the same to the byte.
+#[test]
+fn with_thread_caches_allocated_bytes_differ_by_what_lies_in_these_alone() {
+    let (off, cached) = in_use("prof:false");
+    assert!(cached > 0, "nothing in caches tells nothing");
+    assert_eq!(in_use("prof:true,prof_active:false"), (off, cached));
+    for lg in RATES {
+        let (allocated, in_caches) = in_use(&format!("prof:true,lg_prof_sample:{lg}"));
+        assert_eq!(allocated - in_caches, off - cached, "lg {lg}");
     }
 }
