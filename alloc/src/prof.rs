@@ -2,6 +2,7 @@
 
 use core::ffi::{CStr, c_char, c_int};
 
+use prof_options::SIGNALS;
 use prof_runtime::{DumpError, Fullness, Settings};
 
 use crate::VERSION;
@@ -159,7 +160,7 @@ pub fn log_start(name: *const c_char) -> Result<(), CtlError> {
 
 /// The signal upon which a dump is written, when there is one.
 pub fn signal() -> Option<c_int> {
-    let (_, signal) = option::SIGNALS[option::PROF_SIGNAL.size()];
+    let (_, signal) = SIGNALS[option::PROF_SIGNAL.size()];
     (signal != 0 && PROFILER.enabled()).then_some(signal)
 }
 

@@ -4,8 +4,6 @@
 //! it, a misspelt key is told its neighbour, keys of older releases are accepted with a notice).
 
 mod arena;
-mod element;
-mod nearest;
 mod source;
 
 use core::ffi::c_char;
@@ -13,7 +11,8 @@ use core::fmt;
 use core::ptr::null_mut;
 use core::sync::atomic::AtomicPtr;
 
-use self::element::{Element, elements};
+use prof_options::{Element, Host, Show, elements};
+
 pub use self::source::{BUILT, Place};
 use self::source::{SOURCE_MAX, Source};
 use crate::arena::table;
@@ -93,68 +92,35 @@ fn settle() {
 
 /// Applies one source; answers whether all of it was good.
 fn apply(source: &[u8]) -> bool {
-    let mut good = true;
-    for element in elements(source) {
-        let complaint = match element {
-            Element::Pair(key, value) => {
-                if let Err(what) = set(key, value) {
-                    let of = if what == SETTINGS { key } else { &[] };
-                    report::message(format_args!("{what}{}: {}:{}", Show(of), Show(key), Show(value)));
-                    suggest(what, key);
-                    good &= key.starts_with(b"experimental_");
-                } else if option::CONFIRM_CONF.on() {
-                    report::message(format_args!("-- Set conf value: {}:{}", Show(key), Show(value)));
-                }
-                continue;
-            }
-            Element::EndsWithKey(rest) => ("Conf string ends with key", rest),
-            Element::EndsWithComma => ("Conf string ends with comma", &b""[..]),
-            Element::Malformed(rest) => ("Malformed conf string", rest),
-        };
-        report::message(format_args!("{} -- {}", complaint.0, Show(complaint.1)));
-        good = false;
-    }
-    good
+    prof_options::read(&mut Table, source)
 }
 
-const UNKNOWN: &str = "Invalid conf pair";
-/// The key follows.
-const SETTINGS: &str = "Invalid settings for ";
+/// The option table, as what reads a configuration string sees it.
+struct Table;
 
-fn set(key: &[u8], value: &[u8]) -> Result<(), &'static str> {
-    let complaint = |bad| match bad {
-        BadValue::Invalid => "Invalid conf value",
-        BadValue::OutOfRange => "Out-of-range conf value",
-        BadValue::Settings => SETTINGS,
-    };
-    if let Some(done) = arena::set(key, value) {
-        return done.map_err(complaint);
+impl Host for Table {
+    fn set(&mut self, key: &[u8], value: &[u8]) -> Result<(), BadValue> {
+        if let Some(done) = arena::set(key, value) {
+            return done;
+        }
+        // `opt.narenas` is how the option is read; some write it that way, too.
+        let opt = option::find(key.strip_prefix(b"opt.").unwrap_or(key)).ok_or(BadValue::Unknown)?;
+        opt.parse(value)?;
+        if opt.origin == Origin::Retired {
+            report::message(format_args!("{}: {}", opt.name, opt.doc));
+        }
+        Ok(())
     }
-    // `opt.narenas` is how the option is read; some write it that way, too.
-    let opt = option::find(key.strip_prefix(b"opt.").unwrap_or(key)).ok_or(UNKNOWN)?;
-    opt.parse(value).map_err(complaint)?;
-    if opt.origin == Origin::Retired {
-        report::message(format_args!("{}: {}", opt.name, opt.doc));
+
+    fn names(&self) -> impl Iterator<Item = &'static str> {
+        option::names()
     }
-    Ok(())
-}
 
-fn suggest(what: &str, key: &[u8]) {
-    if what == UNKNOWN
-        && let Some(near) = nearest::nearest(key, option::names())
-    {
-        report::message(format_args!("Did you mean {near}?"));
+    fn confirms(&self) -> bool {
+        option::CONFIRM_CONF.on()
     }
-}
 
-/// Bytes as text, whatever they are.
-struct Show<'a>(&'a [u8]);
-
-impl fmt::Display for Show<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.utf8_chunks().try_for_each(|chunk| {
-            f.write_str(chunk.valid())?;
-            if chunk.invalid().is_empty() { Ok(()) } else { f.write_str("?") }
-        })
+    fn tell(&self, text: fmt::Arguments) {
+        report::message(text);
     }
 }

@@ -6,7 +6,9 @@ pub mod rows;
 use core::ffi::{CStr, c_char};
 use core::sync::atomic::*;
 
-pub use self::kind::{BadValue, CType, Kind, Letters, Text};
+pub use prof_options::BadValue;
+
+pub use self::kind::{CType, Kind, Letters, Text};
 pub use self::rows::*;
 use super::leaf::{Write, conf};
 use super::tree::Node;

@@ -1,7 +1,9 @@
 //! The rows. Ranges and defaults are those of jemalloc 5.3.1 unless `docs/compat.md` says otherwise.
 
-use core::ffi::{CStr, c_int};
+use core::ffi::CStr;
 use core::sync::atomic::AtomicI64;
+
+use prof_options::Range;
 
 use super::{CType, Kind, Letters, Opt, Origin, Text};
 use crate::page::decay;
@@ -117,6 +119,29 @@ const fn alias(
     Opt::new(name, default, Kind::Alias { target, of, source }, doc)
 }
 
+/// One of the profiler's own table that says all in its row.
+const fn shared(name: &'static str) -> Opt {
+    let row = prof_options::row(name);
+    let kind = match row.kind {
+        prof_options::Kind::Bool => Kind::Bool,
+        prof_options::Kind::Choice(words) => Kind::Choice(words),
+        prof_options::Kind::Number(_) | prof_options::Kind::Text => panic!("its leaf needs to be told more"),
+    };
+    Opt::new(row.name, row.default, kind, row.doc)
+}
+
+/// A number of the profiler's own table.
+const fn shared_number(name: &'static str, ctype: CType) -> Opt {
+    let row = prof_options::row(name);
+    let prof_options::Kind::Number(Range { min, max, clip }) = row.kind else { panic!("it is no number") };
+    Opt::new(row.name, row.default, number(min, max, clip, ctype), row.doc)
+}
+
+/// A text of the profiler's own table.
+const fn shared_text(name: &'static str, value: &'static Text) -> Opt {
+    text(prof_options::row(name).name, value, prof_options::row(name).doc)
+}
+
 /// Only known not to be there.
 const fn absent(name: &'static str, ctype: CType, doc: &'static str) -> Opt {
     Opt::new(name, 0, number(0, 0, false, ctype), doc).of(Origin::NotBuilt)
@@ -136,35 +161,9 @@ const ONE: i64 = 1 << 16;
 /// Letters of `malloc_stats_print`.
 pub const REPORT_LETTERS: &[u8] = b"Jgmdablxeho";
 
-/// What `prof_signal` can be, with its number, 0 for none: signals that are free for a program's own use, or that end or stop
-/// nothing when ignored.
-pub const SIGNALS: [(&CStr, c_int); 11] = [
-    (c"none", 0),
-    (c"SIGHUP", libc::SIGHUP),
-    (c"SIGUSR1", libc::SIGUSR1),
-    (c"SIGUSR2", libc::SIGUSR2),
-    (c"SIGALRM", libc::SIGALRM),
-    (c"SIGVTALRM", libc::SIGVTALRM),
-    (c"SIGPROF", libc::SIGPROF),
-    (c"SIGURG", libc::SIGURG),
-    (c"SIGWINCH", libc::SIGWINCH),
-    (c"SIGIO", libc::SIGIO),
-    (c"SIGPWR", libc::SIGPWR),
-];
-
-const SIGNAL_NAMES: [&CStr; SIGNALS.len()] = {
-    let mut names = [c""; SIGNALS.len()];
-    let mut at = 0;
-    while at < names.len() {
-        names[at] = SIGNALS[at].0;
-        at += 1;
-    }
-    names
-};
-
 static STATS_PRINT_LETTERS: Text = Text::holding("");
 static STATS_INTERVAL_LETTERS: Text = Text::holding("");
-static PREFIX: Text = Text::holding("jeprof");
+static PREFIX: Text = Text::holding(prof_options::row("prof_prefix").text);
 static NCACHED: Text = Text::holding("");
 static CGROUP: Text = Text::holding("");
 
@@ -173,15 +172,15 @@ use CType::{I64, SSize, Size, U64, Unsigned};
 options! {
     /// Options with a leaf in the reference, in its order.
     LISTED:
-    ABORT = switch("abort", false, "Abort on most warnings, such as a dump that cannot be written.");
-    ABORT_CONF = switch("abort_conf", false, "Abort when an option is invalid.");
+    ABORT = shared("abort");
+    ABORT_CONF = shared("abort_conf");
     CACHE_OBLIVIOUS = switch("cache_oblivious", false,
         "Large objects start at random offsets, for a page more each; off by default here.");
     TRUST_MADVISE = switch("trust_madvise", false,
         "Believe without a test that MADV_DONTNEED leaves zeros, which emulators may not do.");
     HPA_START_HUGE = switch("experimental_hpa_start_huge_if_thp_always", true, "Of the huge page allocator, which is not there.");
     HPA_ENFORCE_HUGIFY = switch("experimental_hpa_enforce_hugify", false, "Of the huge page allocator, which is not there.");
-    CONFIRM_CONF = switch("confirm_conf", false, "Print every source of options and each accepted pair.");
+    CONFIRM_CONF = shared("confirm_conf");
     HPA = switch("hpa", false, "The huge page allocator; it is not there, and asking for it gives a notice.");
     HPA_SLAB_MAX_ALLOC = clipped("hpa_slab_max_alloc", 65536, (4096, HUGEPAGE), Size, "Of the huge page allocator.");
     HPA_HUGIFICATION_THRESHOLD = clipped("hpa_hugification_threshold", 1_992_294, (4096, HUGEPAGE), Size,
@@ -239,24 +238,23 @@ options! {
     THP = choice("thp", &[c"default", c"always", c"never"], 0, "What the kernel is told of huge pages for the program's memory.");
     LG_EXTENT_MAX_ACTIVE_FIT = strict("lg_extent_max_active_fit", 6, (0, 64), Size,
         "Log2 of how many times larger than the request an unused extent may be that is cut for it; arenas with extent hooks.");
-    PROF = switch("prof", false, "Profile the heap by sampling.");
-    PROF_PREFIX = text("prof_prefix", &PREFIX, "Start of the names of dumps; empty for no automatic dumps.");
-    PROF_ACTIVE = switch("prof_active", true, "Whether sampling is on at start.");
-    PROF_THREAD_ACTIVE_INIT = switch("prof_thread_active_init", true, "Whether new threads sample.");
-    PROF_BT_MAX = clipped("prof_bt_max", 128, (1, 256), Unsigned, "Most frames of a stack that are kept.");
-    LG_PROF_SAMPLE = clipped("lg_prof_sample", 19, (0, 63), Size,
-        "Log2 of the mean number of bytes allocated between two samples; 0 samples every allocation.");
-    LG_PROF_INTERVAL = strict("lg_prof_interval", -1, (-1, 63), SSize, "Log2 of the bytes allocated between two dumps; -1 for none.");
-    PROF_GDUMP = switch("prof_gdump", false, "Dump whenever active memory reaches a new maximum.");
-    PROF_FINAL = switch("prof_final", false, "Dump at exit.");
-    PROF_LEAK = switch("prof_leak", false, "Print a summary of what is still live at exit; turns prof on.");
-    PROF_LEAK_ERROR = switch("prof_leak_error", false, "Exit with status prof_leak_error_code when that summary tells of prof_leak_threshold bytes or more and the program's own status is 0; turns prof_leak on.");
-    PROF_ACCUM = switch("prof_accum", false, "Keep what was freed in the figures, too.");
-    PROF_PID_NAMESPACE = switch("prof_pid_namespace", false, "The number of the process's pid namespace is in the names of dumps.");
-    PROF_RECENT_ALLOC_MAX = strict("prof_recent_alloc_max", 0, (-1, SSIZE_MAX), SSize, "How many of the newest samples are remembered one by one; -1 for all.");
-    PROF_STATS = switch("prof_stats", false, "Count samples by size class.");
-    PROF_SYS_THREAD_NAME = switch("prof_sys_thread_name", false, "Names of threads are the system's.");
-    PROF_TIME_RESOLUTION = choice("prof_time_resolution", &[c"default", c"high"], 0, "Clock of the times of single samples; default ticks every few milliseconds.");
+    PROF = shared("prof");
+    PROF_PREFIX = shared_text("prof_prefix", &PREFIX);
+    PROF_ACTIVE = shared("prof_active");
+    PROF_THREAD_ACTIVE_INIT = shared("prof_thread_active_init");
+    PROF_BT_MAX = shared_number("prof_bt_max", Unsigned);
+    LG_PROF_SAMPLE = shared_number("lg_prof_sample", Size);
+    LG_PROF_INTERVAL = shared_number("lg_prof_interval", SSize);
+    PROF_GDUMP = shared("prof_gdump");
+    PROF_FINAL = shared("prof_final");
+    PROF_LEAK = shared("prof_leak");
+    PROF_LEAK_ERROR = shared("prof_leak_error");
+    PROF_ACCUM = shared("prof_accum");
+    PROF_PID_NAMESPACE = shared("prof_pid_namespace");
+    PROF_RECENT_ALLOC_MAX = shared_number("prof_recent_alloc_max", SSize);
+    PROF_STATS = shared("prof_stats");
+    PROF_SYS_THREAD_NAME = shared("prof_sys_thread_name");
+    PROF_TIME_RESOLUTION = shared("prof_time_resolution");
     LG_SAN_UAF_ALIGN = absent("lg_san_uaf_align", SSize, "Hold freed objects back to detect writes; not built.");
     ZERO_REALLOC = choice("zero_realloc", &[c"alloc", c"free", c"abort"], 1, "What realloc does with an object and size 0.");
     DOUBLE_FREE_SCAN = strict("debug_double_free_max_scan", 0, (0, UNSIGNED_MAX), Unsigned,
@@ -274,8 +272,8 @@ options! {
         "Objects that a thread may cache, by sizes: least-greatest:number, with | between several. Given again, it adds to what was given."), Unlisted;
     SAN_GUARD_SMALL = strict("san_guard_small", 0, (0, SIZE_MAX), Size, "Every so manieth slab that a thread takes lies between inaccessible pages; 0 for none."), Unlisted;
     SAN_GUARD_LARGE = strict("san_guard_large", 0, (0, SIZE_MAX), Size, "Every so manieth large object that a thread takes lies between inaccessible pages; 0 for none."), Unlisted;
-    PROF_LOG = switch("prof_log", false, "Log samples from the start, as prof.log_start does."), Unlisted;
-    PROF_UNBIAS = switch("prof_unbias", true, "Figures of heap_v2 dumps are such that viewers scale them right."), Unlisted;
+    PROF_LOG = shared("prof_log"), Unlisted;
+    PROF_UNBIAS = shared("prof_unbias"), Unlisted;
     CALLOC_MADVISE_THRESHOLD = strict("calloc_madvise_threshold", 8 << 20, (0, LARGE_MAX as i128), Size,
         "calloc of so many bytes purges pages that are not zero, instead of writing zeros."), Unlisted;
     HPA_HUGIFICATION_RATIO = alias("hpa_hugification_threshold_ratio", &HPA_HUGIFICATION_THRESHOLD, |share| share << 5,
@@ -293,18 +291,16 @@ options! {
     STATS_PRINT_INTERVAL = strict("stats_print_interval", 0, (0, SIZE_MAX), U64, "Print statistics every so many milliseconds; 0 for never."), Extension;
     TCACHE_GC_INTERVAL = strict("tcache_gc_interval", 0, (0, UNSIGNED_MAX), Unsigned,
         "Collect a thread's cache every so many of its events; 0 leaves it to tcache_gc_incr_bytes."), Extension;
-    PROF_DUMP_FORMAT = choice("prof_dump_format", &[c"text", c"heap_v2", c"pprof"], 0, "Format of the dumps that the profiler names itself."), Extension;
-    PROF_PEAK = switch("prof_peak", false, "Keep what was alive when most was, for dumps in pprof's format."), Extension;
-    PROF_LEAK_ERROR_CODE = strict("prof_leak_error_code", 1, (1, 255), Unsigned, "Exit status of prof_leak_error."), Extension;
-    PROF_LEAK_THRESHOLD = strict("prof_leak_threshold", 512 << 10, (0, SIZE_MAX), Size,
-        "Bytes still live at exit below which prof_leak_error is no error; 0: any are one."), Extension;
-    PROF_MAX_STACKS = strict("prof_max_stacks", 1_000_000, (0, UNSIGNED_MAX), Unsigned,
-        "How many distinct stacks are kept; samples of others count under prof_dropped_stacks. 0 for any number."), Extension;
-    PROF_SIGNAL = choice("prof_signal", &SIGNAL_NAMES, 0, "Signal upon which a dump is written, unless the program handles it itself."), Extension;
-    PROF_INTERVAL_MS = strict("prof_interval_ms", 0, (0, SIZE_MAX), U64, "Dump every so many milliseconds while sampling is on; 0 for never."), Extension;
-    PROF_TARGET_SAMPLES_PER_SEC = strict("prof_target_samples_per_sec", 0, (0, SIZE_MAX), U64, "Most samples per second: the mean distance between them is doubled as often as that takes, and halved again down to that of lg_prof_sample; each sample keeps its own weight. 0 for no limit."), Extension;
-    PROF_LISTEN = switch("prof_listen", false, "Let the same user's jeprof-rs dump PID ask for dumps, over a socket in /tmp."), Extension;
-    PROF_FRAG = switch("prof_frag", false, "Dumps tell for each stack how much memory its live objects keep from being given back, by how full their slabs are; each sampled small object takes two regions instead of one."), Extension;
+    PROF_DUMP_FORMAT = shared("prof_dump_format"), Extension;
+    PROF_PEAK = shared("prof_peak"), Extension;
+    PROF_LEAK_ERROR_CODE = shared_number("prof_leak_error_code", Unsigned), Extension;
+    PROF_LEAK_THRESHOLD = shared_number("prof_leak_threshold", Size), Extension;
+    PROF_MAX_STACKS = shared_number("prof_max_stacks", Unsigned), Extension;
+    PROF_SIGNAL = shared("prof_signal"), Extension;
+    PROF_INTERVAL_MS = shared_number("prof_interval_ms", U64), Extension;
+    PROF_TARGET_SAMPLES_PER_SEC = shared_number("prof_target_samples_per_sec", U64), Extension;
+    PROF_LISTEN = shared("prof_listen"), Extension;
+    PROF_FRAG = shared("prof_frag"), Extension;
     CGROUP_AWARE = switch("cgroup_aware", true, "Follow the control group: arenas by its processors, purging as its memory runs short."), Extension;
     CGROUP_PURGE_RATIO = fixed("cgroup_purge_ratio", ONE / 100 * 95, 0, ONE as i128, "Share of the control group's limit at which everything unused is purged."), Extension;
     CGROUP_ROOT = text("cgroup_root", &CGROUP, "Folder with the control group's files, instead of the process's own; for tests and odd mounts."), Extension;
