@@ -43,6 +43,8 @@ mod tables;
 
 pub use global::Jealloc;
 pub use page::hooks::{AllocHook, DallocHook, DestroyHook, ExtentHooks, MergeHook, RangeHook, SplitHook};
+#[doc(hidden)]
+pub use prof_options::weak_symbol;
 pub use report::fatal;
 pub use size_class::{usable as usable_of_size, usable_aligned as usable_of_aligned};
 

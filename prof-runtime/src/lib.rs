@@ -7,7 +7,7 @@
 //! Rooms, each using only those above it: `arch`, `probe`, `errno`, `memory`, `sync`, `procmaps`, `elf`, `dynamic_symbols` (machine, kernel, file
 //! facts) - `index` - `sampler` (pure) - `unwind` - `stack_table`, `markers` (what stands for missing stacks and frames) - `labels` - `thread` - `sums` - `lifetimes` (how objects
 //! ended) - `peak` - `context` (live and accumulated) - `live`
-//! (one record per sampled object) - `hooks` (the program's functions) - `deque`, `numbering`, `pieces` (tools) -
+//! (one record per sampled object) - `objects` (the addresses of sampled objects, for hosts that need it) - `hooks` (the program's functions) - `deque`, `numbering`, `pieces` (tools) -
 //! `recent` (the newest samples one by one) - `dump` (naming, triggers, writing) - `log` (freed samples one by one) -
 //! `leak` (exit report) - `profiler` (owns all).
 #![no_std]
@@ -34,6 +34,7 @@ mod log;
 mod markers;
 mod memory;
 mod numbering;
+mod objects;
 mod pace;
 mod peak;
 mod pieces;
@@ -53,8 +54,12 @@ mod weights;
 pub use dump::{DumpError, names::Trigger};
 pub use labels::{BadLabel, LABEL_MAX};
 pub use live::SampleRef;
-pub use prof_format::{totals::Totals, vocab::Format};
-pub use profiler::{OutOfMemory, Profiler};
+pub use objects::{Objects, Sampled};
+pub use prof_format::{
+    totals::Totals,
+    vocab::{Counts, Format, Tally},
+};
+pub use profiler::{Estimates, OutOfMemory, Profiler};
 pub use sampler::{Draw, Rate};
 pub use settings::{Fullness, Settings};
 pub use thread::{BadName, ThreadProf};

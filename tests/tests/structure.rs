@@ -248,6 +248,8 @@ fn c_symbols_are_defined_in_the_c_packages_alone() {
         "alloc/capi/functions/src",
         "prof-runtime/src",
         "prof-runtime/format/src",
+        "prof-runtime/options/src",
+        "prof-runtime/profiled/src",
         "jeprof-rs/src",
     ] {
         for (path, text) in sources(folder, ".rs").into_iter().filter(|(path, _)| path != Path::new(names)) {
@@ -264,11 +266,12 @@ fn c_symbols_are_defined_in_the_c_packages_alone() {
 }
 
 #[test]
-fn formats_and_viewer_have_no_unsafe_code() {
+fn formats_options_and_viewer_have_no_unsafe_code() {
     let read = |path: &str| {
         std::fs::read_to_string(workspace().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
     };
     assert!(read("prof-runtime/format/src/lib.rs").contains("#![forbid(unsafe_code)]"));
+    assert!(read("prof-runtime/options/src/lib.rs").contains("#![forbid(unsafe_code)]"));
     // The viewer maps files: one block, in one file.
     assert!(read("jeprof-rs/src/lib.rs").contains("#![deny(unsafe_code)]"));
     let allowed: Vec<PathBuf> = sources("jeprof-rs/src", ".rs")
@@ -281,10 +284,62 @@ fn formats_and_viewer_have_no_unsafe_code() {
     assert_eq!(read(mapped).matches("unsafe {").count(), 1);
 }
 
+/// Packages of the workspace that are not tests or fixtures, by folder, each with those that it uses when it is built for
+/// others.
+const PACKAGES: &[(&str, &[&str])] = &[
+    ("prof-runtime/format", &[]),
+    ("prof-runtime/options", &[]),
+    ("prof-runtime", &["prof-format"]),
+    // Over any allocator, and so not over ours in particular.
+    ("prof-runtime/profiled", &["prof-options", "prof-runtime"]),
+    ("alloc", &["prof-format", "prof-options", "prof-runtime"]),
+    ("alloc/capi/functions", &["jealloc"]),
+    ("alloc/capi/variables", &[]),
+    ("alloc/capi", &["jealloc-c", "jemalloc-variables"]),
+    ("jeprof-rs", &["prof-format"]),
+];
+
+/// Names of the dependencies in a manifest that are packages of the workspace.
+fn dependencies(manifest: &str, ours: &[String]) -> BTreeSet<String> {
+    let section = manifest.split("\n[").find(|section| section.starts_with("dependencies]"));
+    let lines = section.unwrap_or_default().lines();
+    let name = |line: &str| line.split([' ', '.', '=']).next().unwrap_or_default().to_owned();
+    lines.map(name).filter(|name| ours.contains(name)).collect()
+}
+
+#[test]
+fn packages_use_those_below_them_and_no_others() {
+    let read = |folder: &str| {
+        let path = workspace().join(folder).join("Cargo.toml");
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    };
+    let name = |manifest: &str| {
+        manifest.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"')).map(str::to_owned)
+    };
+    let ours: Vec<String> = PACKAGES.iter().filter_map(|(folder, _)| name(&read(folder))).collect();
+    assert_eq!(ours.len(), PACKAGES.len());
+    for (folder, uses) in PACKAGES {
+        let uses: BTreeSet<String> = uses.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(dependencies(&read(folder), &ours), uses, "{folder}");
+    }
+    // Whoever adds a package says where it belongs.
+    let known = |member: &str| {
+        PACKAGES.iter().any(|(folder, _)| *folder == member)
+            || member == "tests"
+            || member.starts_with("fixtures/")
+    };
+    let manifest = read(".");
+    let members = manifest.split("members = [").nth(1).and_then(|rest| rest.split(']').next());
+    let members: Vec<&str> = members.unwrap_or_default().split('"').skip(1).step_by(2).collect();
+    assert!(members.len() > PACKAGES.len());
+    assert!(members.iter().all(|member| known(member)), "{members:?}");
+}
+
 #[test]
 fn runtime_packages_do_without_the_standard_library() {
     for root in [
         "prof-runtime/format",
+        "prof-runtime/options",
         "prof-runtime",
         "alloc",
         "alloc/capi",

@@ -13,4 +13,3 @@ pub mod pages;
 pub mod probes;
 pub mod thp;
 pub mod tls;
-pub mod weak;

@@ -16,6 +16,7 @@ mod nearest;
 mod read;
 mod rows;
 mod value;
+mod weak;
 
 pub use element::{Element, elements};
 pub use read::{Host, Show, read};

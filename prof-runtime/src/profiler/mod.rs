@@ -13,6 +13,8 @@ use core::{
     sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering},
 };
 
+use prof_format::vocab::Tally;
+
 use crate::{
     arch,
     clock::{Clock, nanos},
@@ -31,6 +33,15 @@ use crate::{
     thread::{BadName, Name, ThreadProf, Threads},
     unwind::{Unwinder, cache::Site},
 };
+
+/// What the samples say of the program's memory since the start, or the last reset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Estimates {
+    /// What is alive.
+    pub live: Tally,
+    /// Everything that was allocated.
+    pub allocated: Tally,
+}
 
 /// The kernel gave no memory for a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -219,6 +230,19 @@ impl Profiler {
     /// Sampled objects that are alive. Cost: a load.
     pub fn live_samples(&self) -> u64 {
         self.live.count()
+    }
+
+    /// Sums over all stacks, as of dumps. Cost: a few loads for each stack of each thread.
+    pub fn estimates(&self) -> Estimates {
+        let generation = self.generation.load(Ordering::Acquire);
+        let contexts = self.contexts.ids().filter_map(|id| self.contexts.get(id));
+        contexts.map(|context| self.contexts.tallies(context, generation)).fold(
+            Estimates::default(),
+            |sum, tallies| Estimates {
+                live: sum.live.plus(tallies.live),
+                allocated: sum.allocated.plus(tallies.accum),
+            },
+        )
     }
 
     /// Distinct stacks that were recorded since the start. Cost: a load.

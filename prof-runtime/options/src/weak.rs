@@ -1,10 +1,9 @@
-//! Symbols that another part of the program may define, or nobody.
+//! Symbols that another part of the program may define, or nobody: its variables and functions that are options, too.
 
 /// Address of the symbol of this name, as a `*const T`; null when nobody defines it.
 ///
 /// By `.weakref`, which leaves the binding of the symbol alone: with `.weak`, a Rust program that defines the symbol
 /// itself does not get through link-time optimization ("changed binding").
-#[doc(hidden)]
 #[macro_export]
 macro_rules! weak_symbol {
     ($name:literal) => {{
@@ -13,8 +12,8 @@ macro_rules! weak_symbol {
         // SAFETY: loads the address of a symbol from the global offset table, which the loader has filled.
         unsafe {
             core::arch::asm!(
-                concat!(".weakref .Ljealloc.", $name, ", ", $name),
-                concat!("mov {at}, qword ptr [rip + .Ljealloc.", $name, "@GOTPCREL]"),
+                concat!(".weakref .Lprof_options.", $name, ", ", $name),
+                concat!("mov {at}, qword ptr [rip + .Lprof_options.", $name, "@GOTPCREL]"),
                 at = out(reg) at, options(pure, readonly, nostack, preserves_flags)
             );
         }
@@ -22,9 +21,9 @@ macro_rules! weak_symbol {
         // SAFETY: as above.
         unsafe {
             core::arch::asm!(
-                concat!(".weakref .Ljealloc.", $name, ", ", $name),
-                concat!("adrp {at}, :got:.Ljealloc.", $name),
-                concat!("ldr {at}, [{at}, :got_lo12:.Ljealloc.", $name, "]"),
+                concat!(".weakref .Lprof_options.", $name, ", ", $name),
+                concat!("adrp {at}, :got:.Lprof_options.", $name),
+                concat!("ldr {at}, [{at}, :got_lo12:.Lprof_options.", $name, "]"),
                 at = out(reg) at, options(pure, readonly, nostack, preserves_flags)
             );
         }

@@ -1,0 +1,160 @@
+//! The life of a sampled object, without the allocator: what is not generic.
+
+use core::alloc::Layout;
+use core::ops::Range;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+use prof_runtime::{Objects, Profiler, SampleRef, Sampled};
+
+use crate::{end, start, thread};
+
+/// The profiler of the process.
+pub static PROFILER: Profiler = Profiler::new();
+
+static OBJECTS: Objects = Objects::new();
+
+/// Objects of so many bytes have the alignment that they were asked for with, and their addresses tell nothing: about as
+/// many as this have mappings of their own in glibc, that are moved instead of copied when they grow. Asking the table for each
+/// of them costs little beside what such an object costs.
+pub const LARGE: usize = 32 << 10;
+
+/// Greatest alignment of small sampled objects, log2.
+const LG_ALIGN_MAX: u8 = 12;
+/// Least one. Every object of 16 bytes has it where `malloc` is below; at such rates one of a few dozen is sampled.
+const LG_ALIGN_MIN: u8 = 4;
+/// Log2 of the mean number of bytes between two samples for each byte of alignment.
+const LG_SHARE: u8 = 6;
+
+/// Bits that are zero in the address of a small sampled object. It only ever loses bits: what was sampled before keeps
+/// being recognised. All of them until the first rate is known, which no address satisfies.
+///
+/// **Synchronization:** relaxed. Whoever frees an object came by it, in the order of the program, after it was allocated, and so
+/// sees at most the bits that the allocation saw.
+static MASK: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+/// Before objects are sampled at a rate.
+pub fn prepare(lg_sample: u8) {
+    let lg = lg_sample.saturating_sub(LG_SHARE).clamp(LG_ALIGN_MIN, LG_ALIGN_MAX);
+    MASK.fetch_min((1 << lg) - 1, Ordering::Relaxed);
+}
+
+/// Whether an object may be a sampled one; else it is none.
+#[inline(always)]
+pub fn may_be_sampled(object: *mut u8, size: usize) -> bool {
+    object.addr() & MASK.load(Ordering::Relaxed) == 0 || size >= LARGE
+}
+
+/// With what layout a sampled object is to be asked for.
+pub fn layout(layout: Layout) -> Layout {
+    let align = MASK.load(Ordering::Relaxed).wrapping_add(1);
+    if layout.size() >= LARGE || align == 0 {
+        return layout;
+    }
+    layout.align_to(align).unwrap_or(layout)
+}
+
+/// The same layout with the alignment that was noted.
+fn with_align(layout: Layout, lg: u8) -> Layout {
+    // Fails for no alignment that an object was allocated with.
+    Layout::from_size_align(layout.size(), 1 << lg).unwrap_or(layout)
+}
+
+/// A request of `size` bytes made the count of its thread negative: samples it, if it is its turn. Then comes [`born`], or
+/// [`retract`]. `conf` is what the program says of options, for the first call.
+#[cold]
+#[inline(never)]
+#[unsafe(link_section = "profiled_text")]
+pub fn due(size: usize, conf: &'static str) -> Option<SampleRef> {
+    start::ensure(conf);
+    thread::with(|thread| {
+        let rate = thread.due(&PROFILER, size)?;
+        if !thread.watched.replace(true) {
+            end::watch();
+        }
+        PROFILER.sample(&thread.prof, rate, size as u64, size as u64)
+    })
+}
+
+/// The sampled object exists now, and was asked for with `layout`. False when it cannot be remembered, and is not sampled
+/// therefore.
+pub fn born(sample: SampleRef, object: *mut u8, layout: Layout) -> bool {
+    let note = layout.align().trailing_zeros() as u8;
+    if !OBJECTS.add(object.addr(), Sampled { sample, note }) {
+        retract(sample);
+        return false;
+    }
+    thread::with(|thread| PROFILER.born(&thread.prof, sample, object, object.addr()));
+    true
+}
+
+/// There is no object to what was just sampled.
+pub fn retract(sample: SampleRef) {
+    PROFILER.retract(sample);
+}
+
+/// A sampled object that the caller owns.
+#[derive(Clone, Copy)]
+pub struct Held {
+    sample: SampleRef,
+    /// What it was asked for with.
+    pub layout: Layout,
+}
+
+/// What is known of an object that the caller owns; `None` when it is not sampled.
+pub fn held(object: *mut u8, layout: Layout) -> Option<Held> {
+    let Sampled { sample, note } = OBJECTS.get(object.addr())?;
+    Some(Held { sample, layout: with_align(layout, note) })
+}
+
+impl Held {
+    /// The address is about to be given back, and may be another object's at once.
+    pub fn forget(self, object: *mut u8) {
+        OBJECTS.remove(object.addr());
+    }
+
+    /// What was forgotten is there still. False when there is no memory to remember it.
+    pub fn keep(self, object: *mut u8) -> bool {
+        let note = self.layout.align().trailing_zeros() as u8;
+        OBJECTS.add(object.addr(), Sampled { sample: self.sample, note })
+    }
+
+    /// The object is dead, or about to be.
+    #[unsafe(link_section = "profiled_text")]
+    pub fn end(self, object: *mut u8) {
+        thread::with(|thread| {
+            PROFILER.unsample(Some(&thread.prof), self.sample, object, self.layout.size() as u64);
+        });
+    }
+}
+
+/// Code that no stack shows: where the functions with this section's name are.
+pub fn text() -> Range<usize> {
+    unsafe extern "C" {
+        static __start_profiled_text: u8;
+        static __stop_profiled_text: u8;
+    }
+    // Keeps the section where nothing else would: the linker would drop it, and then miss the symbols.
+    core::hint::black_box(due as fn(usize, &'static str) -> Option<SampleRef>);
+    (&raw const __start_profiled_text).addr()..(&raw const __stop_profiled_text).addr()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finer_rate_lowers_the_alignment_of_what_is_sampled_and_no_rate_raises_it() {
+        let asked = Layout::from_size_align(100, 8).unwrap();
+        for (lg, align) in [(19, 4096), (18, 4096), (30, 4096), (16, 1024), (19, 1024), (12, 64), (0, 16)] {
+            prepare(lg);
+            assert_eq!(layout(asked), asked.align_to(align).unwrap(), "{lg}");
+        }
+        let greater = asked.align_to(1 << 16).unwrap();
+        assert_eq!(layout(greater), greater);
+        let large = Layout::from_size_align(LARGE, 8).unwrap();
+        assert_eq!(layout(large), large);
+        assert!(may_be_sampled(core::ptr::without_provenance_mut(0x7010), 1));
+        assert!(!may_be_sampled(core::ptr::without_provenance_mut(0x7008), 1));
+        assert!(may_be_sampled(core::ptr::without_provenance_mut(0x7008), LARGE));
+    }
+}
