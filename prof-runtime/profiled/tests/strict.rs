@@ -82,7 +82,7 @@ unsafe impl GlobalAlloc for Strict {
     }
 }
 
-/// The name of the function in the fixtures; no files are written.
+/// No files are written.
 static ALLOC: Profiled<Strict> =
     Profiled::with_conf(Strict::new(), "prof:true,lg_prof_sample:10,prof_prefix:");
 
@@ -176,7 +176,7 @@ fn every_object_goes_back_with_the_layout_that_it_was_asked_for_with() {
         let before = ALLOC.inner().count();
         let mut random = Random(lg as u64 * 77 + 5);
         let mut objects: Vec<Object> = Vec::new();
-        for n in 0..20_000_u64 {
+        for n in 0..8_000_u64 {
             match random.below(3) {
                 0 if objects.len() < 400 => {
                     let layout = random.layout();
@@ -193,7 +193,7 @@ fn every_object_goes_back_with_the_layout_that_it_was_asked_for_with() {
                 }
                 _ => {}
             }
-            if n == 10_000 {
+            if n == 4_000 {
                 // What was sampled before is forgotten by the counts, and yet has to be found when it is freed.
                 ALLOC.reset(Some(lg.saturating_sub(3))).unwrap();
             }
