@@ -295,7 +295,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("alloc", &["prof-format", "prof-options", "prof-runtime"]),
     ("alloc/capi/functions", &["jealloc"]),
     ("alloc/capi/variables", &[]),
-    ("alloc/capi", &["jealloc-c", "jemalloc-variables"]),
+    ("alloc/capi", &["jealloc", "jealloc-c", "jemalloc-variables"]),
     ("jeprof-rs", &["prof-format"]),
 ];
 
