@@ -18,6 +18,7 @@ mod formats;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod images_table;
+pub mod inference;
 mod load;
 mod model;
 mod output_file;
