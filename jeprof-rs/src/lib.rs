@@ -2,7 +2,8 @@
 //!
 //! Data flows one way: `cli` (words to a `plan`) - `load` (files to bytes) - `formats` (bytes to dumps) - `model`
 //! (dumps to one profile) - `symbolize` (frames to names) - `session` (all of that, once) - `transform` (which stacks
-//! and frames) - `aggregate` (sums) - `render` (text). `report` makes one report of a session,
+//! and frames) - `aggregate` (sums) or `check` (verdicts, with the statistics of `inference`) - `render` (text).
+//! `report` makes one report of a session,
 //! `prompt` any number.
 // Allowed in one place: symbolize/mapped.rs.
 #![deny(unsafe_code)]
@@ -10,6 +11,7 @@
 mod address_list;
 mod aggregate;
 mod ask;
+mod check;
 mod cli;
 mod compat;
 mod conf;
@@ -39,6 +41,7 @@ mod unnamed;
 mod viewer;
 
 use std::io::{BufWriter, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use cli::Request;
@@ -81,11 +84,12 @@ fn run() -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Request::Prompt(settings, plan) => prompt::run(settings, *plan, ExitCode::from(FAILURE)),
-        Request::Report(output, plan) => print(output, &plan).map(|()| ExitCode::SUCCESS),
+        Request::Report(output, plan) => print(output, &plan).map(ExitCode::from),
     }
 }
 
-fn print(output: &Output, plan: &Plan) -> Result<()> {
+/// Makes a report; answers with the exit status.
+fn print(output: &Output, plan: &Plan) -> Result<u8> {
     let screen = terminal::screen(plan.screen.color, plan.output_file.is_some());
     if output.binary && screen.width.is_some() && plan.format == Format::Native {
         return Err(Error::new(format!(
@@ -95,15 +99,18 @@ fn print(output: &Output, plan: &Plan) -> Result<()> {
     }
     // Kept until the process ends: to give back piece by piece what a large profile takes would be a twentieth of its time.
     let session: &Session = Box::leak(Box::new(Session::load(plan)?));
-    let warnings = match streamed(session, output, plan) {
-        Some(warnings) => warnings?,
+    let (warnings, status) = match streamed(session, output, plan) {
+        Some(warnings) => (warnings?, 0),
         None => {
             let report = report::make(session, output, plan, screen)?;
             match &output.viewer {
                 Some(viewer) => tell(&viewer::show(viewer, &report.output, plan)?),
                 None => write(plan, &report.output)?,
             }
-            report.warnings
+            for (path, bytes) in &report.files {
+                write_file(path, bytes)?;
+            }
+            (report.warnings, report.status)
         }
     };
     for note in &session.notes {
@@ -120,7 +127,7 @@ fn print(output: &Output, plan: &Plan) -> Result<()> {
     for warning in session.warnings.iter().chain(&warnings) {
         tell(&format_args!("warning: {warning}"));
     }
-    Ok(())
+    Ok(status)
 }
 
 /// Writes a report that may be large piece by piece; `None` for one that is made whole.
@@ -161,15 +168,19 @@ fn streamed(session: &Session, output: &Output, plan: &Plan) -> Option<Result<Ve
 /// Writes where the plan says: into a file or to stdout.
 fn write(plan: &Plan, bytes: &[u8]) -> Result<()> {
     match &plan.output_file {
-        Some(path) => OutputFile::create(path)
-            .and_then(|mut file| file.write_all(bytes).and_then(|()| file.finish()))
-            .map_err(|error| unwritable(&path.display(), &error)),
+        Some(path) => write_file(path, bytes),
         None => match std::io::stdout().lock().write_all(bytes) {
             // `jeprof-rs x | head` is not a failure.
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
             outcome => outcome.map_err(|error| unwritable(&"standard output", &error)),
         },
     }
+}
+
+fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    OutputFile::create(path)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.finish()))
+        .map_err(|error| unwritable(&path.display(), &error))
 }
 
 /// Why a report could not be written. What is not found there is never the file, which is made.

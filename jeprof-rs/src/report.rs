@@ -1,10 +1,12 @@
 //! One report: a pure function of what was read and what is asked for.
 
+use std::path::PathBuf;
+
 use crate::error::{Error, Result};
 use crate::model::Thread;
 use crate::plan::choice::{Compat, Format, Threads};
 use crate::plan::{Part, Plan};
-use crate::render::{Output, Request, json};
+use crate::render::{Output, Request, findings, json};
 use crate::session::Session;
 use crate::terminal::Screen;
 use crate::transform::View;
@@ -15,6 +17,10 @@ use crate::unnamed::explain_unnamed;
 pub struct Report {
     /// The bytes for stdout or the file.
     pub output: Vec<u8>,
+    /// Other files, with what is to be written into them.
+    pub files: Vec<(PathBuf, Vec<u8>)>,
+    /// The exit status.
+    pub status: u8,
     /// What makes the answer less than it could be.
     pub warnings: Vec<String>,
 }
@@ -52,9 +58,25 @@ pub fn stream(
 pub fn make(session: &Session, output: &Output, plan: &Plan, screen: Screen) -> Result<Report> {
     let (views, mut warnings) = prepare(session, output, plan)?;
     let mut bytes = Vec::new();
+    let (mut files, mut status) = (Vec::new(), 0);
     for (thread, view) in &views {
         let mut request = Request::new(session, view, plan, screen);
         request.thread = thread.as_deref();
+        if let Some(found) = output.finds.and_then(|finds| finds(&request)) {
+            let found = found?;
+            let written = findings::write(&request, output, &found)?;
+            bytes.extend(written.output);
+            files.extend(written.files);
+            status = status.max(findings::status(output, plan, &found));
+            warnings.extend(request.into_warnings());
+            continue;
+        }
+        if !plan.findings.is_empty() {
+            return Err(Error::new(format!(
+                "--format: {} has no other forms than native and json",
+                output.name
+            )));
+        }
         match (plan.format, output.json) {
             (Format::Native, _) => {
                 bytes.extend((output.render)(&request)?);
@@ -69,7 +91,7 @@ pub fn make(session: &Session, output: &Output, plan: &Plan, screen: Screen) -> 
             }
         }
     }
-    Ok(Report { output: bytes, warnings })
+    Ok(Report { output: bytes, files, status, warnings })
 }
 
 /// Views, by thread where asked, with what is to be told about all of them.

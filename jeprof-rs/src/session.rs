@@ -58,6 +58,8 @@ pub struct Session {
     pub bins: Vec<Bin>,
     /// About the recent samples, when the dumps are files of those.
     pub recent: Option<Facts>,
+    /// Whether all dumps tell what nobody points to.
+    pub tells_reach: bool,
     /// What was chosen without being asked for, and what was fetched.
     pub notes: Vec<String>,
     /// What makes the answers less than they could be.
@@ -74,9 +76,9 @@ impl Session {
         let mut inputs = inputs::sort(&plan.input, &progress)?;
         let mut warnings: Vec<String> = Vec::new();
         let mut profile = Profile::default();
-        let mut text = None;
+        profile.keeps_parts = plan.input.keep_parts;
+        let (mut text, mut tells_reach) = (None, true);
         let (mut dumps, mut base) = (Vec::new(), Vec::new());
-        let labels = if plan.input.keep_labels { Labels::Keep } else { Labels::Drop };
         let (mut empty, mut services) = (Vec::new(), Vec::new());
         let (mut earlier, mut same_process): (Vec<Vec<MapRow>>, Vec<_>) = (Vec::new(), Vec::new());
         let mut statistics: Option<Statistics> = None;
@@ -108,7 +110,9 @@ impl Session {
             }
             same_process.extend(earlier.iter().any(|maps| one_process(maps, &dump.maps)).then_some(source));
             dumps.push(taken(source, &dump));
+            tells_reach &= dump.about.iter().any(|(name, _)| name == REACH);
             let known = profile.frames.len();
+            let labels = labels(plan, &dump);
             profile.add(&dump, Sign::Plus, labels)?;
             // compat: jeprof takes the threads of the last dump for those of all, subtracts nothing from them, and
             // reads them in heap_v2 only.
@@ -128,10 +132,15 @@ impl Session {
             (profile.totals, bins) = (Some(statistics.totals), statistics.bins);
         }
         match empty.as_slice() {
-            [source, ..] if empty.len() == dumps.len() => return Err(Error::at(source, NO_SAMPLES)),
+            // That nothing is live at the end is what a search for leaks is after.
+            [source, ..] if empty.len() == dumps.len() && !plan.input.keep_parts => {
+                return Err(Error::at(source, NO_SAMPLES));
+            }
             some => warnings.extend(some.iter().map(|source| format!("{source}: {NO_SAMPLES}"))),
         }
-        if let [first, ..] = same_process.as_slice() {
+        if let [first, ..] = same_process.as_slice()
+            && !plan.input.keep_parts
+        {
             warnings.push(format!(
                 "{first}: comes from the same process as a dump before it (code lies at the same addresses); what is \
                  live in both is counted twice"
@@ -143,6 +152,7 @@ impl Session {
             };
             base.push(taken(source, &dump));
             let known = profile.frames.len();
+            let labels = labels(plan, &dump);
             profile.add(&dump, Sign::Minus, labels)?;
             if by_thread && plan.compat == Compat::None {
                 profile.add_shares(&dump, Sign::Minus, labels)?;
@@ -187,6 +197,7 @@ impl Session {
             program_name,
             program_path,
             recent: facts,
+            tells_reach,
             bins,
             text: text.filter(|_| inputs.dumps.len() == 1 && inputs.base.is_empty()),
             notes: inputs.notes,
@@ -233,6 +244,16 @@ const NO_PEAK: &str = "has no peak: run the program on this project's allocator 
                        format (prof_dump_format:pprof, or a name ending in .pb.gz)";
 const NO_REQUESTED: &str = "does not tell what was asked for: that is in profiles in pprof's format that this project's \
                             allocator wrote (prof_dump_format:pprof, or a name ending in .pb.gz)";
+
+/// What a dump is said to tell that says which objects nobody points to.
+const REACH: &str = "reach";
+
+/// Whether stacks of different labels of a dump are told apart. What looks at each dump by itself takes the rows of the
+/// whole process, of which more is told, where a dump has those beside the rows of its threads.
+fn labels(plan: &Plan, dump: &Dump) -> Labels {
+    let by_thread = !dump.thread_stacks.is_empty();
+    if plan.input.keep_labels && !(plan.input.keep_parts && by_thread) { Labels::Keep } else { Labels::Drop }
+}
 
 /// The process behind a dump, if it can be asked.
 fn service(source: &Source, frames: Range<usize>) -> Option<Service> {

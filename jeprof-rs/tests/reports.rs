@@ -61,18 +61,19 @@ fn callers_and_callees() {
 
 #[test]
 fn two_dumps_side_by_side() {
-    check(&["diff", "shop-1.heap"]);
+    check(&["diff", "-functions", "shop-1.heap"]);
     check(&["diff", "-cum", "shop-1.heap"]);
     check(&["diff", "-alloc_objects", "-nodecount=1", "shop-1.heap"]);
-    check(&["diff", "-focus=parse", "-unit=B", "shop-1.heap"]);
-    check(&["diff", "-nodefraction=0.3", "shop-1.heap"]);
-    check(&["diff", NOW]);
-    let same = ask(&["diff", BEFORE, NOW]).quiet().stdout;
+    check(&["diff", "-functions", "-focus=parse", "-unit=B", "shop-1.heap"]);
+    check(&["diff", "-functions", "-nodefraction=0.3", "shop-1.heap"]);
+    check(&["diff", "-functions", NOW]);
+    let same = ask(&["diff", "-functions", BEFORE, NOW]).quiet().stdout;
     for base in ["--base=shop-1.heap", "-diff_base=shop-1.heap"] {
-        assert_eq!(ask(&["diff", base, NOW]).quiet().stdout, same);
+        assert_eq!(ask(&["diff", "-functions", base, NOW]).quiet().stdout, same);
     }
     let json: Value =
-        serde_json::from_str(&ask(&["diff", "--format=json", BEFORE, NOW]).quiet().stdout).unwrap();
+        serde_json::from_str(&ask(&["diff", "-functions", "--format=json", BEFORE, NOW]).quiet().stdout)
+            .unwrap();
     let figure = |of: &Value, key: &str| of[key].as_f64().unwrap();
     let rows = json["rows"].as_array().unwrap();
     assert_eq!(rows.len() as u64, json["row_count"].as_u64().unwrap());
@@ -85,8 +86,51 @@ fn two_dumps_side_by_side() {
     assert_eq!(verdict("alloc::vec::Vec<T,A>::push"), "shrunk");
     assert_eq!(verdict("main"), "same");
     // The other way round.
-    let back = ask(&["diff", NOW, BEFORE]).quiet().stdout;
+    let back = ask(&["diff", "-functions", NOW, BEFORE]).quiet().stdout;
     assert!(back.contains("gone    server::parse"), "{back}");
+}
+
+#[test]
+fn what_grew_beyond_chance() {
+    check(&["diff", "shop-1.heap"]);
+    check(&["diff", NOW]);
+    check(&["diff", "--format=json", "shop-1.heap"]);
+    let status = |args: &[&str]| ask(args).status;
+    assert_eq!(status(&["diff", BEFORE, NOW]), 0, "a report");
+    assert_eq!(status(&["diff", "--exit_code", BEFORE, NOW]), 1, "a gate");
+    assert_eq!(status(&["diff", "--exit-code", "--error-exitcode=23", BEFORE, NOW]), 23);
+    assert_eq!(status(&["diff", "--exit_code", "--min_growth=1GiB", BEFORE, NOW]), 0);
+    assert_eq!(status(&["diff", "--exit_code", NOW, NOW]), 0, "nothing changed");
+}
+
+#[test]
+fn what_was_not_given_back() {
+    let leaks = |args: &[&str]| {
+        let run = ask(&[&["leaks"], args, &[NOW]].concat());
+        format!("{}\n{}\nexit status {}\n", run.stdout, run.stderr, run.status)
+    };
+    golden("shop.leaks.txt", &leaks(&[]));
+    golden("shop.leaks.all_frames.txt", &leaks(&["--all_frames", "--nodecount=1"]));
+    golden(
+        "shop.leaks.suppressed.txt",
+        &leaks(&["--suppressions=../suppressions/shop.supp", "--print-suppressions"]),
+    );
+    assert!(leaks(&["--min_leak=1GiB"]).ends_with("exit status 0\n"));
+    assert!(leaks(&["--min_leak=8MiB", "--undecided=fail"]).ends_with("exit status 1\n"));
+    assert!(leaks(&["--min_leak=20MiB", "--undecided=fail"]).ends_with("exit status 3\n"));
+    let unused = leaks(&["--suppressions=../suppressions/shop.supp", "--unused_suppressions=error"]);
+    assert!(unused.contains("shop.supp:5 leak:^nobody$: the rule leaves nothing out"), "{unused}");
+    assert!(unused.ends_with("exit status 2\n"));
+    // Several forms at once, one of them in a file.
+    let file = std::env::temp_dir().join(format!("leaks-{}.json", std::process::id()));
+    let run = ask(&["leaks", &format!("--format=text,json={}", file.display()), NOW]);
+    assert!(run.stdout.contains("leaking stacks"), "{}", run.stdout);
+    let json: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(json["schema"], "jeprof-rs.check/1");
+    let bytes = |finding: &Value| finding["figure"]["value"].as_f64().unwrap();
+    let sum: f64 = json["findings"].as_array().unwrap().iter().map(bytes).sum();
+    assert_eq!(sum, json["totals"][0]["value"].as_f64().unwrap());
 }
 
 #[test]

@@ -322,6 +322,7 @@ fn fill(output: &'static Output, matches: &ArgMatches) -> Result<(&'static Outpu
     // In front of what --add has put there.
     plan.input.keep_labels |= output.keeps_labels;
     plan.input.keep_text |= output.keeps_text;
+    plan.input.keep_parts |= output.keeps_parts;
     plan.input.first_is_base |= output.compares;
     plan.input.words.splice(..0, matches.get_many::<String>(INPUTS).into_iter().flatten().cloned());
     plan.input.first_word_meant = plan.input.words.first().and_then(|word| command_meant(word));

@@ -7,6 +7,7 @@ use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use prof_format::dump::{Dump, MapRow, NamedFrame, StackRow};
 
 use super::labels::{Labels, LabelsId, RowLabels};
+use super::parts::{Part, PartDump};
 use super::{
     Figures, Frame, FrameId, Image, ImageId, Mapped, Place, Profile, Share, Stack, Thread, file_name,
 };
@@ -79,6 +80,9 @@ impl Profile {
         if sign == Sign::Minus {
             self.base_only_from.get_or_insert(self.stacks.len());
         }
+        if self.keeps_parts {
+            self.part_dumps.push(PartDump::new(dump, sign));
+        }
         let mut frames: Vec<FrameId> = Vec::new();
         let rows = match labels {
             Labels::Keep if !dump.thread_stacks.is_empty() => &dump.thread_stacks,
@@ -103,6 +107,9 @@ impl Profile {
             let figures = Figures::new(row.live, row.accum);
             let more = more.get(at).copied().unwrap_or_default();
             let (figures, pinned) = (figures.with(&more), more.pinned);
+            if self.keeps_parts {
+                self.parts.push(Part::new(self.part_dumps.len() - 1, index, figures, &more));
+            }
             let stack = &mut self.stacks[index];
             match sign {
                 Sign::Plus => {

@@ -5,6 +5,7 @@
 
 pub mod labels;
 pub mod merge;
+pub mod parts;
 #[cfg(test)]
 pub mod testing;
 
@@ -17,6 +18,7 @@ use prof_format::vocab::BuildId;
 
 use crate::plan::choice::Metric;
 use labels::{LabelSets, LabelsId};
+use parts::{Part, PartDump};
 
 /// Index in [`Profile::images`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -221,6 +223,13 @@ pub struct Profile {
     pub threads: Vec<Thread>,
     /// What threads have of the stacks' figures, likewise.
     pub shares: Vec<Share>,
+    /// Whether what each dump has is noted in `parts`.
+    pub keeps_parts: bool,
+    /// The dumps whose parts were noted, in the order in which they were added and subtracted.
+    pub part_dumps: Vec<PartDump>,
+    /// What each dump has of each stack, in the order of the dumps; where labels were dropped, there may be several of
+    /// one dump and stack.
+    pub parts: Vec<Part>,
     /// Whether a dump tells what live objects pin.
     pub has_pinned: bool,
     /// The main program's image.

@@ -11,6 +11,8 @@ use std::path::PathBuf;
 
 use regex::Regex;
 
+use crate::check::CheckPlan;
+use crate::render::findings::Form;
 use crate::terminal::Color;
 use crate::units::{ByteUnit, Unit};
 use choice::{
@@ -40,6 +42,8 @@ pub enum Part {
     Groups,
     /// How old objects are.
     Ages,
+    /// What counts as a leak or as growth.
+    Check,
     /// Which nodes and edges a graph has.
     Graph,
     /// How a picture looks.
@@ -64,6 +68,7 @@ impl Part {
             Part::Selection => "Which stacks and frames",
             Part::Groups => "Groups of samples",
             Part::Ages => "Ages",
+            Part::Check => "Leaks and growth",
             Part::Graph => "Call graph",
             Part::Picture => "Picture",
             Part::Listing => "Source code",
@@ -90,6 +95,8 @@ pub struct InputPlan {
     pub keep_labels: bool,
     /// Whether the text of a dump is kept beside what was read from it.
     pub keep_text: bool,
+    /// Whether what each dump has is kept beside the sums.
+    pub keep_parts: bool,
     /// Most bytes that a compressed dump may unpack to.
     pub unpack_bytes_max: u64,
     /// Headers for servers that are asked for profiles, names and values.
@@ -163,6 +170,8 @@ pub struct Selection {
 pub struct RowPlan {
     /// What a row stands for.
     pub granularity: Granularity,
+    /// Whether that was said.
+    pub is_chosen: bool,
     /// Whether columns of a source line are rows of their own.
     pub columns: bool,
     /// Order of the rows.
@@ -175,6 +184,13 @@ pub struct RowPlan {
     pub node_fraction: Option<f64>,
     /// Whether outputs trim at all.
     pub trim: bool,
+}
+
+impl RowPlan {
+    /// Says what a row stands for.
+    pub fn choose(&mut self, granularity: Granularity) {
+        (self.granularity, self.is_chosen) = (granularity, true);
+    }
 }
 
 /// How samples are put together.
@@ -264,6 +280,15 @@ pub struct ListingPlan {
     pub intel_syntax: bool,
 }
 
+/// A form of findings, and where it goes.
+#[derive(Clone, Debug)]
+pub struct FindingsOutput {
+    /// The form.
+    pub form: &'static Form,
+    /// A file; where the form belongs when there is none, which mostly is stdout.
+    pub file: Option<PathBuf>,
+}
+
 /// A checked request.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -281,6 +306,8 @@ pub struct Plan {
     pub groups: GroupPlan,
     /// Nanoseconds that objects have lived at least.
     pub min_age: i64,
+    /// What counts as a leak or as growth.
+    pub check: CheckPlan,
     /// Nodes and edges of the call graph.
     pub graph: GraphPlan,
     /// Where source code is.
@@ -291,6 +318,8 @@ pub struct Plan {
     pub screen: ScreenPlan,
     /// How the report is written.
     pub format: Format,
+    /// How findings are written, and where to; as text on stdout when nothing is said.
+    pub findings: Vec<FindingsOutput>,
     /// Whose quirks are kept.
     pub compat: Compat,
     /// The value of an output that has one, such as `--list=REGEX`.
@@ -315,6 +344,7 @@ impl Default for Plan {
                 first_is_base: false,
                 keep_labels: false,
                 keep_text: false,
+                keep_parts: false,
                 unpack_bytes_max: 1 << 30,
                 headers: Vec::new(),
                 seconds: None,
@@ -351,6 +381,7 @@ impl Default for Plan {
             },
             rows: RowPlan {
                 granularity: Granularity::Functions,
+                is_chosen: false,
                 columns: false,
                 order: Order::Flat,
                 count: Rows::Fitting,
@@ -360,11 +391,13 @@ impl Default for Plan {
             },
             groups: GroupPlan::default(),
             min_age: 60_000_000_000,
+            check: CheckPlan::default(),
             graph: GraphPlan::default(),
             listing: ListingPlan::default(),
             picture: PicturePlan::default(),
             screen: ScreenPlan::default(),
             format: Format::Native,
+            findings: Vec::new(),
             compat: Compat::None,
             argument: None,
             output_file: None,

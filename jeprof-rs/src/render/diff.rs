@@ -4,11 +4,15 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
-use super::pprof_head::{Figures, PARTS, filters, name_behind};
+use super::findings::{check_unused, rules, stacks};
+use super::pprof_head::{Figures, filters, name_behind};
 use super::{Output, Request, rows_max};
 use crate::aggregate::comparison::{Change, Compared, Verdict, comparison};
+use crate::check::finding::Findings;
+use crate::check::growth::{Sides, changes};
 use crate::error::{Error, Result};
-use crate::plan::choice::{Order, Rows};
+use crate::plan::choice::{Metric, Order, Rows, Threads};
+use crate::plan::{Part, Plan};
 use crate::session::Taken;
 use crate::terminal::{harmless, paint, style};
 
@@ -16,21 +20,64 @@ use crate::terminal::{harmless, paint, style};
 pub const ROW: Output = Output {
     name: "diff",
     command: true,
-    about: "What changed from one dump to another: before, after and change by function, the largest first",
+    about: "What changed from one dump to another, beyond what chance explains: by stack, or by function, line, file",
     examples: "\
-OLD and NEW may come from different runs. Several dumps: --base=OLD1 --base=OLD2 NEW1 NEW2. -cum compares functions
-with everything that they called; --lines, --files and --modules compare those.
+Stacks that grew or shrank by more than sampling may have made them, with bounds, and how likely a false alarm is among
+them (q). --exit_code ends with status 1 when something grew. OLD and NEW may come from different runs; several dumps:
+--base=OLD1 --base=OLD2 NEW1 NEW2. With --functions, --lines, --files, --modules, -cum or another figure than what is
+live: before, after and change of each, without bounds.
 
 Examples:
   jeprof-rs diff svc.1.i1.heap svc.1.i9.heap           what grew between two dumps of one run
+  jeprof-rs diff --functions before.heap after.heap    by function
   jeprof-rs diff -cum ./svc before.heap after.heap     with everything called
   jeprof-rs diff --format=json old.heap new.heap       for scripts: every row, no limit",
-    parts: PARTS,
+    parts: DIFF_PARTS,
+    keeps_labels: true,
+    keeps_parts: true,
     compares: true,
+    finds: Some(|request| compares_stacks(request.plan).then(|| find_changes(request))),
     json: Some(json_body),
     render,
     ..Output::BASE
 };
+
+/// Parts of the plan that it looks at.
+const DIFF_PARTS: &[Part] = &[
+    Part::Output,
+    Part::Terminal,
+    Part::Figure,
+    Part::Check,
+    Part::Granularity,
+    Part::Rows,
+    Part::Selection,
+    Part::Input,
+    Part::Naming,
+];
+
+/// Whether stacks are asked for: nothing says that rows are anything else, or of another figure.
+fn compares_stacks(plan: &Plan) -> bool {
+    let figure = &plan.figure;
+    !plan.rows.is_chosen
+        && plan.rows.order == Order::Flat
+        && figure.metric == Metric::InuseSpace
+        && !figure.normalize
+        && plan.selection.threads == Threads::Process
+}
+
+fn find_changes(request: &Request<'_>) -> Result<Findings> {
+    let plan = &request.plan.check;
+    let stacks = stacks(request)?;
+    if stacks.base == 0 {
+        return Err(Error::new(WANTS_TWO));
+    }
+    let sides = Sides { before: (0..stacks.base).collect(), after: stacks.looked_at().collect() };
+    let findings = changes(&stacks, &sides, &rules(request)?, plan);
+    check_unused(plan.unused_suppressions, &findings)?;
+    Ok(findings)
+}
+
+const WANTS_TWO: &str = "diff wants two dumps, OLD and NEW (or --base=OLD NEW)";
 
 /// Rows that changed by less than this share of all changes are left out.
 const CHANGE_FRACTION: f64 = 0.005;
@@ -38,7 +85,7 @@ const CHANGE_FRACTION: f64 = 0.005;
 fn render(request: &Request<'_>) -> Result<Vec<u8>> {
     let session = request.session;
     if session.base.is_empty() {
-        return Err(Error::new("diff wants two dumps, OLD and NEW (or --base=OLD NEW)"));
+        return Err(Error::new(WANTS_TWO));
     }
     let rows = &request.plan.rows;
     let order = rows.order;

@@ -6,6 +6,7 @@ pub mod collapsed;
 mod diff;
 mod disassembly;
 pub mod export;
+pub mod findings;
 pub mod flame;
 mod frag;
 pub mod json;
@@ -23,6 +24,7 @@ mod tree;
 
 use std::cell::RefCell;
 
+use crate::check::finding::Findings;
 use crate::error::Result;
 use crate::plan::choice::Rows;
 use crate::plan::{Part, Plan};
@@ -51,12 +53,17 @@ pub struct Output {
     pub keeps_labels: bool,
     /// Whether it repeats the text of a dump.
     pub keeps_text: bool,
+    /// Whether it looks at each dump by itself.
+    pub keeps_parts: bool,
     /// Whether it compares: the first of two dumps is its base.
     pub compares: bool,
     /// Whether it is nothing for a terminal.
     pub binary: bool,
     /// Whether reports of several threads may follow each other (`--thread='*'`).
     pub repeats: bool,
+    /// What it finds, when it is a check: with an exit status, and in any of [`findings::FORMS`]. `None` from it when the
+    /// plan asks for something else, which the output then renders.
+    pub finds: Option<Finds>,
     /// What shows it, when it is not for stdout.
     pub viewer: Option<Viewer>,
     /// What it says as JSON, beside the head that is common to all.
@@ -66,6 +73,9 @@ pub struct Output {
     /// Writes the same piece by piece, for what may be too large to be held.
     pub stream: Option<Stream>,
 }
+
+/// Looks for what is wrong.
+pub type Finds = fn(&Request<'_>) -> Option<Result<Findings>>;
 
 /// Writes a report piece by piece.
 pub type Stream = fn(&Request<'_>, &mut dyn std::io::Write) -> std::io::Result<()>;
@@ -93,9 +103,11 @@ impl Output {
         parts: Output::TABLE,
         keeps_labels: false,
         keeps_text: false,
+        keeps_parts: false,
         compares: false,
         binary: false,
         repeats: false,
+        finds: None,
         viewer: None,
         json: None,
         render: |_| Ok(Vec::new()),
@@ -124,6 +136,7 @@ pub const OUTPUTS: &[Output] = &[
     collapsed::ROW,
     top::ROW,
     diff::ROW,
+    findings::LEAKS,
     tree::TREE,
     tree::PEEK,
     listing::COMMAND,

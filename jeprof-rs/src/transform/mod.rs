@@ -275,6 +275,20 @@ impl<'a> View<'a> {
         });
     }
 
+    /// Hands over the lines of each stack that the filters leave, and its index in the profile, whatever its figures are.
+    pub fn walk_all(&self, mut visit: impl FnMut(usize, &[LineId])) {
+        let at = std::cell::Cell::new(0);
+        let wanted = |index, _: &Stack| {
+            at.set(index);
+            Wanted::Lines
+        };
+        self.walk_where(wanted, |seen| {
+            if !seen.lines.is_empty() {
+                visit(at.get(), seen.lines);
+            }
+        });
+    }
+
     /// As [`View::walk_every_figure`], for what needs no more of most frames than which they are: hands over lines at the
     /// leaf end, and the frames behind them, all of whose lines belong to the stack.
     ///

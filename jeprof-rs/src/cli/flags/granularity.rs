@@ -7,21 +7,21 @@ use crate::plan::choice::Granularity;
 pub const ROWS: &[Flag] = &[
     Flag {
         name: "functions",
-        takes: Takes::Switch(|plan| plan.rows.granularity = Granularity::Functions),
+        takes: Takes::Switch(|plan| plan.rows.choose(Granularity::Functions)),
         one_of: Some("kind of row"),
         help: "A row is a function (the default)",
         ..Flag::BASE
     },
     Flag {
         name: "filefunctions",
-        takes: Takes::Switch(|plan| plan.rows.granularity = Granularity::FileFunctions),
+        takes: Takes::Switch(|plan| plan.rows.choose(Granularity::FileFunctions)),
         one_of: Some("kind of row"),
         help: "A row is a function of a source file",
         ..Flag::BASE
     },
     Flag {
         name: "lines",
-        takes: Takes::Switch(|plan| plan.rows.granularity = Granularity::Lines),
+        takes: Takes::Switch(|plan| plan.rows.choose(Granularity::Lines)),
         one_of: Some("kind of row"),
         help: "A row is a source line of a function",
         ..Flag::BASE
@@ -30,21 +30,21 @@ pub const ROWS: &[Flag] = &[
         name: "files",
         // Such beginnings were jeprof's alone before there was `filefunctions`.
         aliases: &["fil", "file"],
-        takes: Takes::Switch(|plan| plan.rows.granularity = Granularity::Files),
+        takes: Takes::Switch(|plan| plan.rows.choose(Granularity::Files)),
         one_of: Some("kind of row"),
         help: "A row is a source file",
         ..Flag::BASE
     },
     Flag {
         name: "addresses",
-        takes: Takes::Switch(|plan| plan.rows.granularity = Granularity::Addresses),
+        takes: Takes::Switch(|plan| plan.rows.choose(Granularity::Addresses)),
         one_of: Some("kind of row"),
         help: "A row is a code address",
         ..Flag::BASE
     },
     Flag {
         name: "modules",
-        takes: Takes::Switch(|plan| plan.rows.granularity = Granularity::Modules),
+        takes: Takes::Switch(|plan| plan.rows.choose(Granularity::Modules)),
         one_of: Some("kind of row"),
         help: "A row is a program or library; calls within one count as one",
         ..Flag::BASE

@@ -2,6 +2,7 @@
 //! the rows.
 
 mod ages;
+mod check;
 mod figure;
 mod granularity;
 mod graph;
@@ -84,6 +85,7 @@ pub const PARTS: &[(Part, &[Flag])] = &[
     (Part::Rows, rows::ROWS),
     (Part::Groups, groups::ROWS),
     (Part::Ages, ages::ROWS),
+    (Part::Check, check::ROWS),
     (Part::Graph, graph::ROWS),
     (Part::Selection, selection::ROWS),
     (Part::Picture, picture::ROWS),

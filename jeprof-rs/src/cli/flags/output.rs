@@ -1,7 +1,27 @@
 //! Flags about what is printed, and where to. The flags of the outputs themselves come from their rows in `render`.
 
 use super::{Flag, Takes};
+use crate::plan::FindingsOutput;
 use crate::plan::choice::{Compat, Format};
+use crate::render::findings::FORMS;
+
+/// A list of forms of findings, `text,junit=out/mem.xml`.
+fn forms(list: &str) -> Result<Vec<FindingsOutput>, String> {
+    list.split(',')
+        .map(|word| {
+            let (name, file) = word.split_once('=').map_or((word, None), |(name, file)| (name, Some(file)));
+            let form = FORMS.iter().find(|form| form.name == name).ok_or_else(|| {
+                let forms: Vec<String> =
+                    FORMS.iter().map(|form| format!("{} (for {})", form.name, form.about)).collect();
+                format!("'{name}' is none of native, {}", forms.join(", "))
+            })?;
+            match file {
+                Some("") => Err(format!("{name}= wants a file")),
+                _ => Ok(FindingsOutput { form, file: file.map(Into::into) }),
+            }
+        })
+        .collect()
+}
 
 /// In the order of the help.
 pub const ROWS: &[Flag] = &[
@@ -19,14 +39,15 @@ pub const ROWS: &[Flag] = &[
         name: "format",
         words: &["json", "native"],
         takes: Takes::One("FORMAT", |plan, value| {
-            plan.format = match value {
-                "json" => Format::Json,
-                "native" => Format::Native,
-                _ => return Err(format!("'{value}' is neither 'json' nor 'native'")),
-            };
+            match value {
+                "json" => plan.format = Format::Json,
+                "native" => plan.format = Format::Native,
+                _ => plan.findings = forms(value)?,
+            }
             Ok(())
         }),
-        help: "'json': the report as one JSON object, described in docs/json.md [default: native]",
+        help: "'json': the report as one JSON object, described in docs/json.md [default: native]. For leaks, diff and \
+               check a list with commas of forms, each with =FILE where it goes: text, json, junit, ... (docs/leaks.md)",
         ..Flag::BASE
     },
     Flag {

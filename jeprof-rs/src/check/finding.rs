@@ -1,0 +1,211 @@
+//! What a check found: verdicts with figures and their bounds. Outputs show it; nothing here knows how.
+
+use super::stacks::Shown;
+use crate::inference::estimate::Estimate;
+use crate::inference::interval::{Verdict, interval};
+
+/// A figure and between which bounds the true one lies.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Measured {
+    /// The estimate.
+    pub value: f64,
+    /// The lower bound.
+    pub low: f64,
+    /// The upper bound.
+    pub high: f64,
+    /// How many samples it is made of, where that is known.
+    pub samples: Option<f64>,
+}
+
+impl Measured {
+    /// The bytes of an estimate.
+    pub fn bytes(estimate: &Estimate, confidence: f64) -> Measured {
+        let bounds = interval(estimate, confidence);
+        Measured { value: estimate.bytes, low: bounds.low, high: bounds.high, samples: estimate.samples }
+    }
+
+    /// Whether there is no error.
+    pub fn is_exact(&self) -> bool {
+        self.low == self.high
+    }
+}
+
+/// What a finding is about, which is the rule that it breaks or keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// It was not given back.
+    Leak,
+    /// It is more than before.
+    Growth,
+    /// It is less than before.
+    Shrinkage,
+    /// A limit that was set.
+    Budget,
+    /// More than the baseline has.
+    Baseline,
+    /// It grows from dump to dump.
+    Trend,
+    /// It grows with each iteration.
+    Slope,
+    /// A part of its objects is never given back.
+    Survival,
+}
+
+/// Every kind, with its word and what it means in a sentence.
+pub const KINDS: &[(Kind, &str, &str)] = &[
+    (Kind::Leak, "leak", "Memory that was not given back by the end of the program"),
+    (
+        Kind::Growth,
+        "growth",
+        "Memory that grew from one dump to another by more than chance and the limit allow",
+    ),
+    (Kind::Shrinkage, "shrinkage", "Memory that shrank from one dump to another by more than chance"),
+    (Kind::Budget, "budget", "Memory above a limit of the configuration"),
+    (Kind::Baseline, "baseline", "Memory that the baseline does not have, or more than it has"),
+    (Kind::Trend, "trend", "Memory that grows from dump to dump and had not stopped at the end"),
+    (Kind::Slope, "slope", "Memory that grows with each iteration"),
+    (Kind::Survival, "survival", "A part of the objects of a stack that is never given back"),
+];
+
+impl Kind {
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        KINDS.iter().find(|(kind, ..)| *kind == self).map_or("", |(_, word, _)| word)
+    }
+}
+
+/// A verdict in a word.
+pub fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Fail => "FAIL",
+        Verdict::Unsure => "UNSURE",
+        Verdict::Pass => "PASS",
+    }
+}
+
+/// The stack that a finding is about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Where {
+    /// Its key.
+    pub key: String,
+    /// Texts of its frames as the key has them, leaf first.
+    pub texts: Vec<String>,
+    /// All frames, leaf first.
+    pub frames: Vec<Shown>,
+    /// Which of them are the program's own.
+    pub own: std::ops::Range<usize>,
+}
+
+/// One finding.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// What it is about.
+    pub kind: Kind,
+    /// What is known.
+    pub verdict: Verdict,
+    /// A function, `total`, or the pattern of a budget: the same from run to run.
+    pub subject: String,
+    /// The figure, in bytes unless `unit` says otherwise: of growth the change.
+    pub figure: Measured,
+    /// What the figure counts: `bytes`, `objects`, `bytes/min`, `bytes/iteration`.
+    pub unit: &'static str,
+    /// Bytes before and after, of what compares.
+    pub sides: Option<(Measured, Measured)>,
+    /// Objects, of what counts them beside bytes.
+    pub objects: Option<f64>,
+    /// The limit, in the unit of the figure.
+    pub limit: Option<f64>,
+    /// The chance of a false alarm among all that are shown, of what was tested.
+    pub q: Option<f64>,
+    /// The stack, of what is about one.
+    pub place: Option<Where>,
+    /// Who owns it, by the configuration.
+    pub owner: Option<String>,
+    /// What else is to be said.
+    pub notes: Vec<String>,
+}
+
+/// What was left out by a rule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Suppressed {
+    /// The rule's template.
+    pub template: String,
+    /// Where the rule stands.
+    pub origin: String,
+    /// Why it is there.
+    pub why: Option<String>,
+    /// How many stacks.
+    pub stacks: usize,
+    /// Their bytes.
+    pub bytes: f64,
+    /// Their objects.
+    pub objects: f64,
+}
+
+/// Everything that a command found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Findings {
+    /// Them, the worst first.
+    pub all: Vec<Finding>,
+    /// What is live at the end, or before and after.
+    pub totals: Vec<Measured>,
+    /// How many stacks were looked at.
+    pub stacks: usize,
+    /// Stacks with bytes that are still pointed to, their bytes and objects: no leaks, where that is told.
+    pub reachable: Option<(usize, f64, f64)>,
+    /// Rules that left something out.
+    pub suppressed: Vec<Suppressed>,
+    /// Rules of files that left nothing out, as `FILE:LINE leak:TEMPLATE`.
+    pub unused_rules: Vec<String>,
+    /// Stacks whose change is within what chance makes.
+    pub noise: usize,
+    /// The level of the bounds.
+    pub confidence: f64,
+    /// Largest sampling distance in bytes, 1 for exact dumps.
+    pub period: u64,
+    /// What to say about all of it.
+    pub notes: Vec<String>,
+}
+
+impl Findings {
+    /// How many have this verdict.
+    pub fn count(&self, verdict: Verdict) -> usize {
+        self.all.iter().filter(|finding| finding.verdict == verdict).count()
+    }
+
+    /// Whether every object was recorded.
+    pub fn is_exact(&self) -> bool {
+        self.period <= 1
+    }
+}
+
+/// What becomes of findings that are not decided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Undecided {
+    /// They pass.
+    Pass,
+    /// They pass, with a warning.
+    #[default]
+    Warn,
+    /// They fail.
+    Fail,
+}
+
+/// Exit status of findings.
+pub const FOUND: u8 = 1;
+
+/// Exit status of findings that are not decided, where those fail.
+pub const UNDECIDED: u8 = 3;
+
+impl Findings {
+    /// The exit status: 0 where nothing fails; `found` (or 1) for findings.
+    pub fn status(&self, undecided: Undecided, found: Option<u8>) -> u8 {
+        if self.count(Verdict::Fail) > 0 {
+            found.unwrap_or(FOUND)
+        } else if self.count(Verdict::Unsure) > 0 && undecided == Undecided::Fail {
+            UNDECIDED
+        } else {
+            0
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! What was not given back by the end.
+//!
+//! Where the dumps tell what nobody points to any more, that is a leak, and all else is not. Where they do not, everything
+//! that is live and that no rule leaves out counts.
+
+use super::finding::{Finding, Findings, Kind, Measured, Where};
+use super::stacks::{Stack, Stacks, numbers};
+use super::suppressions::Rule;
+use super::{CheckPlan, Sieve};
+use crate::inference::estimate::Estimate;
+use crate::inference::interval;
+use crate::inference::interval::{Interval, Verdict};
+
+/// The leaks of the last dump of each process.
+pub fn leaks(stacks: &Stacks, rules: &[Rule], plan: &CheckPlan) -> Findings {
+    let last = last_of_each(stacks);
+    let by_reach = stacks.tells_reach && !plan.reachable;
+    let mut sieve = Sieve::new(rules);
+    let mut findings = Findings {
+        confidence: plan.confidence,
+        period: last.iter().map(|&dump| stacks.dumps[dump].period).max().unwrap_or(1),
+        ..Findings::default()
+    };
+    let mut total = Estimate::default();
+    let mut reachable = (0, 0.0, 0.0);
+    for stack in &stacks.all {
+        let live: Estimate = last.iter().map(|&dump| stack.live[dump]).sum();
+        if live.bytes <= 0.0 {
+            continue;
+        }
+        findings.stacks += 1;
+        let lost = if by_reach { unreachable(stack, &last) } else { live };
+        if by_reach && lost.bytes < live.bytes {
+            let stays = (live.bytes - lost.bytes, live.objects - lost.objects);
+            reachable = (reachable.0 + 1, reachable.1 + stays.0, reachable.2 + stays.1);
+        }
+        let figure = Measured::bytes(&lost, plan.confidence);
+        if lost.bytes <= 0.0 || !sieve.lets_through(stack, (lost.bytes, figure.high, lost.objects)) {
+            continue;
+        }
+        total += lost;
+        findings.all.push(Finding {
+            kind: Kind::Leak,
+            verdict: verdict(&figure, plan.min_leak),
+            subject: stack.texts.first().cloned().unwrap_or_default(),
+            figure,
+            unit: "bytes",
+            sides: None,
+            objects: Some(lost.objects),
+            limit: (plan.min_leak > 0.0).then_some(plan.min_leak),
+            q: None,
+            place: Some(Where::of(stack)),
+            owner: None,
+            notes: Vec::new(),
+        });
+    }
+    findings
+        .all
+        .sort_by(|a, b| b.figure.value.total_cmp(&a.figure.value).then_with(|| a.key().cmp(&b.key())));
+    findings.totals = vec![Measured::bytes(&total, plan.confidence)];
+    findings.reachable = by_reach.then_some(reachable);
+    sieve.tell(&mut findings);
+    findings
+}
+
+/// A sample is proof of an object, which is more than nothing whatever the lower bound.
+fn verdict(figure: &Measured, limit: f64) -> Verdict {
+    match interval::verdict(Interval { low: figure.low, high: figure.high }, limit) {
+        Verdict::Unsure if limit == 0.0 => Verdict::Fail,
+        verdict => verdict,
+    }
+}
+
+/// What of a stack nobody points to. Reachability is told of exact dumps only.
+fn unreachable(stack: &Stack, dumps: &[usize]) -> Estimate {
+    let (bytes, objects) = dumps.iter().fold((0.0, 0.0), |(bytes, objects), &dump| {
+        let (more, count) = stack.unreachable[dump];
+        (bytes + more, objects + count)
+    });
+    Estimate::of_heap_v2(bytes, objects, 1.0)
+}
+
+/// The last dump of each process, as far as names tell processes apart; all others, each by itself.
+fn last_of_each(stacks: &Stacks) -> Vec<usize> {
+    let process = |dump: usize| numbers(&stacks.names[dump]).map(|(process, _)| process);
+    let is_last = |&dump: &usize| {
+        let later = dump + 1..stacks.dumps.len();
+        process(dump).is_none_or(|pid| later.clone().all(|other| process(other) != Some(pid)))
+    };
+    stacks.looked_at().filter(is_last).collect()
+}
+
+impl Finding {
+    /// The key of its stack.
+    pub fn key(&self) -> Option<&str> {
+        self.place.as_ref().map(|place| place.key.as_str())
+    }
+}

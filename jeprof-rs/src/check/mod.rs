@@ -1,0 +1,148 @@
+//! Leaks, growth and limits: from stacks with estimates to verdicts.
+//!
+//! `stacks` groups what a session has read by keys that survive a rebuild; `leaks`, `growth` and their like ask `inference`
+//! what chance allows, and make `finding`s of the answers. Outputs are in `render/findings`.
+
+pub mod date;
+pub mod finding;
+pub mod growth;
+pub mod leaks;
+pub mod stack_key;
+pub mod stacks;
+pub mod suppressions;
+
+use std::path::PathBuf;
+
+use finding::{Findings, Undecided, Where};
+use stack_key::KeyPlan;
+use stacks::Stack;
+use suppressions::Rule;
+
+use self::finding::Suppressed;
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct CheckPlan {
+    /// Level of the bounds, below 1.
+    pub confidence: f64,
+    /// The share of false alarms among what is reported, below 1.
+    pub fdr: f64,
+    /// Whether `fdr` is the chance of any false alarm instead.
+    pub family_wise: bool,
+    /// Growth is reported from here on, in bytes; from `min_growth` and a hundredth of the total on when not given.
+    pub min_growth: Option<f64>,
+    /// Leaks of a stack are reported from here on, in bytes.
+    pub min_leak: f64,
+    /// Files of suppressions.
+    pub suppressions: Vec<PathBuf>,
+    /// Whether the rules that need no file hold.
+    pub builtin_suppressions: bool,
+    /// Whether a rule that leaves nothing out is an error.
+    pub unused_suppressions: Unused,
+    /// Whether the table of rules is printed.
+    pub print_suppressions: bool,
+    /// Whether what is still pointed to counts as leaked, too.
+    pub reachable: bool,
+    /// What becomes of findings that are not decided.
+    pub undecided: Undecided,
+    /// Exit status of findings instead of 1.
+    pub error_exitcode: Option<u8>,
+    /// Whether a comparison has an exit status of findings, too.
+    pub exit_code: bool,
+    /// Whether changes within chance are shown, too.
+    pub all: bool,
+    /// How keys are made.
+    pub keys: KeyPlan,
+}
+
+/// What becomes of rules that leave nothing out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unused {
+    /// Nothing.
+    #[default]
+    Ignore,
+    /// They are told.
+    Warn,
+    /// They are an error.
+    Error,
+}
+
+impl Default for CheckPlan {
+    fn default() -> CheckPlan {
+        CheckPlan {
+            confidence: 0.95,
+            fdr: 0.05,
+            family_wise: false,
+            min_growth: None,
+            min_leak: 0.0,
+            suppressions: Vec::new(),
+            builtin_suppressions: true,
+            unused_suppressions: Unused::Ignore,
+            print_suppressions: false,
+            reachable: false,
+            undecided: Undecided::Warn,
+            error_exitcode: None,
+            exit_code: false,
+            all: false,
+            keys: KeyPlan::default(),
+        }
+    }
+}
+
+impl Where {
+    /// That of a stack.
+    pub fn of(stack: &Stack) -> Where {
+        Where {
+            key: stack.key.clone(),
+            texts: stack.texts.clone(),
+            frames: stack.frames.clone(),
+            own: stack.own.clone(),
+        }
+    }
+
+    /// The program's own frames, leaf first.
+    pub fn own_frames(&self) -> &[stacks::Shown] {
+        &self.frames[self.own.clone()]
+    }
+}
+
+/// Tells stacks that rules leave out from others, and counts for which rule.
+pub struct Sieve<'r> {
+    rules: &'r [Rule],
+    taken: Vec<(usize, f64, f64)>,
+}
+
+impl<'r> Sieve<'r> {
+    /// With these rules, of which the first that holds counts.
+    pub fn new(rules: &'r [Rule]) -> Sieve<'r> {
+        Sieve { rules, taken: vec![(0, 0.0, 0.0); rules.len()] }
+    }
+
+    /// Whether a stack stays, which holds so much: estimate of bytes, their upper bound, objects.
+    pub fn lets_through(&mut self, stack: &Stack, (bytes, high, objects): (f64, f64, f64)) -> bool {
+        let Some(at) = self.rules.iter().position(|rule| rule.suppresses(stack, high)) else { return true };
+        let taken = &mut self.taken[at];
+        *taken = (taken.0 + 1, taken.1 + bytes, taken.2 + objects);
+        false
+    }
+
+    /// Notes what was left out.
+    pub fn tell(self, findings: &mut Findings) {
+        for (rule, (stacks, bytes, objects)) in self.rules.iter().zip(self.taken) {
+            if stacks == 0 {
+                if rule.is_of_file() {
+                    findings.unused_rules.push(format!("{} leak:{}", rule.origin, rule.template));
+                }
+                continue;
+            }
+            findings.suppressed.push(Suppressed {
+                template: rule.template.clone(),
+                origin: rule.origin.clone(),
+                why: rule.why.clone(),
+                stacks,
+                bytes,
+                objects,
+            });
+        }
+    }
+}

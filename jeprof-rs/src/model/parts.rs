@@ -1,0 +1,57 @@
+//! What each dump has of each stack, for what compares dumps instead of adding them up.
+
+use prof_format::dump::{Dump, More};
+
+use super::Figures;
+use super::merge::Sign;
+
+/// A dump that parts were noted of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PartDump {
+    /// Whether it is one to look at or a base.
+    pub sign: Sign,
+    /// Mean sampling distance in bytes; 1 for exact dumps, 0 when the file does not say.
+    pub period: u64,
+    /// Wall clock, nanoseconds since the epoch, 0 when unknown.
+    pub time_nanos: u64,
+    /// Whether it tells how many samples there were, and the variance of what they stand for.
+    pub tells_spread: bool,
+    /// Whether accumulated figures are there.
+    pub has_accum: bool,
+}
+
+impl PartDump {
+    /// That of a dump.
+    pub fn new(dump: &Dump, sign: Sign) -> PartDump {
+        PartDump {
+            sign,
+            period: dump.period,
+            time_nanos: dump.time_nanos,
+            tells_spread: !dump.more.is_empty(),
+            has_accum: dump.has_accum,
+        }
+    }
+}
+
+/// What one dump has of a stack.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Part {
+    /// Index in [`super::Profile::part_dumps`].
+    pub dump: u32,
+    /// Index in [`super::Profile::stacks`].
+    pub stack: u32,
+    /// Its figures, never negative.
+    pub figures: Figures,
+    /// Live samples as they were drawn, 0 where [`PartDump::tells_spread`] is false.
+    pub samples: f64,
+    /// Variance of the live bytes, likewise.
+    pub variance: f64,
+}
+
+impl Part {
+    /// That of a row.
+    pub fn new(dump: usize, stack: usize, figures: Figures, more: &More) -> Part {
+        let (samples, variance) = (more.samples, more.variance);
+        Part { dump: dump as u32, stack: stack as u32, figures, samples, variance }
+    }
+}

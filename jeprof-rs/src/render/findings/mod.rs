@@ -1,0 +1,170 @@
+//! Findings in every form: text for people, and what CI systems read. One file and one row per form.
+
+mod json;
+mod text;
+
+use std::path::PathBuf;
+
+use super::{Output, Request};
+use crate::check::Unused;
+use crate::check::finding::{Findings, Undecided};
+use crate::check::leaks::leaks;
+use crate::check::stacks::Stacks;
+use crate::check::suppressions::{self, Rule};
+use crate::error::{Error, Result};
+use crate::inference::interval::Verdict;
+use crate::plan::choice::{Format, Frames};
+use crate::plan::{Part, Plan};
+use crate::transform::View;
+
+/// A form of findings.
+#[derive(Debug)]
+pub struct Form {
+    /// The word after `--format`.
+    pub name: &'static str,
+    /// What reads it, in one line.
+    pub about: &'static str,
+    /// Makes the bytes.
+    pub render: fn(&Shown<'_>) -> Result<Vec<u8>>,
+}
+
+/// Every form, in the order of the docs.
+pub const FORMS: &[Form] = &[text::FORM, json::FORM];
+
+/// What a form is given.
+pub struct Shown<'a> {
+    /// Plan, session and screen.
+    pub request: &'a Request<'a>,
+    /// The command's name.
+    pub command: &'static str,
+    /// What it found.
+    pub findings: &'a Findings,
+    /// The exit status.
+    pub status: u8,
+}
+
+/// Parts of the plan that checks look at.
+pub const PARTS: &[Part] =
+    &[Part::Output, Part::Terminal, Part::Check, Part::Rows, Part::Selection, Part::Input, Part::Naming];
+
+/// The row of leaks.
+pub const LEAKS: Output = Output {
+    name: "leaks",
+    command: true,
+    about: "What was not given back by the end of the program, by stack; the exit status tells whether something was",
+    examples: "\
+DUMP is what a program wrote when it ended (prof_final:true), mostly with lg_prof_sample:0, which records every object;
+with sampled dumps figures have bounds. Dumps of several processes are added up; of one process the last counts.
+Where dumps tell what nobody points to any more (prof_leak_reach:true, which 'jeprof-rs run' sets), only that is a leak.
+
+Examples:
+  jeprof-rs leaks ./server jeprof.4711.0.f.heap
+  jeprof-rs leaks --suppressions=.jeprof.supp --format=text,json=leaks.json ./server jeprof.*.f.heap
+
+Exit status: 0 nothing leaks, 1 something does, 2 wrong use or input.",
+    parts: PARTS,
+    keeps_labels: true,
+    keeps_parts: true,
+    finds: Some(|request| Some(find_leaks(request))),
+    ..Output::BASE
+};
+
+fn find_leaks(request: &Request<'_>) -> Result<Findings> {
+    let plan = &request.plan.check;
+    let stacks = stacks(request)?;
+    let rules = rules(request)?;
+    let findings = leaks(&stacks, &rules, plan);
+    check_unused(plan.unused_suppressions, &findings)?;
+    Ok(findings)
+}
+
+/// What the session has read, by key.
+///
+/// # Errors
+/// As [`Stacks::new`].
+pub fn stacks(request: &Request<'_>) -> Result<Stacks> {
+    let keys = request.plan.check.keys;
+    if request.plan.selection.frames == Frames::Program {
+        return Stacks::new(request.session, request.view, keys);
+    }
+    // Keys are the same whatever is shown.
+    let mut plan = request.plan.clone();
+    plan.selection.frames = Frames::Program;
+    let view = View::new(request.view.profile(), request.view.symbols(), &plan);
+    Stacks::new(request.session, &view, keys)
+}
+
+/// The rules of files and of the dumps, and those that need no file.
+///
+/// # Errors
+/// A file that cannot be read, or has a mistake.
+pub fn rules(request: &Request<'_>) -> Result<Vec<Rule>> {
+    let plan = &request.plan.check;
+    let today = crate::check::date::Date::today();
+    let mut rules = Vec::new();
+    for path in &plan.suppressions {
+        let name = path.display().to_string();
+        let text =
+            std::fs::read_to_string(path).map_err(|error| Error::at(&name, crate::error::plain(&error)))?;
+        rules.extend(suppressions::parse(&text, &name, today).map_err(|mistake| Error::at(&name, mistake))?);
+    }
+    if plan.builtin_suppressions {
+        rules.extend(suppressions::builtin());
+    }
+    Ok(rules)
+}
+
+/// # Errors
+/// A rule left nothing out, and that is to be an error.
+pub fn check_unused(what: Unused, findings: &Findings) -> Result<()> {
+    match (what, findings.unused_rules.first()) {
+        (Unused::Error, Some(first)) => Err(Error::new(format!("{first}: the rule leaves nothing out"))),
+        _ => Ok(()),
+    }
+}
+
+/// The exit status of findings of an output.
+pub fn status(output: &Output, plan: &Plan, findings: &Findings) -> u8 {
+    let counts = !output.compares || plan.check.exit_code;
+    if counts { findings.status(plan.check.undecided, plan.check.error_exitcode) } else { 0 }
+}
+
+/// Findings, written.
+pub struct Written {
+    /// For stdout, or the file of `-o`.
+    pub output: Vec<u8>,
+    /// Other files.
+    pub files: Vec<(PathBuf, Vec<u8>)>,
+}
+
+/// Writes findings in the forms that the plan asks for.
+///
+/// # Errors
+/// Those of a form.
+pub fn write(request: &Request<'_>, output: &Output, findings: &Findings) -> Result<Written> {
+    let plan = request.plan;
+    let status = status(output, plan, findings);
+    let shown = Shown { request, command: output.name, findings, status };
+    let mut written = Written { output: Vec::new(), files: Vec::new() };
+    if plan.findings.is_empty() {
+        let form = if plan.format == Format::Json { &json::FORM } else { &text::FORM };
+        written.output = (form.render)(&shown)?;
+    }
+    for wanted in &plan.findings {
+        let bytes = (wanted.form.render)(&shown)?;
+        match &wanted.file {
+            Some(path) => written.files.push((path.clone(), bytes)),
+            None => written.output.extend(bytes),
+        }
+    }
+    if plan.check.unused_suppressions == Unused::Warn {
+        findings
+            .unused_rules
+            .iter()
+            .for_each(|rule| request.warn(format!("{rule}: the rule leaves nothing out")));
+    }
+    if plan.check.undecided == Undecided::Warn && findings.count(Verdict::Unsure) > 0 {
+        request.warn("some limits are not decided: --undecided=fail makes them fail");
+    }
+    Ok(written)
+}
