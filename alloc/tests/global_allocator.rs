@@ -131,6 +131,44 @@ fn a_thread_s_counters_are_exact_with_and_without_asking_for_their_place() {
     .unwrap();
 }
 
+/// Objects of any size, a third of them kept: counts kept by hand beside the thread's own, while others allocate.
+#[test]
+fn a_thread_s_objects_are_counted_exactly_whatever_others_do() {
+    let others: Vec<_> = (0..2)
+        .map(|seed| {
+            std::thread::spawn(move || {
+                let mut random = Random(seed);
+                (0..3000).for_each(|_| drop(std::hint::black_box(vec![0u8; random.size()])));
+            })
+        })
+        .collect();
+    let mut random = Random(99);
+    let mut kept = Vec::with_capacity(1000);
+    let mut hand = jealloc::thread_counts().unwrap();
+    for step in 0..3000 {
+        let layout = Layout::from_size_align(random.size(), 8).unwrap();
+        // SAFETY: the size is not zero; the object is given back with the layout that it came with.
+        unsafe {
+            let object = ALLOC.alloc(layout);
+            let usable = jealloc::usable_size(object) as u64;
+            (hand.allocations, hand.allocated) = (hand.allocations + 1, hand.allocated + usable);
+            if step % 3 == 0 {
+                kept.push((object, layout));
+            } else {
+                ALLOC.dealloc(object, layout);
+                (hand.deallocations, hand.deallocated) = (hand.deallocations + 1, hand.deallocated + usable);
+            }
+        }
+        assert_eq!(jealloc::thread_counts().unwrap(), hand, "step {step}");
+    }
+    // SAFETY: live, with this layout.
+    kept.drain(..).for_each(|(object, layout)| unsafe { ALLOC.dealloc(object, layout) });
+    let end = jealloc::thread_counts().unwrap();
+    assert_eq!((end.allocations, end.deallocations), (hand.allocations, hand.deallocations + 1000));
+    assert_eq!(end.allocated, hand.allocated);
+    others.into_iter().for_each(|other| other.join().unwrap());
+}
+
 #[test]
 fn values_of_another_type_are_refused() {
     assert_eq!(ctl::read::<u32>(c"epoch"), Err(ctl::CtlError::Invalid));

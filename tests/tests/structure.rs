@@ -266,12 +266,13 @@ fn c_symbols_are_defined_in_the_c_packages_alone() {
 }
 
 #[test]
-fn formats_options_and_viewer_have_no_unsafe_code() {
+fn formats_options_assertions_and_viewer_have_no_unsafe_code() {
     let read = |path: &str| {
         std::fs::read_to_string(workspace().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
     };
-    assert!(read("prof-runtime/format/src/lib.rs").contains("#![forbid(unsafe_code)]"));
-    assert!(read("prof-runtime/options/src/lib.rs").contains("#![forbid(unsafe_code)]"));
+    for root in ["prof-runtime/format", "prof-runtime/options", "alloc/test"] {
+        assert!(read(&format!("{root}/src/lib.rs")).contains("#![forbid(unsafe_code)]"), "{root}");
+    }
     // The viewer maps files: one block, in one file.
     assert!(read("jeprof-rs/src/lib.rs").contains("#![deny(unsafe_code)]"));
     let allowed: Vec<PathBuf> = sources("jeprof-rs/src", ".rs")

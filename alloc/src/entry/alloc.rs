@@ -358,8 +358,9 @@ fn named(
     uncached(thread, Some(arena), None, usable, align, requested, false)
 }
 
-/// Counts bytes that were allocated outside the cache bins.
+/// Counts an object that was allocated outside the cache bins.
 pub(super) fn count_allocated(thread: &Block, usable: usize) {
+    thread.allocations_other.change(|n| n + 1);
     thread.allocated_other.change(|n| n + usable as u64);
     thread.allocated.change(|n| n + usable as u64);
     event::allocated(thread, usable);

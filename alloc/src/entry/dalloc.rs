@@ -203,8 +203,9 @@ fn free_direct(thread: Option<&'static Block>, object: *mut u8) {
     }
 }
 
-/// Counts bytes that were freed outside the cache bins.
+/// Counts an object that was freed outside the cache bins.
 pub(super) fn count_deallocated(thread: &Block, usable: usize) {
+    thread.deallocations_other.change(|n| n + 1);
     thread.deallocated_other.change(|n| n + usable as u64);
     thread.deallocated.change(|n| n + usable as u64);
 }

@@ -84,6 +84,10 @@ pub struct Block {
     pub allocated_other: AtomicU64,
     /// Bytes freed outside the cache bins.
     pub deallocated_other: AtomicU64,
+    /// Objects allocated outside the cache bins.
+    pub allocations_other: AtomicU64,
+    /// Objects freed outside the cache bins.
+    pub deallocations_other: AtomicU64,
     /// Target of `thread.allocatedp`.
     pub allocated: AtomicU64,
     /// Target of `thread.deallocatedp`.
@@ -132,6 +136,8 @@ impl Block {
         self.gc_wait.set(0);
         self.allocated_other.set(0);
         self.deallocated_other.set(0);
+        self.allocations_other.set(0);
+        self.deallocations_other.set(0);
         self.caching.set(settings::caching());
         self.last.set(settings::last().0);
         let left_over = SzInd(self.nclasses.get());
