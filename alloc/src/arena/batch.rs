@@ -1,7 +1,7 @@
 //! How many objects of a class move together between caches, and how many such batches a depot has room for.
 
 use crate::size_class::{NCACHED_MAX, class_size};
-use crate::units::SzInd;
+use crate::units::{PAGE, SzInd};
 
 /// Most objects in a batch.
 pub const BATCH_MAX: usize = 64;
@@ -20,6 +20,25 @@ pub(super) const fn capacity_min(class: SzInd) -> usize {
 pub(super) const fn capacity_max(class: SzInd) -> usize {
     let objects = (8 << 20) / class_size(class.idx());
     (if objects < 8192 { objects } else { 8192 }) / batch(class)
+}
+
+/// Whether a batch is of short objects that lie far from each other: most are a page or more from the one before, and all together
+/// span more than a part of a processor's cache. Who gets them in this order waits for memory at the first write to each.
+///
+/// Cost: a subtraction and two comparisons for each object.
+pub(super) fn is_scattered(class: SzInd, objects: &[*mut u8]) -> bool {
+    /// Half of the second cache of common processors.
+    const WIDE: usize = 512 << 10;
+    /// Objects of which eight lie on a page: of longer ones hardly any two would be near each other.
+    const SHORT: usize = PAGE / 8;
+    let near = |pair: &&[*mut u8; 2]| pair[0].addr().abs_diff(pair[1].addr()) < PAGE;
+    if class_size(class.idx()) > SHORT || 2 * objects.array_windows().filter(near).count() >= objects.len() {
+        return false;
+    }
+    let bounds = objects
+        .iter()
+        .fold((usize::MAX, 0), |(low, high), object| (object.addr().min(low), object.addr().max(high)));
+    bounds.1 > bounds.0.saturating_add(WIDE)
 }
 
 /// [`batch`] of each class: refills and flushes ask for it more than once, and a division takes as long as a lock.
@@ -41,4 +60,33 @@ const fn quotients(bytes: usize, n: &[u8; NCACHED_MAX], most: u8) -> [u8; NCACHE
         class += 1;
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use core::ptr::without_provenance_mut;
+    use std::vec::Vec;
+
+    const CLASS: SzInd = SzInd(4);
+
+    /// A batch at these multiples of the class's size.
+    fn at(place: impl Fn(usize) -> usize) -> Vec<*mut u8> {
+        (0..batch(CLASS))
+            .map(|i| without_provenance_mut((1 << 30) + place(i) * class_size(CLASS.idx())))
+            .collect()
+    }
+
+    #[test]
+    fn scattered_is_what_is_far_apart_in_no_order_and_wide_and_short() {
+        const FAR: usize = 16_384;
+        assert!(is_scattered(CLASS, &at(|i| i * 29 % 64 * FAR)));
+        assert!(is_scattered(CLASS, &at(|i| i * FAR)), "each is a page of its own");
+        assert!(!is_scattered(CLASS, &at(|i| i)) && !is_scattered(CLASS, &at(|i| 63 - i)));
+        assert!(!is_scattered(CLASS, &at(|i| i / 2 * FAR + i)), "pairs");
+        assert!(!is_scattered(CLASS, &at(|i| i * 29 % 64 * 64)), "the cache has room for all between");
+        assert!(!is_scattered(SzInd(NCACHED_MAX as u8 - 1), &at(|i| i * 29 % 64 * FAR)), "long ones");
+        assert!(!is_scattered(CLASS, &[]));
+    }
 }

@@ -7,9 +7,10 @@
 //! A depot that is emptied and filled again at a stretch, with batches missing in between and left over afterwards, is
 //! too small for how the program swings, and doubles; one that was never more than half full halves again. Programs
 //! that replace objects one by one gain nothing by a larger one: their depots fill and empty by chance, and objects that
-//! went through their slab come back in the order of their addresses.
+//! went through their slab come back in the order of their addresses. So do those of batches that lie scattered when they
+//! come here, which are not taken: they would come back as they came, and again after the next turn.
 
-use super::batch::{BATCH_MAX, batch, capacity_max, capacity_min};
+use super::batch::{BATCH_MAX, batch, capacity_max, capacity_min, is_scattered};
 use super::release::{From, release};
 use crate::base::Base;
 use crate::relaxed::Relaxed;
@@ -69,9 +70,13 @@ struct Stretch {
 unsafe impl crate::base::Zeroable for AtomicPtr<u8> {}
 
 impl Depot {
-    /// Leaves a batch. `false`: no room (or none to be had), or a thread that seems not to run has the lock; nothing was taken.
+    /// Leaves a batch. `false`: it lies scattered, there is no room (or none to be had), or a thread that seems not to run has the
+    /// lock; nothing was taken.
     /// `adapts`: there may be more room than at first.
     pub fn push(&self, class: SzInd, base: &Base, objects: &[*mut u8], adapts: bool) -> bool {
+        if is_scattered(class, objects) {
+            return false;
+        }
         let Some(mut state) = self.state.lock_unless_stuck() else { return false };
         if state.nbatches >= state.capacity && !state.widen(class, base, adapts) {
             return false;
@@ -260,6 +265,15 @@ mod tests {
         }
         drain(&depot);
         assert_eq!(fill(&depot, &base, usize::MAX, false), capacity_min(CLASS));
+    }
+
+    #[test]
+    fn a_batch_that_lies_scattered_goes_to_its_slabs() {
+        let (depot, base, short) = (Depot::default(), Base::default(), SzInd(4));
+        let far = |i: usize| core::ptr::without_provenance_mut(i << 20);
+        let scattered: std::vec::Vec<*mut u8> = (1..=batch(short)).map(far).collect();
+        assert!(!depot.push(short, &base, &scattered, true));
+        assert_eq!(depot.counts(short, Patience::Endless).unwrap().objects, 0);
     }
 
     #[test]
