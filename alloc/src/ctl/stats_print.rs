@@ -48,9 +48,9 @@ impl Options {
 pub fn stats_print<W: Write>(mut writer: W, options: Options) -> io::Result<()> {
     let (letters, length) = options.letters();
     let mut result = Ok(());
-    stats::report(stats::Omit::from_letters(&letters[..length]), &mut |piece| {
+    stats::report(stats::Parts::of(&letters[..length]), &mut |piece| {
         if result.is_ok() {
-            result = writer.write_all(piece);
+            result = writer.write_all(piece.to_bytes());
         }
     });
     result
