@@ -38,6 +38,8 @@ mod fork;
 mod global;
 #[cfg(feature = "prof")]
 mod prof;
+#[cfg(feature = "prof")]
+pub mod profile;
 pub mod stats;
 mod tables;
 

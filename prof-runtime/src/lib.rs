@@ -51,7 +51,7 @@ mod thread;
 mod unwind;
 mod weights;
 
-pub use dump::{DumpError, names::Trigger};
+pub use dump::{DumpError, Form, names::Trigger};
 pub use labels::{BadLabel, LABEL_MAX};
 pub use live::SampleRef;
 pub use objects::{Objects, Sampled};

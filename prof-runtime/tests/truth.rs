@@ -5,6 +5,7 @@ mod support;
 use std::collections::HashMap;
 
 use prof_format::vocab::Format;
+use prof_runtime::Form;
 use support::*;
 
 fn close(found: f64, expected: f64, relative: f64) -> bool {
@@ -174,6 +175,48 @@ fn nothing_is_sampled_while_the_process_or_the_thread_is_inactive() {
     let unbooted: &'static prof_runtime::Profiler = Box::leak(Box::default());
     assert_eq!(unbooted.draw_allocs(&host.thread, 8), None);
     assert_eq!(unbooted.dump(None, None), Err(prof_runtime::DumpError::Disabled));
+}
+
+#[test]
+fn the_program_is_given_what_a_file_would_hold() {
+    let directory = Directory::new("given");
+    let profiler = boot(&prof_runtime::Settings { lg_sample: 0, accum: true, ..settings() });
+    let host = Host::new(profiler);
+    let kept: Vec<_> = (0..50).map(|at| SITES[at % 6](&host, 64)).collect();
+    let give = |form: Form| {
+        let (mut bytes, mut longest) = (Vec::new(), 0);
+        let written = profiler.dumps_written();
+        let receive = &mut |piece: &[u8]| {
+            longest = longest.max(piece.len());
+            bytes.extend_from_slice(piece);
+            // No lock is held: who is given a dump may ask for another.
+            profiler.give(Form { gzip: false, ..form }, &mut |_| ()).unwrap();
+        };
+        profiler.give(form, receive).unwrap();
+        assert!((1..=64 << 10).contains(&longest), "{longest}");
+        assert!(profiler.dumps_written() >= written + 2);
+        let path = directory.file("given");
+        std::fs::write(&path, bytes).unwrap();
+        read(&path)
+    };
+    let path = directory.file("file.pb.gz");
+    profiler.dump(None, Some(path.as_bytes())).unwrap();
+    let file = read(&path);
+    for (format, gzip) in
+        [(Format::Pprof, true), (Format::Pprof, false), (Format::Text, false), (Format::HeapV2, true)]
+    {
+        let given = give(Form { format, gzip, allocated_first: true });
+        assert_eq!(given.format, format);
+        assert_eq!(by_site(&given, &given.stacks), by_site(&file, &file.stacks), "{format:?}");
+        let first = if format == Format::Pprof { "alloc_space" } else { "" };
+        assert_eq!(given.default_sample_type, first);
+    }
+    assert_eq!(file.default_sample_type, "inuse_space");
+    kept.into_iter().for_each(|object| host.free(object));
+    let unbooted: &'static prof_runtime::Profiler = Box::leak(Box::default());
+    let form = Form { format: Format::Text, gzip: false, allocated_first: false };
+    let refused = unbooted.give(form, &mut |_| panic!("there is nothing to give"));
+    assert_eq!(refused, Err(prof_runtime::DumpError::Disabled));
 }
 
 #[test]

@@ -50,7 +50,7 @@ const ROOMS: &[&[&str]] = &[
     &["thread"],
     &["entry"],
     // The control plane: these may use each other.
-    &["tables", "conf", "ctl", "stats", "background", "cgroup", "prof", "boot", "fork", "global"],
+    &["tables", "conf", "ctl", "stats", "background", "cgroup", "prof", "profile", "boot", "fork", "global"],
 ];
 
 /// Imports against the order, each with its reason.

@@ -57,6 +57,8 @@ pub struct Facts<'a> {
     pub pinned: bool,
     /// Whether what was alive at the peak was kept (`prof_peak:true`).
     pub peak: bool,
+    /// Whether viewers of profile.proto show accumulated bytes first, when there are any, and not live ones.
+    pub allocated_first: bool,
     /// Sums over the whole process.
     pub totals: Totals,
 }

@@ -137,6 +137,7 @@ impl VecSnapshot {
                 about: About::default(),
                 detail: false,
                 peak: false,
+                allocated_first: false,
                 pinned: false,
                 totals: Totals::default(),
             },

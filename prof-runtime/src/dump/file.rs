@@ -36,27 +36,43 @@ pub enum Failure {
     Write,
 }
 
+/// Where large pieces go.
+pub enum Target<'a> {
+    /// Into a file, as they are.
+    File(BorrowedFd<'a>),
+    /// To another process, as frames of `prof_format::wire`: each with its length in front.
+    Frames(BorrowedFd<'a>),
+    /// To a function of the program, which may do anything: no lock is held.
+    Receiver(&'a mut dyn FnMut(&[u8])),
+}
+
 /// Collects pieces into large writes.
 pub struct FileSink<'a> {
-    file: BorrowedFd<'a>,
+    target: Target<'a>,
     buffer: &'a mut [u8],
     filled: usize,
-    /// Whether each write is a frame of `prof_format::wire`, with its length in front.
-    framed: bool,
 }
 
 impl<'a> FileSink<'a> {
-    /// Writes to `file` whenever `buffer` is full.
-    pub fn new(file: BorrowedFd<'a>, buffer: &'a mut [u8], framed: bool) -> FileSink<'a> {
-        FileSink { file, buffer, filled: 0, framed }
+    /// Writes to `target` whenever `buffer` is full.
+    pub fn new(target: Target<'a>, buffer: &'a mut [u8]) -> FileSink<'a> {
+        FileSink { target, buffer, filled: 0 }
     }
 
     /// Writes what was collected, if anything was.
     pub fn flush(&mut self) -> Result<(), Errno> {
-        if self.framed && self.filled != 0 {
-            write_all(self.file, &(self.filled as u32).to_le_bytes())?;
+        let collected = &self.buffer[..self.filled];
+        if collected.is_empty() {
+            return Ok(());
         }
-        write_all(self.file, &self.buffer[..self.filled])?;
+        match &mut self.target {
+            Target::File(file) => write_all(*file, collected)?,
+            Target::Frames(socket) => {
+                write_all(*socket, &(collected.len() as u32).to_le_bytes())?;
+                write_all(*socket, collected)?;
+            }
+            Target::Receiver(receive) => receive(collected),
+        }
         self.filled = 0;
         Ok(())
     }
@@ -120,6 +136,17 @@ impl<N: Snapshot> Content<'_, N> {
     }
 }
 
+/// Hands all of a dump to `receive`, in pieces of at most 64 KiB.
+///
+/// # Errors
+/// [`Failure::OutOfMemory`].
+pub fn give<N: Snapshot>(content: &Content<N>, receive: &mut dyn FnMut(&[u8])) -> Result<(), Failure> {
+    let mut buffer = Rows::<u8>::zeroed(BUFFER).ok_or(Failure::OutOfMemory)?;
+    let mut sink = FileSink::new(Target::Receiver(receive), &mut buffer);
+    content.write_to(&mut sink)?;
+    sink.flush().map_err(|_| Failure::Write)
+}
+
 /// What writes a file's content, called once.
 pub type Writer<'a> = &'a mut dyn FnMut(&mut FileSink<'_>) -> Result<(), Failure>;
 
@@ -165,7 +192,7 @@ fn in_place(path: &CStr, new: bool, content: Writer) -> Result<(), Failure> {
 
 fn fill(file: &OwnedFd, content: Writer) -> Result<(), Failure> {
     let mut buffer = Rows::<u8>::zeroed(BUFFER).ok_or(Failure::OutOfMemory)?;
-    let mut sink = FileSink::new(file.as_fd(), &mut buffer, false);
+    let mut sink = FileSink::new(Target::File(file.as_fd()), &mut buffer);
     content(&mut sink)?;
     sink.flush().map_err(|_| Failure::Write)
 }

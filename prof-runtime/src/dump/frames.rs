@@ -4,7 +4,7 @@ use prof_format::{snapshot::Snapshot, wire::FRAME_MAX};
 use rustix::{fd::BorrowedFd, io::Errno};
 
 use super::{
-    file::{Content, Failure, FileSink, write_all},
+    file::{Content, Failure, FileSink, Target, write_all},
     quiet::Quiet,
 };
 use crate::memory::Rows;
@@ -16,7 +16,7 @@ use crate::memory::Rows;
 pub fn send<N: Snapshot>(socket: BorrowedFd<'_>, content: &Content<N>) -> Result<(), Failure> {
     let _quiet = Quiet::start();
     let mut frame = Rows::<u8>::zeroed(FRAME_MAX).ok_or(Failure::OutOfMemory)?;
-    let mut sink = FileSink::new(socket, &mut frame, true);
+    let mut sink = FileSink::new(Target::Frames(socket), &mut frame);
     content.write_to(&mut sink)?;
     end(socket, &mut sink).map_err(|_| Failure::Write)
 }
@@ -49,7 +49,7 @@ mod tests {
         let mut frame = std::vec![0; FRAME_MAX];
         // SAFETY: `here` is open until after the last use.
         let socket = unsafe { BorrowedFd::borrow_raw(here.as_raw_fd()) };
-        let mut sink = FileSink::new(socket, &mut frame, true);
+        let mut sink = FileSink::new(Target::Frames(socket), &mut frame);
         for (piece, length) in pieces.iter().enumerate() {
             let bytes = std::vec![piece as u8; *length];
             sent.write_all(&bytes).unwrap();

@@ -59,6 +59,17 @@ pub enum DumpError {
     Write,
 }
 
+/// How a dump is to be, for who takes it without a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Form {
+    /// In which format.
+    pub format: Format,
+    /// Whether it is compressed.
+    pub gzip: bool,
+    /// Whether viewers of profile.proto are to show accumulated bytes first, when there are any, and not live ones.
+    pub allocated_first: bool,
+}
+
 /// Triggers, counters and the lock.
 pub struct Dumps {
     lock: Mutex,
@@ -67,7 +78,7 @@ pub struct Dumps {
     seq: AtomicU64,
     /// The same by trigger; the final dump has no number.
     by_trigger: [AtomicU64; Trigger::COUNT],
-    /// Files written, whoever named them, and dumps that another process was sent.
+    /// Files written, whoever named them, and dumps that the program or another process was given.
     written: AtomicU64,
     /// Bytes since the start, by which interval dumps come due.
     interval_bytes: AtomicU64,
@@ -93,6 +104,8 @@ pub struct Job<'a> {
     pub thread: Option<&'a ThreadProf>,
     /// What the program says of its leaks; only told when it ends.
     pub suppressions: &'a [u8],
+    /// Whether viewers are to show accumulated figures first.
+    pub allocated_first: bool,
 }
 
 impl Job<'_> {
@@ -129,6 +142,7 @@ impl Job<'_> {
             // The others have no place for it.
             detail: format == Some(Format::Pprof),
             peak: false,
+            allocated_first: self.allocated_first,
             pinned: false,
             totals,
         };
@@ -255,7 +269,7 @@ impl Dumps {
         Ok(())
     }
 
-    /// One more dump is complete: in a file of this name, or with another process.
+    /// One more dump is complete: in a file of this name, or with the program or another process.
     fn count(&self, path: Option<&CStr>) {
         self.written.fetch_add(1, Ordering::Relaxed);
         probe!("jemalloc_rs", "dump", path = path.map_or(0, |path| path.as_ptr().addr() as u64));
@@ -269,7 +283,24 @@ impl Dumps {
             drop(guard);
             frames::send(socket, &Content { snapshot: frozen, format, gzip: false })
         });
-        match sent.unwrap_or(Err(Failure::OutOfMemory)) {
+        self.left(sent)
+    }
+
+    /// Hands a dump to the program itself, in pieces. As [`Dumps::send`] otherwise: the lock is given up before.
+    pub fn give(&self, mut job: Job, form: Form, receive: &mut dyn FnMut(&[u8])) -> Result<(), DumpError> {
+        let guard = self.lock.lock().map_err(|_| DumpError::Reentered)?;
+        let Form { format, gzip, allocated_first } = form;
+        job.allocated_first = allocated_first;
+        let given = job.freeze(Some(format), |frozen| {
+            drop(guard);
+            file::give(&Content { snapshot: frozen, format, gzip }, receive)
+        });
+        self.left(given)
+    }
+
+    /// Counts a dump that went elsewhere than into a file. `None` when there was no memory for the copy.
+    fn left(&self, outcome: Option<Result<(), Failure>>) -> Result<(), DumpError> {
+        match outcome.unwrap_or(Err(Failure::OutOfMemory)) {
             Ok(()) => {
                 self.count(None);
                 Ok(())
@@ -293,7 +324,7 @@ impl Dumps {
         drop(self.lock.lock());
     }
 
-    /// Files written, whoever named them, and dumps sent.
+    /// Files written, whoever named them, and dumps given to the program or another process.
     pub fn written(&self) -> u64 {
         self.written.load(Ordering::Relaxed)
     }

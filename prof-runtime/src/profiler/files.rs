@@ -9,7 +9,7 @@ use super::Profiler;
 use crate::{
     clock::{Clock, nanos},
     dump::{
-        DumpError, Job,
+        DumpError, Form, Job,
         file::{Failure, FileSink},
         frozen::Tables,
         names::{Text, Trigger},
@@ -77,6 +77,17 @@ impl Profiler {
     pub fn send(&self, socket: BorrowedFd<'_>, format: Format) -> Result<(), DumpError> {
         self.kept().ok_or(DumpError::Disabled)?;
         self.dumps.send(&self.job(None), socket, format)
+    }
+
+    /// Hands a dump to `receive`, in pieces of at most 64 KiB, without a file. It may allocate, which is sampled as
+    /// anything else, and is not in this dump.
+    ///
+    /// # Errors
+    /// [`DumpError::Disabled`], [`DumpError::OutOfMemory`], or [`DumpError::Reentered`] in a signal handler that
+    /// interrupted a dump.
+    pub fn give(&self, form: Form, receive: &mut dyn FnMut(&[u8])) -> Result<(), DumpError> {
+        self.kept().ok_or(DumpError::Disabled)?;
+        self.dumps.give(self.job(None), form, receive)
     }
 
     /// Sets how names of the profiler's own files start (`prof.prefix`), cut at 4095 bytes.
@@ -292,6 +303,7 @@ impl Profiler {
             hook: self.hooks.dump.get(),
             thread,
             suppressions: b"",
+            allocated_first: false,
         }
     }
 

@@ -4,7 +4,8 @@
 //! with names, any sample types and any labels. Of what the profiler writes:
 //!
 //! * Sample types `alloc_objects/count alloc_space/bytes inuse_objects/count inuse_space/bytes`, the first two only
-//!   with `prof_accum`; `default_sample_type` is `inuse_space`. Values are un-sampled.
+//!   with `prof_accum`; `default_sample_type` is `inuse_space`, or what the snapshot wants shown first. Values are
+//!   un-sampled.
 //! * Of the profiler itself (not of a viewer that writes figures again) also `peak_objects/count peak_space/bytes` with
 //!   `prof_peak`: what was alive when most was; `inuse_requested_space/bytes`: what the program asked for, of what is alive;
 //!   `pinned_space/bytes` with `prof_frag`: free regions of the slabs that live objects keep, each slab's shared out among

@@ -29,7 +29,8 @@ pub fn write<N: Snapshot, S: Sink>(snapshot: &N, sink: &mut S) -> Result<(), S::
     out.number(profile::DURATION_NANOS, facts.duration_nanos)?;
     value_type(&mut out, profile::PERIOD_TYPE, Str::Space, Str::Bytes)?;
     out.number(profile::PERIOD, facts.period.max(1))?;
-    out.number(profile::DEFAULT_SAMPLE_TYPE, Str::InuseSpace as u64)?;
+    let first = if facts.accum && facts.allocated_first { Str::AllocSpace } else { Str::InuseSpace };
+    out.number(profile::DEFAULT_SAMPLE_TYPE, first as u64)?;
     strings.comments().try_for_each(|comment| out.number(profile::COMMENT, comment))?;
     strings::write(snapshot, &mut out)
 }

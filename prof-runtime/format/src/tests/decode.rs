@@ -49,6 +49,19 @@ fn check_valid(profile: &Profile) {
 }
 
 #[test]
+fn accumulated_bytes_are_shown_first_where_that_is_wanted_and_there_are_some() {
+    for (accum, wanted, first) in
+        [(true, true, "alloc_space"), (true, false, "inuse_space"), (false, true, "inuse_space")]
+    {
+        let mut snapshot = VecSnapshot::random(&mut Random::new(22), 1 << 16, accum, 3);
+        snapshot.facts.allocated_first = wanted;
+        let profile = decoded(&snapshot);
+        check_valid(&profile);
+        assert_eq!(profile.string_table[profile.default_sample_type as usize], first);
+    }
+}
+
+#[test]
 fn another_decoder_finds_a_valid_profile_with_the_same_totals() {
     for accum in [false, true] {
         let snapshot = VecSnapshot::random(&mut Random::new(21), 1 << 16, accum, 400);
