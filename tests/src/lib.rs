@@ -10,6 +10,7 @@ pub mod build;
 pub mod fixture;
 pub mod golden;
 pub mod heap;
+pub mod heap_server;
 pub mod json;
 pub mod perl_jeprof;
 pub mod reference;
