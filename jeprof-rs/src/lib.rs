@@ -30,6 +30,7 @@ mod prompt;
 mod recent_samples;
 mod render;
 mod report;
+mod run;
 mod session;
 mod statistics;
 mod symbolize;

@@ -133,9 +133,8 @@ impl Session {
         }
         match empty.as_slice() {
             // That nothing is live at the end is what a search for leaks is after.
-            [source, ..] if empty.len() == dumps.len() && !plan.input.keep_parts => {
-                return Err(Error::at(source, NO_SAMPLES));
-            }
+            _ if plan.input.keep_parts => {}
+            [source, ..] if empty.len() == dumps.len() => return Err(Error::at(source, NO_SAMPLES)),
             some => warnings.extend(some.iter().map(|source| format!("{source}: {NO_SAMPLES}"))),
         }
         if let [first, ..] = same_process.as_slice()

@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::plan::query::FIELDS;
 use crate::plan::{Part, Plan};
 use crate::render::{OUTPUTS, Output, text};
+use crate::run;
 use crate::statistics;
 use crate::tool::Tool;
 use flags::Takes;
@@ -61,7 +62,8 @@ const ARGUMENT: &str = "argument of the command";
 const KIND_OF_OUTPUT: &str = "kind of output";
 
 /// Commands that make no report.
-pub const TOOLS: &[Tool] = &[ask::TOOL, conf::TOOL, statistics::TOOL, completions::TOOL, man::TOOL];
+pub const TOOLS: &[Tool] =
+    &[ask::TOOL, run::TOOL, conf::TOOL, statistics::TOOL, completions::TOOL, man::TOOL];
 
 /// What is to be done.
 pub enum Request {
@@ -299,6 +301,33 @@ fn with_inputs(command: Command) -> Command {
     )
 }
 
+/// The flags of these names, for a command that makes no report of its own; dashes stand for underscores, too.
+pub fn arguments_of(names: &[&'static str]) -> impl Iterator<Item = Arg> {
+    let rows = flags::all().filter(|(_, flag)| names.contains(&flag.name));
+    rows.map(|(_, flag)| {
+        let arg = Arg::new(flag.name).long(flag.name).help(flag.help).help_heading("Report");
+        let dashed = flag.name.replace('_', "-");
+        let arg = if dashed == flag.name { arg } else { arg.alias(dashed) };
+        let arg = match flag.takes {
+            Takes::Switch(_) => arg.action(ArgAction::SetTrue),
+            Takes::One(value, _) => arg.action(ArgAction::Set).value_name(value).value_hint(hint(value)),
+            Takes::Many(value, _) => arg.action(ArgAction::Append).value_name(value).value_hint(hint(value)),
+        };
+        match flag.short {
+            Some(short) => arg.short(short),
+            None => arg,
+        }
+    })
+}
+
+/// The plan that they make.
+///
+/// # Errors
+/// A value that does not fit.
+pub fn plan_of(names: &[&'static str], matches: &ArgMatches) -> Result<Plan> {
+    settings_of(flags::all().filter(|(_, flag)| names.contains(&flag.name)), matches).plan()
+}
+
 /// What a shell offers for a value, by what the value is called in the help.
 fn hint(value: &str) -> ValueHint {
     match value {
@@ -352,8 +381,13 @@ fn command_meant(word: &str) -> Option<String> {
 
 /// The flags that are given.
 fn settings(matches: &ArgMatches) -> Settings {
+    settings_of(flags::all(), matches)
+}
+
+/// Those among these that are given.
+fn settings_of(flags: impl Iterator<Item = (Part, &'static flags::Flag)>, matches: &ArgMatches) -> Settings {
     let mut settings = Settings::default();
-    for (_, flag) in flags::all().filter(|(_, flag)| matches.value_source(flag.name).is_some_and(given)) {
+    for (_, flag) in flags.filter(|(_, flag)| matches.value_source(flag.name).is_some_and(given)) {
         settings.give(
             flag,
             match flag.takes {

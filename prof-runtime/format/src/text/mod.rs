@@ -43,4 +43,4 @@ pub use write::write;
 pub(crate) use write::{addresses, maps, pairs};
 
 /// The line that tells our files from others of this form.
-const MARK: &str = "jeprof-rs text 1";
+pub const MARK: &str = "jeprof-rs text 1";

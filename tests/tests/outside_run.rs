@@ -1,0 +1,14 @@
+//! `jeprof-rs run` with programs from outside.
+#![cfg(feature = "outside")]
+
+use suite::build::{Profile, preload, viewer};
+use suite::run::Run;
+
+#[test]
+fn git_and_python_run_and_each_of_their_processes_is_found() {
+    for command in [&["git", "--version"][..], &["python3", "-c", "pass"]] {
+        let outcome = Run::new(viewer(Profile::own())).arg("run").arg("--library").arg(preload());
+        let outcome = outcome.arg("--").args(command).outcome();
+        assert!(!outcome.stderr.contains("has no dump"), "{outcome}");
+    }
+}

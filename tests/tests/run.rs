@@ -1,0 +1,209 @@
+//! `jeprof-rs run -- COMMAND`: what the program does passes through, each process's dump is found, and ends that leave no
+//! dump are told.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use suite::build::{Profile, preload, svc, viewer};
+use suite::fixture::{compiled, compiled_with};
+use suite::heap;
+use suite::run::{Outcome, Run};
+use suite::scratch::Scratch;
+
+/// `jeprof-rs run` with these options, a program and its arguments.
+fn run(options: &[&str], program: impl AsRef<Path>, arguments: &[&str]) -> Run {
+    let run = Run::new(viewer(Profile::own())).arg("run").arg("--library").arg(preload());
+    run.args(options).arg("--").arg(program.as_ref()).args(arguments)
+}
+
+/// The same, with the program that leaks.
+fn leaker(options: &[&str], arguments: &[&str]) -> Outcome {
+    run(options, compiled("leaker.c"), arguments).outcome()
+}
+
+#[test]
+fn streams_and_status_are_the_program_s_own() {
+    let outcome = leaker(&[], &["say=out", "err=not out", "exit=7"]);
+    assert_eq!((outcome.status.code(), &*outcome.stdout), (Some(7), "out\n"), "{outcome}");
+    assert!(outcome.stderr.starts_with("not out\n"), "{outcome}");
+    let outcome = run(&[], compiled("leaker.c"), &["echo"]).input("some\nlines\n").outcome();
+    assert_eq!(outcome.stdout, "some\nlines\n", "{outcome}");
+}
+
+#[test]
+fn a_leak_is_shown_with_its_function() {
+    let outcome = leaker(&[], &["leak=100"]);
+    assert_eq!((outcome.status.code(), outcome.stdout.as_str()), (Some(1), ""), "{outcome}");
+    assert!(outcome.stderr.contains("11,200 bytes in 100 blocks"), "{outcome}");
+    assert!(outcome.stderr.contains("leak_block"), "{outcome}");
+}
+
+#[test]
+fn a_program_that_is_in_order_is_told_to_be() {
+    let outcome = run(&[], "true", &[]).outcome().ok();
+    assert!(outcome.stderr.starts_with("no leaks") && !outcome.stderr.contains("warning"), "{outcome}");
+}
+
+#[test]
+fn which_status_goes_first_and_what_it_is_can_be_chosen() {
+    let status = |options: &[&str], arguments: &[&str]| leaker(options, arguments).status.code();
+    assert_eq!(status(&[], &["leak=1", "exit=7"]), Some(7));
+    assert_eq!(status(&["--error-exitcode", "9"], &["leak=1"]), Some(9));
+    assert_eq!(status(&["--leaks-win"], &["leak=1", "exit=7"]), Some(1));
+    assert_eq!(status(&["--leaks-win", "--error_exitcode=9"], &["exit=7"]), Some(7));
+}
+
+#[test]
+fn what_leaks_takes_is_taken_here_as_well() {
+    let folder = Scratch::new("run-flags");
+    let (rules, report) = (folder.file("rules"), folder.file("report.json"));
+    std::fs::write(&rules, "leak:leak_block\n").unwrap();
+    let outcome = leaker(&["--suppressions", rules.to_str().unwrap()], &["leak=10"]).ok();
+    assert!(outcome.stderr.contains("suppressed: 1 stack"), "{outcome}");
+    let json = format!("json={}", report.display());
+    assert_eq!(leaker(&["--format", &json], &["leak=10"]).status.code(), Some(1));
+    let value: serde_json::Value = serde_json::from_slice(&std::fs::read(&report).unwrap()).unwrap();
+    assert!(value.to_string().contains("leak_block"), "{value}");
+}
+
+/// Each final dump has the memory map of its process, so it is whole.
+#[track_caller]
+fn dumps(folder: &Path, count: usize) {
+    let dumps: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(dumps.len(), count, "{dumps:?}");
+    assert!(dumps.iter().all(|dump| !heap::read(dump).maps.is_empty()));
+}
+
+#[test]
+fn children_are_looked_at_as_well() {
+    let folder = Scratch::new("run-fork");
+    let kept = folder.file("kept");
+    let outcome = leaker(&["--keep", kept.to_str().unwrap()], &["leak=100", "fork"]);
+    assert!(outcome.stderr.contains("leak_block") && outcome.stderr.contains("leak_of_child"), "{outcome}");
+    assert!(outcome.stderr.contains(&format!("2 dumps are in {}", kept.canonicalize().unwrap().display())));
+    dumps(&kept, 2);
+}
+
+#[test]
+fn a_program_that_becomes_another_is_looked_at_as_that() {
+    let folder = Scratch::new("run-exec");
+    let outcome = leaker(&["--out", folder.path().to_str().unwrap()], &["exec=/bin/true"]);
+    assert_eq!(outcome.status.code(), Some(0), "{outcome}");
+    dumps(folder.path(), 1);
+}
+
+#[test]
+fn a_crash_is_told_and_has_the_status_that_a_shell_gives_it() {
+    let outcome = leaker(&[], &["leak=1", "abort"]);
+    assert_eq!(outcome.status.code(), Some(128 + 6), "{outcome}");
+    assert!(outcome.stderr.contains("was ended by SIGABRT"), "{outcome}");
+    assert!(outcome.stderr.contains("has no dump: a signal ends a program without one"), "{outcome}");
+}
+
+#[test]
+fn without_a_dump_there_is_a_status_of_its_own_unless_the_program_has_one() {
+    let outcome = leaker(&[], &["_exit=0"]);
+    assert_eq!(outcome.status.code(), Some(4), "{outcome}");
+    assert!(outcome.stderr.contains("has no dump: it ended by _exit"), "{outcome}");
+    assert_eq!(leaker(&[], &["_exit=3"]).status.code(), Some(3));
+}
+
+#[test]
+fn dumps_by_bytes_are_kept_when_that_is_asked_for_and_else_nothing_stays() {
+    let folder = Scratch::new("run-every");
+    let kept = folder.file("kept");
+    let keep = ["--keep", kept.to_str().unwrap(), "--every", "5000"];
+    run(&keep, compiled("leaker.c"), &["leak=100"]).env("TMPDIR", folder.path()).outcome();
+    // 100 objects of 112 bytes pass 4096 bytes twice.
+    let names: Vec<_> = std::fs::read_dir(&kept).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let by_bytes = names.iter().filter(|name| name.to_str().unwrap().contains(".i")).count();
+    assert!(by_bytes >= 2 && names.len() == by_bytes + 1, "{names:?}");
+    std::fs::remove_dir_all(&kept).unwrap();
+    run(&[], compiled("leaker.c"), &["leak=100"]).env("TMPDIR", folder.path()).outcome();
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "the temporary folder is gone");
+}
+
+#[test]
+fn the_user_s_own_options_hold_unless_they_contradict() {
+    let folder = Scratch::new("run-conf");
+    let keep = ["--keep", folder.path().to_str().unwrap()];
+    run(&keep, compiled("leaker.c"), &["leak=100"]).conf("lg_prof_sample:4,prof_dump_format:pprof").outcome();
+    let [dump] = &folder.files(".f.pb.gz")[..] else { panic!("{:?}", folder.files("")) };
+    assert_eq!(heap::read(dump).period, 16);
+    let outcome = run(&[], "/bin/true", &[]).conf("prof_prefix:/x/y").outcome();
+    assert_eq!(outcome.status.code(), Some(2), "{outcome}");
+    assert!(outcome.stderr.contains("MALLOC_CONF: prof_prefix:/x/y sends the dumps elsewhere"), "{outcome}");
+}
+
+#[test]
+fn what_cannot_be_looked_at_is_refused_with_what_to_do() {
+    let refused = |run: Run| {
+        let outcome = run.outcome();
+        assert_eq!((outcome.status.code(), outcome.stdout.as_str()), (Some(2), ""), "{outcome}");
+        outcome.stderr
+    };
+    let folder = Scratch::new("run-refused");
+    let fixed = compiled_with("leaker.c", &["-static"]);
+    assert!(refused(run(&[], &fixed, &[])).contains("is linked statically"), "a static program");
+    assert!(refused(run(&[], "no-such-program", &[])).contains("no such program in PATH"));
+    assert!(refused(run(&["--library", "/bin/ls"], "/bin/true", &[])).contains("the argument '--library"));
+    let viewer = viewer(Profile::own());
+    let alone = folder.file("jeprof-rs");
+    std::fs::copy(&viewer, &alone).unwrap();
+    let told = refused(Run::new(&alone).args(["run", "--", "/bin/true"]));
+    assert!(told.contains("there is no libjemalloc.so of this project: build it"), "{told}");
+    let wrong = Run::new(&alone).args(["run", "--", "/bin/true"]).env("JEPROF_RS_LIBRARY", "/bin/ls");
+    assert!(refused(wrong).contains("/bin/ls: is not this project's libjemalloc.so"));
+    // Beside the viewer it is found.
+    std::os::unix::fs::symlink(preload(), folder.file("libjemalloc.so")).unwrap();
+    Run::new(&alone).args(["run", "--", "/bin/true"]).outcome().ok();
+}
+
+#[test]
+fn a_program_that_has_the_allocator_needs_no_library() {
+    let folder = Scratch::new("run-svc");
+    let command = Run::new(viewer(Profile::own())).env("JEPROF_RS_LIBRARY", "/nonexistent").arg("run");
+    let command =
+        command.args(["--sample", "10", "--keep"]).arg(folder.path()).arg("--").arg(svc(Profile::own()));
+    command.args(["--cache=100", "--requests=100"]).outcome();
+    assert_eq!(folder.files(".f.heap").len(), 1);
+}
+
+/// Sends a signal to a process.
+fn signal(name: &str, pid: u32) {
+    let status = Command::new("kill").args(["-s", name, &pid.to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+#[test]
+fn signals_reach_the_program_and_one_of_them_makes_a_dump() {
+    let folder = Scratch::new("run-signal");
+    let mut child = Command::new(viewer(Profile::own()))
+        .args(["run", "--signal", "USR2", "--library"])
+        .arg(preload())
+        .arg("--keep")
+        .arg(folder.path())
+        .arg("--")
+        .arg(compiled("leaker.c"))
+        .args(["leak=10", "wait"])
+        .env_remove("MALLOC_CONF")
+        .env_remove("LD_PRELOAD")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n");
+    signal("USR2", child.id());
+    let started = Instant::now();
+    while folder.files(".s0.heap").is_empty() {
+        assert!(started.elapsed() < Duration::from_secs(60), "no dump came");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    signal("TERM", child.id());
+    assert_eq!(child.wait().unwrap().code(), Some(5));
+    assert_eq!(folder.files(".f.heap").len(), 1);
+}
