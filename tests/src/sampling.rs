@@ -2,6 +2,7 @@
 //! each call site with what the service itself says is alive, and scores the errors against Poisson sampling.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use prof_format::dump::Figure;
 
@@ -83,12 +84,29 @@ pub type Scores = BTreeMap<String, Score>;
 /// Runs the service once per seed at one rate and scores every site that has anything alive.
 ///
 /// # Panics
-/// When a run fails, or the dump is missing or broken.
+/// As [`measure_runs`].
 #[track_caller]
 pub fn measure(profile: Profile, lg_sample: u32, seeds: std::ops::Range<u64>, arguments: &[&str]) -> Scores {
     let program = build::svc(profile);
     let program = program.canonicalize().unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-    let symbols = Symbols::of(&program);
+    measure_runs(&program, lg_sample, seeds, |run, seed| {
+        run.args(["--truth", "--seed", seed]).args(arguments)
+    })
+}
+
+/// The same of any program, by its whole path, that writes a final dump and prints the rows of [`truth`] when it is run as
+/// `run` says for a seed.
+///
+/// # Panics
+/// When a run fails, or the dump is missing or broken.
+#[track_caller]
+pub fn measure_runs(
+    program: &Path,
+    lg_sample: u32,
+    seeds: std::ops::Range<u64>,
+    run: impl Fn(Run, &str) -> Run,
+) -> Scores {
+    let symbols = Symbols::of(program);
     let period = (1u64 << lg_sample) as f64;
     let mut scores = Scores::new();
     for seed in seeds {
@@ -98,11 +116,10 @@ pub fn measure(profile: Profile, lg_sample: u32, seeds: std::ops::Range<u64>, ar
             scratch.path().display()
         );
         let seed = seed.to_string();
-        let run = Run::new(&program).args(["--truth", "--seed", &seed]).args(arguments).conf(conf);
-        let outcome = run.outcome().ok();
+        let outcome = run(Run::new(program).conf(conf), &seed).outcome().ok();
         let dumps = scratch.files(".f.heap");
         assert_eq!(dumps.len(), 1, "one final dump: {dumps:?}\n{outcome}");
-        let found = heap::by_function(&heap::read(&dumps[0]), &program, &symbols);
+        let found = heap::by_function(&heap::read(&dumps[0]), program, &symbols);
         add(&mut scores, truth::parse(&outcome.stdout), &found, period);
     }
     scores
