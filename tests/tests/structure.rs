@@ -294,6 +294,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     // Over any allocator, and so not over ours in particular.
     ("prof-runtime/profiled", &["prof-options", "prof-runtime"]),
     ("alloc", &["prof-format", "prof-options", "prof-runtime"]),
+    ("alloc/server", &["jealloc", "prof-format"]),
     ("alloc/test", &["jealloc"]),
     ("alloc/capi/functions", &["jealloc"]),
     ("alloc/capi/variables", &[]),
