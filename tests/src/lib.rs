@@ -20,3 +20,4 @@ pub mod scratch;
 pub mod server;
 pub mod surface;
 pub mod truth;
+pub mod zoo;
