@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use prof_format::dump::{Dump, MapRow};
+use prof_format::snapshot::SUPPRESSION;
 use prof_format::vocab::Format;
 
 use crate::compat::dump::as_jeprof_reads;
@@ -60,6 +61,8 @@ pub struct Session {
     pub recent: Option<Facts>,
     /// Whether all dumps tell what nobody points to.
     pub tells_reach: bool,
+    /// What the programs say of their leaks, in LeakSanitizer's language; each text once.
+    pub suppressions: Vec<String>,
     /// What was chosen without being asked for, and what was fetched.
     pub notes: Vec<String>,
     /// What makes the answers less than they could be.
@@ -78,6 +81,7 @@ impl Session {
         let mut profile = Profile::default();
         profile.keeps_parts = plan.input.keep_parts;
         let (mut text, mut tells_reach) = (None, true);
+        let mut suppressions = Vec::new();
         let (mut dumps, mut base) = (Vec::new(), Vec::new());
         let (mut empty, mut services) = (Vec::new(), Vec::new());
         let (mut earlier, mut same_process): (Vec<Vec<MapRow>>, Vec<_>) = (Vec::new(), Vec::new());
@@ -111,6 +115,10 @@ impl Session {
             same_process.extend(earlier.iter().any(|maps| one_process(maps, &dump.maps)).then_some(source));
             dumps.push(taken(source, &dump));
             tells_reach &= dump.about.iter().any(|(name, _)| name == REACH);
+            let told = suppressions_of(&dump);
+            if !told.is_empty() && !suppressions.contains(&told) {
+                suppressions.push(told);
+            }
             let known = profile.frames.len();
             let labels = labels(plan, &dump);
             profile.add(&dump, Sign::Plus, labels)?;
@@ -197,6 +205,7 @@ impl Session {
             program_path,
             recent: facts,
             tells_reach,
+            suppressions,
             bins,
             text: text.filter(|_| inputs.dumps.len() == 1 && inputs.base.is_empty()),
             notes: inputs.notes,
@@ -243,6 +252,12 @@ const NO_PEAK: &str = "has no peak: run the program on this project's allocator 
                        format (prof_dump_format:pprof, or a name ending in .pb.gz)";
 const NO_REQUESTED: &str = "does not tell what was asked for: that is in profiles in pprof's format that this project's \
                             allocator wrote (prof_dump_format:pprof, or a name ending in .pb.gz)";
+
+/// The rules of the program behind a dump, a line each.
+fn suppressions_of(dump: &Dump) -> String {
+    let lines = dump.about.iter().filter(|(name, _)| name == SUPPRESSION).map(|(_, line)| line.as_str());
+    lines.collect::<Vec<_>>().join("\n")
+}
 
 /// What a dump is said to tell that says which objects nobody points to.
 const REACH: &str = "reach";

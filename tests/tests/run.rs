@@ -171,6 +171,16 @@ fn a_program_that_has_the_allocator_needs_no_library() {
     assert_eq!(folder.files(".f.heap").len(), 1);
 }
 
+/// With their conditions, which the summary at run time leaves alone.
+#[test]
+fn what_the_program_says_of_its_leaks_is_honoured() {
+    let program = compiled_with("suppressing.c", &["-rdynamic"]);
+    let outcome = run(&["--reachable"], &program, &[]).outcome().ok();
+    assert!(outcome.stderr.contains("suppressed: 1 stack"), "{outcome}");
+    let outcome = run(&["--reachable"], &program, &["limited"]).outcome();
+    assert_eq!(outcome.status.code(), Some(1), "5000 bytes are more than the rule allows: {outcome}");
+}
+
 /// Sends a signal to a process.
 fn signal(name: &str, pid: u32) {
     let status = Command::new("kill").args(["-s", name, &pid.to_string()]).status().unwrap();

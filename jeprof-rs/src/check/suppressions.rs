@@ -62,6 +62,9 @@ const BUILTIN: &[(&str, Option<&str>, &str)] = &[
     ("^std::io::stdio::*", None, "a buffer of standard output"),
 ];
 
+/// Origin of rules that a program has in itself, which its dumps tell.
+pub const OF_PROGRAM: &str = "__lsan_default_suppressions";
+
 /// Origin of the rules that need no file.
 const BUILT_IN: &str = "built in";
 
@@ -168,7 +171,7 @@ impl Limits {
 impl Rule {
     /// Whether somebody wrote it down for this program.
     pub fn is_of_file(&self) -> bool {
-        self.origin != BUILT_IN
+        self.origin != BUILT_IN && !self.origin.starts_with(OF_PROGRAM)
     }
 
     /// Whether it is meant for a stack, however large that is. `bytes` is the upper end of what the stack holds.

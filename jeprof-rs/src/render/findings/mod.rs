@@ -108,6 +108,10 @@ pub fn rules(request: &Request<'_>) -> Result<Vec<Rule>> {
             std::fs::read_to_string(path).map_err(|error| Error::at(&name, crate::error::plain(&error)))?;
         rules.extend(suppressions::parse(&text, &name, today).map_err(|mistake| Error::at(&name, mistake))?);
     }
+    for text in &request.session.suppressions {
+        let name = suppressions::OF_PROGRAM;
+        rules.extend(suppressions::parse(text, name, today).map_err(|mistake| Error::at(name, mistake))?);
+    }
     if plan.builtin_suppressions {
         rules.extend(suppressions::builtin());
     }
