@@ -19,3 +19,6 @@ pub mod normal;
 pub mod slope;
 pub mod survival;
 pub mod trend;
+
+#[cfg(test)]
+mod simulations;

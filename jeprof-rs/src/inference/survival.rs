@@ -67,8 +67,8 @@ const STOPPED_ALPHA: f64 = 0.01;
 /// many died after `a` (at any age: what dies later is a cache, no leak)? What is alive and younger than `4a` is censored and left
 /// out, as if it had never been, which is on the safe side, since those who die early are all there. A plateau is where
 /// * the lower bound of that share is above a half,
-/// * at no greater age the upper bound is below it: a cache in which nothing has reached its limit but for the first
-///   looks like a leak up to that age,
+/// * at no greater age hardly anything is alive at twice of it, for what died: a cache that has just begun to give back looks
+///   like a leak up to the age at which it does,
 /// * of what was born after the first half of the time, the lower bound of those that stay among all that died is above 0.2 %, and
 ///   its younger part is not too small for that to have gone on: tables that are built at the start stay, too, and are followed
 ///   by nothing.
@@ -80,17 +80,13 @@ pub fn plateau(ages: &Ages, alpha: f64) -> Option<Plateau> {
     let freed: f64 = ages.freed.iter().sum();
     let mut found = None;
     // From the greatest age on, so that contradictions come first.
-    for class in (0..=oldest.saturating_sub(2)).rev() {
-        let survivors: f64 = ages.alive[class + 2..].iter().sum();
+    for class in (0..CLASSES - 2).rev() {
         let died_later: f64 = ages.freed[class..].iter().sum();
-        let reached = survivors + died_later;
-        if reached <= 0.0 {
-            continue;
-        }
-        if beta::clopper_pearson(survivors, reached, CONTRADICTION_ALPHA).1 < STAYING_MIN {
+        let [twice, survivors]: [f64; 2] = [1, 2].map(|ahead| ages.alive[class + ahead..].iter().sum());
+        if beta::clopper_pearson(twice, twice + died_later, CONTRADICTION_ALPHA).1 < STAYING_MIN {
             break;
         }
-        if beta::clopper_pearson(survivors, reached, alpha).0 <= STAYING_MIN {
+        if beta::clopper_pearson(survivors, survivors + died_later, alpha).0 <= STAYING_MIN {
             continue;
         }
         // The class of the oldest holds at least half of the time.

@@ -2,7 +2,7 @@
 
 use super::discovery;
 use super::estimate::Estimate;
-use super::growth::{Churn, Growth, growth};
+use super::growth::{Churn, Growth, chance, growth};
 use super::kendall::{self, Kendall};
 use super::slope::{self, Slope};
 
@@ -26,10 +26,21 @@ pub struct Trend {
     pub slope: Slope,
     /// The chance of a false alarm: the greater of those of `change` and `order`, which have to agree.
     pub p: f64,
-    /// The same of the second half alone.
-    pub p_late: f64,
+    /// What the second half alone says.
+    pub late: Late,
+}
+
+/// Whether it still grows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Late {
+    /// The chance of such a change of the second half when it no longer grows.
+    pub p: f64,
+    /// Whether the order of its figures, too, says that it rises; true of so few that no order would.
+    pub is_rising: bool,
     /// How fast it grew in the second half, as a multiple of the whole; 1 for steady growth.
-    pub pace_late: f64,
+    pub pace: f64,
+    /// The same of the last third.
+    pub pace_at_end: f64,
 }
 
 /// Which way a series goes.
@@ -48,10 +59,18 @@ pub enum Course {
 /// Fewer dumps than this make a weak case; more are asked for.
 pub const DUMPS_ADVISED: usize = 9;
 
-/// The second half is one look at a series that is known to have grown: no correction for many is due.
-const LATE_ALPHA: f64 = 0.05;
+/// The second half is one look at a series that is known to have grown: no correction for many is due. In simulated runs of nine
+/// dumps 94 of 100 leaks of ten samples a dump are told to grow to the end; of caches that fill up before half of the time 3,
+/// where they have 20 samples a dump, and none, where they have 100.
+const LATE_ALPHA: f64 = 0.02;
 
-/// Growth at less than this part of the pace of the whole has stopped.
+/// The same for its order, which cannot be as certain: five figures that only rise have 0.8 %.
+const LATE_ORDER_ALPHA: f64 = 0.05;
+
+/// Growth at less than this part of the pace of the whole is no proof that it goes on.
+const GOING_PACE: f64 = 0.5;
+
+/// Growth at less than this part has stopped.
 const STOPPED_PACE: f64 = 0.25;
 
 /// Dumps before the total reaches this part of its median belong to the start.
@@ -73,19 +92,24 @@ pub fn trend(moments: &[Moment], churn: Option<Churn>, confidence: f64) -> Optio
     let change = growth(&first, &last, 0.0, churn, confidence);
     let order = kendall::rising(&bytes);
 
-    let half = moments.len() / 2;
-    let late = &moments[half..];
-    let (late_first, late_last) = ends(late);
-    let change_late = growth(&late_first, &late_last, 0.0, None, confidence);
-    let order_late = kendall::rising(&bytes[half..]);
-    // Of few values not even the greatest rise is unlikely: they have no say.
-    let has_say = kendall::least_p(late.len()) <= LATE_ALPHA;
-    let p_late = if has_say { change_late.p.max(order_late.p) } else { change_late.p };
-    let pace = |of: &[Moment], by: f64| by / (of[of.len() - 1].at - of[0].at);
-    let pace_late = pace(late, late[late.len() - 1].live.bytes - late[0].live.bytes)
-        / pace(moments, bytes[bytes.len() - 1] - bytes[0]);
-    let pace_late = if pace_late.is_finite() { pace_late } else { 0.0 };
-    Some(Trend { change, order, slope, p: change.p.max(order.p), p_late, pace_late })
+    let pace = |of: &[Moment]| {
+        let whole = (bytes[bytes.len() - 1] - bytes[0]) / (moments[moments.len() - 1].at - moments[0].at);
+        let [first, last] = [of[0], of[of.len() - 1]];
+        let pace = (last.live.bytes - first.live.bytes) / (last.at - first.at) / whole;
+        if pace.is_finite() { pace } else { 0.0 }
+    };
+    // At least two moments each: nine dumps have five in the second half, three in the last third.
+    let [half, third] = [2, 3].map(|parts| &moments[moments.len() - moments.len().div_ceil(parts).max(2)..]);
+    let (late_first, late_last) = ends(half);
+    let order_late = kendall::rising(&bytes[bytes.len() - half.len()..]);
+    let has_say = kendall::least_p(half.len()) <= LATE_ORDER_ALPHA;
+    let late = Late {
+        p: chance(&late_first, &late_last, 0.0, None),
+        is_rising: !has_say || order_late.p <= LATE_ORDER_ALPHA,
+        pace: pace(half),
+        pace_at_end: pace(third),
+    };
+    Some(Trend { change, order, slope, p: change.p.max(order.p), late })
 }
 
 /// Judges the series of many stacks at once: which way each goes, and the false-discovery rate `q` at which its growth is just
@@ -99,11 +123,12 @@ pub fn courses(trends: &[Trend], fdr: f64) -> Vec<(Course, f64)> {
 impl Trend {
     /// Which way it goes, once it is decided whether it grew at all.
     pub fn course(&self, grew: bool) -> Course {
+        let Late { p, is_rising, pace, pace_at_end } = self.late;
         if !grew {
             Course::Steady
-        } else if self.p_late <= LATE_ALPHA && self.pace_late >= STOPPED_PACE {
+        } else if p <= LATE_ALPHA && is_rising && pace.min(pace_at_end) >= GOING_PACE {
             Course::Growing
-        } else if self.pace_late < STOPPED_PACE {
+        } else if pace < STOPPED_PACE {
             Course::StoppedGrowing
         } else {
             Course::Unclear
@@ -181,9 +206,8 @@ mod tests {
             assert_eq!(course_of(&growing, period), Course::Growing);
             assert_eq!(course_of(&filled, period), Course::StoppedGrowing);
             assert_eq!(course_of(&steady, period), Course::Steady);
+            assert_eq!(course_of(&slowing, period), Course::Unclear);
         }
-        assert_eq!(course_of(&slowing, R), Course::Unclear);
-        assert_eq!(course_of(&slowing, 1.0), Course::Growing);
         let falling: Vec<f64> = growing.iter().rev().copied().collect();
         assert_eq!(course_of(&falling, R), Course::Steady);
     }
