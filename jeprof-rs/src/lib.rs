@@ -31,6 +31,7 @@ mod recent_samples;
 mod render;
 mod report;
 mod run;
+mod sampling_plan;
 mod session;
 mod statistics;
 mod symbolize;

@@ -17,6 +17,7 @@ use crate::plan::query::FIELDS;
 use crate::plan::{Part, Plan};
 use crate::render::{OUTPUTS, Output, text};
 use crate::run;
+use crate::sampling_plan;
 use crate::statistics;
 use crate::tool::Tool;
 use flags::Takes;
@@ -63,7 +64,7 @@ const KIND_OF_OUTPUT: &str = "kind of output";
 
 /// Commands that make no report.
 pub const TOOLS: &[Tool] =
-    &[ask::TOOL, run::TOOL, conf::TOOL, statistics::TOOL, completions::TOOL, man::TOOL];
+    &[ask::TOOL, run::TOOL, conf::TOOL, sampling_plan::TOOL, statistics::TOOL, completions::TOOL, man::TOOL];
 
 /// What is to be done.
 pub enum Request {
