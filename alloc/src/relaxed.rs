@@ -171,6 +171,21 @@ impl<T: Listed<K>, K> Stack<T, K> {
         Self::from(top)
     }
 
+    /// Takes the last one that came, of a stack that is never closed. Any number of threads may, beside one that takes all: each has all
+    /// for a moment, in which
+    /// others find it empty.
+    pub fn pop(&self) -> Option<&'static T> {
+        let first = self.take_all().next()?;
+        if let Some(rest) = first.node().next.get() {
+            let rest_ptr = core::ptr::from_ref(rest).cast_mut();
+            let none = core::ptr::null_mut();
+            if self.top.compare_exchange(none, rest_ptr, Ordering::Release, Ordering::Relaxed).is_err() {
+                Self::from(rest_ptr).for_each(|item| _ = self.push(item));
+            }
+        }
+        Some(first)
+    }
+
     /// Takes all, and takes nothing more until [`Stack::open`].
     pub fn close(&self) -> impl Iterator<Item = &'static T> + use<T, K> {
         let top = self.top.swap(Self::CLOSED, Ordering::Acquire);
@@ -299,6 +314,39 @@ mod tests {
         assert!(stack.is_closed() && !stack.is_some() && !stack.push(items[1]));
         stack.open();
         assert!(!stack.is_closed() && stack.push(items[1]) && stack.take_all().count() == 1);
+    }
+
+    #[test]
+    fn what_many_push_is_popped_once_each_time() {
+        const ROUNDS: usize = 20_000;
+        let stack = &Stack::<Item, ()>::default();
+        let items: [&'static Item; 12] = core::array::from_fn(|_| &*Box::leak(Box::<Item>::default()));
+        items.iter().for_each(|item| assert!(stack.push(item)));
+        std::thread::scope(|s| {
+            for _ in 0..4 {
+                s.spawn(move || {
+                    for round in 0..ROUNDS {
+                        let Some(item) = stack.pop() else { continue };
+                        assert_eq!(
+                            item.times.swap(1, Ordering::Relaxed),
+                            0,
+                            "round {round}: another thread has it"
+                        );
+                        item.times.set(0);
+                        assert!(stack.push(item));
+                    }
+                });
+            }
+            // As the holder of a lock does.
+            for _ in 0..ROUNDS / 4 {
+                stack.take_all().for_each(|item| {
+                    assert_eq!(item.times.swap(1, Ordering::Relaxed), 0, "another thread has it");
+                    item.times.set(0);
+                    assert!(stack.push(item));
+                });
+            }
+        });
+        assert_eq!(core::iter::from_fn(|| stack.pop()).count(), items.len(), "none is lost");
     }
 
     #[test]

@@ -26,6 +26,7 @@ impl Bin {
                 }
                 None => {
                     let mut state = self.lock();
+                    state.counts.nflushes += core::mem::take(&mut nflushes);
                     let misuse = state.enter(some.iter().copied());
                     drop(state);
                     if let Some(misuse) = misuse {

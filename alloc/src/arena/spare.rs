@@ -72,8 +72,10 @@ impl Spare {
             return None;
         }
         let Some(list) = self.list.lock_unless_stuck() else {
-            // One more costs less than to wait.
-            return None;
+            // One more costs less than to wait. But what comes back meanwhile has to serve again: there would be no end.
+            let extent = self.late.pop()?;
+            self.listed.fetch_sub(1, Relaxed);
+            return Some(extent);
         };
         self.catch_up(&list);
         let first = self.pop(&list)?;
@@ -127,7 +129,7 @@ impl Spare {
         self.list.reset_counts();
     }
 
-    /// Locks for a fork. A descriptor that a thread is just taking or giving is lost to the child, as are those in its hands.
+    /// Locks for a fork. What a thread is just taking or giving is lost to the child, as are those in its hands.
     pub(super) fn hold(&self) {
         self.list.hold();
     }
@@ -156,10 +158,29 @@ mod tests {
         (0..NEAR + 5).for_each(|_| spare.put(base.make().unwrap()));
         assert_eq!(spare.len(), NEAR + 5);
         (0..NEAR).for_each(|_| assert!(spare.take().is_some()));
-        assert!(spare.take().is_none(), "what is left is for the next who has the lock");
         drop(held);
         (0..5).for_each(|_| assert!(spare.take().is_some()));
         assert!(spare.take().is_none() && spare.len() == 0);
+    }
+
+    #[test]
+    fn while_the_list_is_held_no_more_are_needed_than_are_in_use_at_a_time() {
+        let (spare, base) = (Spare::default(), Base::default());
+        let _held = spare.list.lock();
+        let mut made = 0;
+        for round in 0..10 {
+            let taken: Vec<&'static Extent> = (0..3 * NEAR + round % 3)
+                .map(|_| {
+                    spare.take().unwrap_or_else(|| {
+                        made += 1;
+                        base.make().unwrap()
+                    })
+                })
+                .collect();
+            taken.into_iter().for_each(|extent| spare.put(extent));
+            assert_eq!(spare.len(), made);
+        }
+        assert_eq!(made, 3 * NEAR + 2);
     }
 
     #[test]
