@@ -135,6 +135,12 @@ fn threads_of_the_allocator_s_own_owe_nothing_to_the_arena_of_the_thread_that_st
 }
 
 #[test]
+fn where_address_space_is_short_what_lies_in_front_of_the_pages_serves_as_well() {
+    // Without a page more for each object, so that two are exactly as long as one of twice the size.
+    run("ends.c", "narenas:1,cache_oblivious:false,oversize_threshold:0", Some("side-by-side"));
+}
+
+#[test]
 fn forks_do_not_wait_for_ever_while_address_space_is_short() {
     run("ends.c", "narenas:2", Some("short"));
 }

@@ -68,7 +68,7 @@ impl Arena {
 
     /// Takes pages and describes them; answers also whether they are zero. The map does not show them yet.
     ///
-    /// What is short may lie idle in another arena, so address space is given back before the request fails.
+    /// What is short may lie idle in front of the pages' supply, or in another arena: looked for before the request fails.
     #[inline(always)]
     pub(super) fn take_extent(&self, wanted: Wanted) -> Option<(&'static Extent, bool)> {
         if guard::wanted(wanted.kind, wanted.align, &self.pages)
@@ -78,9 +78,24 @@ impl Arena {
         }
         match self.take_described(&wanted) {
             Ok(taken) => Some(taken),
-            Err(short) if table::release_address_space(short.0) => self.take_described(&wanted).ok(),
-            Err(_) => None,
+            Err(short) => self.take_in_need(&wanted, short),
         }
+    }
+
+    /// [`Arena::take_extent`] when what the supply knows of did not do: with the free pages that it does not know of, and then with
+    /// what other arenas do not need.
+    #[cold]
+    #[inline(never)]
+    fn take_in_need(&self, wanted: &Wanted, short: Short) -> Option<(&'static Extent, bool)> {
+        if self.pages.gather()
+            && let Ok(taken) = self.take_described(wanted)
+        {
+            return Some(taken);
+        }
+        if !table::release_address_space(short.0) {
+            return None;
+        }
+        self.take_described(wanted).ok()
     }
 
     /// [`Arena::take_extent`] with guards; `None` also when only guards are not to be had.

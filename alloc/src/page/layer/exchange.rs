@@ -376,6 +376,20 @@ mod tests {
     }
 
     #[test]
+    fn a_request_that_found_nothing_gets_what_lies_beside_the_supply() {
+        const LONG: usize = 1000;
+        let (layer, base) = layer();
+        assert!(!layer.gather());
+        let held = layer.supply.lock();
+        let (run, _) = layer.take(1, 1, false, &base).unwrap();
+        drop(held);
+        assert!(layer.gather() && !layer.gather());
+        let (long, zeroed) = layer.take(LONG, 1, false, &base).unwrap();
+        assert!(zeroed && long.base.addr() - run.base.addr() < beside::BYTES);
+        assert_eq!(layer.counts().reserved(), beside::BYTES / PAGE);
+    }
+
+    #[test]
     fn statistics_in_between_cost_no_address_space() {
         let (layer, base) = layer();
         for _ in 0..50 {

@@ -7,6 +7,16 @@ use crate::relaxed::Relaxed;
 use crate::sync::Patience;
 
 impl PageLayer {
+    /// Enters all free pages that the supply has no hold of: those in front of it, and fresh ones beside it. Answers whether there were
+    /// any, so that a request for which there was no address space may be tried again.
+    #[cold]
+    pub fn gather(&self) -> bool {
+        let Some(Source::Blocks(mut supply)) = self.source(Patience::Endless) else { return false };
+        let before = supply.counts().active;
+        self.enter_all(&mut supply);
+        supply.counts().active != before
+    }
+
     /// Pages whose address space [`PageLayer::release_empty`] would give back.
     pub fn empty(&self) -> usize {
         match self.source(Patience::Endless) {
