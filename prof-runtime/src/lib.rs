@@ -4,7 +4,7 @@
 //! change of `errno`; memory comes from mappings of its own, system calls bypass the C library. It knows no allocator:
 //! the host decides when to ask, embeds a [`ThreadProf`] per thread and keeps a [`SampleRef`] per sampled object.
 //!
-//! Rooms, each using only those above it: `arch`, `probe`, `errno`, `memory`, `sync`, `procmaps`, `elf`, `dynamic_symbols` (machine, kernel, file
+//! Rooms, each using only those above it: `arch`, `probe`, `errno`, `memory`, `sync`, `descriptors` (closed in children of forks), `procmaps`, `elf`, `dynamic_symbols` (machine, kernel, file
 //! facts) - `index` - `sampler` (pure) - `unwind` - `stack_table`, `markers` (what stands for missing stacks and frames) - `labels` - `thread` - `sums` - `lifetimes` (how objects
 //! ended) - `peak` - `context` (live and accumulated) - `live`
 //! (one record per sampled object) - `objects` (the addresses of sampled objects, for hosts that need it) - `hooks` (the program's functions) - `deque`, `numbering`, `pieces` (tools) -
@@ -20,6 +20,7 @@ mod arch;
 mod clock;
 mod context;
 mod deque;
+pub mod descriptors;
 mod dump;
 mod dynamic_symbols;
 mod elf;

@@ -1,9 +1,9 @@
 //! The locks of the profiler: a futex that knows its owner, alone or around a value.
 //!
 //! One serialises dumps; others guard the name of the next file, the recent samples and the log, each for some dozens of
-//! instructions. None is held while a stack is walked or the host's code runs, and a holder waits for nothing but
-//! the file system, so they can not take part in a deadlock with locks of the program. No two are held at once, except
-//! across a fork.
+//! instructions, and the list of open descriptors. None is held while a stack is walked or the host's code runs, and a
+//! holder waits for nothing but the file system, so they can not take part in a deadlock with locks of the program. Across a
+//! fork all are held but that of dumps, for which nobody is to wait: it guards nothing that a child would find half done.
 //!
 //! Each counts how often it was taken and waited for.
 
@@ -24,7 +24,7 @@ const WAITERS: u32 = 1 << 31;
 /// to owned, waiters add their bit, the owner sets it free and wakes one.
 pub struct Mutex {
     word: AtomicU32,
-    /// Whether [`Mutex::hold_for_fork`] took it.
+    /// Whether [`Mutex::hold_for_fork`] took it, or [`Mutex::look_for_fork`] found that the child may free it.
     for_fork: AtomicBool,
     counters: Counters,
 }
@@ -33,7 +33,8 @@ pub struct Mutex {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Own;
 
-fn self_id() -> u32 {
+/// The calling thread, as the kernel numbers it.
+pub fn self_id() -> u32 {
     rustix::thread::gettid().as_raw_nonzero().get() as u32
 }
 
@@ -115,6 +116,21 @@ impl Mutex {
         }
     }
 
+    /// Before a fork, instead of holding a lock that is held for long and guards nothing that could be half done.
+    pub fn look_for_fork(&self) {
+        // Nobody else can make it this thread's, or take it away.
+        let own = self.word.load(Ordering::Relaxed) & !WAITERS == self_id();
+        self.for_fork.store(!own, Ordering::Relaxed);
+    }
+
+    /// In the child of such a fork: who held the lock is not there, unless it is the thread itself in whose handler the
+    /// fork was.
+    pub fn free_in_child(&self) {
+        if self.for_fork.swap(false, Ordering::Relaxed) {
+            self.word.store(0, Ordering::Relaxed);
+        }
+    }
+
     /// In the child of a fork: the threads that waited in the parent do not exist.
     pub fn forget_waiters(&self) {
         self.counters.forget_waiters();
@@ -170,6 +186,17 @@ impl<T> Locked<T> {
     /// The lock alone, for a fork.
     pub fn mutex(&self) -> &Mutex {
         &self.lock
+    }
+
+    /// Calls `change` with the value if a fork holds the lock.
+    ///
+    /// # Safety
+    /// 1. The caller is the thread that forks, and between [`Mutex::hold_for_fork`] and [`Mutex::release_after_fork`].
+    pub unsafe fn in_fork(&self, change: impl FnOnce(&mut T)) {
+        if self.lock.for_fork.load(Ordering::Relaxed) {
+            // SAFETY: the fork has the lock, and this thread, or the one that it is a copy of, is the fork's (1).
+            change(unsafe { &mut *self.value.get() });
+        }
     }
 }
 

@@ -5,7 +5,7 @@ mod support;
 use std::{os::unix::fs::PermissionsExt, process::id};
 
 use prof_format::vocab::Format;
-use prof_runtime::{DumpError, Settings};
+use prof_runtime::{DumpError, Profiler, Settings};
 use support::*;
 
 /// Takes what was said about `name`: tests run side by side.
@@ -157,10 +157,10 @@ fn a_dump_that_fails_says_so_leaves_no_file_and_sampling_goes_on() {
 fn a_full_file_system_leaves_no_temporary_file() {
     let directory = Directory::new("limit");
     let path = directory.file("limited.heap");
-    in_child(|| {
-        let profiler = boot(&Settings { lg_sample: 0, ..settings() });
-        let host = Host::new(profiler);
-        let _object = SITES[0](&host, 64);
+    let profiler = boot(&Settings { lg_sample: 0, ..settings() });
+    let host = Host::new(profiler);
+    let object = SITES[0](&host, 64);
+    in_child(profiler, || {
         let limit = libc::rlimit { rlim_cur: 100, rlim_max: 100 };
         // SAFETY: limits the size of files of this child, which then gets an error instead of a signal.
         unsafe {
@@ -170,21 +170,79 @@ fn a_full_file_system_leaves_no_temporary_file() {
         profiler.dump(Some(&host.thread), Some(path.as_bytes())) == Err(DumpError::Write)
     });
     assert_eq!(directory.names(), Vec::<String>::new());
+    host.free(object);
 }
 
 /// Runs `body` in a forked child, which must return true.
-fn in_child(body: impl FnOnce() -> bool) {
+fn in_child(profiler: &Profiler, body: impl FnOnce() -> bool) {
+    profiler.fork_prepare();
     // SAFETY: the child runs `body` only, and leaves by `_exit`.
     let child = unsafe { libc::fork() };
     if child == 0 {
+        profiler.fork_child();
         let fine = body();
         // SAFETY: ends the child without running the parent's exit handlers.
         unsafe { libc::_exit(if fine { 0 } else { 1 }) };
     }
+    profiler.fork_parent();
     let mut status = 0;
     // SAFETY: waits for the child just made.
     assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
     assert_eq!(status, 0);
+}
+
+/// Whether this process has a file open whose name ends so.
+fn has_open(end: &str) -> bool {
+    let names = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+    names.flat_map(|entry| std::fs::read_link(entry.path())).any(|to| to.to_string_lossy().ends_with(end))
+}
+
+/// A dump into a pipe that nobody reads takes as long as nobody does. A fork does not, and the child has nothing of it: not
+/// the file, whose reader would wait for the child's end too, nor the lock.
+#[test]
+fn a_fork_waits_for_no_dump_and_the_child_closes_its_file() {
+    use std::{io::Read, os::fd::AsRawFd, os::unix::fs::OpenOptionsExt, sync::mpsc, time::Duration};
+    const ROOM: i32 = 4096;
+    let directory = Directory::new("waiting");
+    let (pipe, other) = (directory.file("a.pipe"), directory.file("other.heap"));
+    let name = std::ffi::CString::new(pipe.as_bytes()).unwrap();
+    // SAFETY: a C string, and a mode.
+    assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+    let profiler = boot(&Settings { lg_sample: 0, ..settings() });
+    let mut reader =
+        std::fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(&pipe).unwrap();
+    let descriptor = reader.as_raw_fd();
+    // SAFETY: an open pipe, and a size.
+    assert_eq!(unsafe { libc::fcntl(descriptor, libc::F_SETPIPE_SZ, ROOM) }, ROOM);
+    let writer = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || profiler.dump(None, Some(pipe.as_bytes()))
+    });
+    let mut filled = 0;
+    while filled < ROOM {
+        std::thread::sleep(Duration::from_millis(1));
+        // SAFETY: an open pipe, and a valid place for a number.
+        assert_eq!(unsafe { libc::ioctl(descriptor, libc::FIONREAD, &raw mut filled) }, 0);
+    }
+    assert!(has_open("a.pipe"));
+    let (done, wait) = mpsc::channel();
+    std::thread::spawn(move || {
+        in_child(profiler, || {
+            // SAFETY: the test's own end.
+            unsafe { libc::close(descriptor) };
+            !has_open("a.pipe") && profiler.dump(None, Some(other.as_bytes())).is_ok()
+        });
+        done.send(()).unwrap();
+    });
+    // Only who waits for the dump needs so long: for ever.
+    wait.recv_timeout(Duration::from_secs(100)).expect("the fork goes on while the dump is being written");
+    // SAFETY: an open pipe, which blocks from now on.
+    assert_eq!(unsafe { libc::fcntl(descriptor, libc::F_SETFL, 0) }, 0);
+    let mut text = String::new();
+    reader.read_to_string(&mut text).unwrap();
+    writer.join().unwrap().unwrap();
+    assert!(text.starts_with("heap_v2/"), "{text}");
+    assert_eq!(read(&directory.file("other.heap")).format, Format::HeapV2);
 }
 
 #[test]
@@ -204,14 +262,10 @@ fn a_child_keeps_the_counts_and_dumps_under_its_own_pid_while_other_threads_dump
             }
         });
         for _ in 0..20 {
-            profiler.fork_prepare();
-            // The child's half is in `in_child`, after the fork and before its end.
-            in_child(|| {
-                profiler.fork_child();
+            in_child(profiler, || {
                 let _more = SITES[1](&host, 32);
-                profiler.dump(Some(&host.thread), None).is_ok()
+                !has_open(".tmp") && profiler.dump(Some(&host.thread), None).is_ok()
             });
-            profiler.fork_parent();
         }
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
         dumper.join().unwrap();

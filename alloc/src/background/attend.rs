@@ -2,7 +2,8 @@
 //! in `prof_format::wire`.
 //!
 //! The socket's descriptor is the only one that the allocator keeps open. It lies above those that programs count on, and is
-//! looked at before each use: a program may close what it did not open, and get the number for a file of its own.
+//! looked at before each use: a program may close what it did not open, and get the number for a file of its own. Children of
+//! forks close it, as they do the one of who asks just then.
 
 use core::ffi::c_void;
 use core::fmt::Write;
@@ -10,7 +11,9 @@ use core::sync::atomic::*;
 use core::time::Duration;
 
 use prof_format::wire::{self, LINE_MAX, REFUSED};
-use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use prof_runtime::descriptors::Passing;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fd::{AsFd, BorrowedFd, RawFd};
 use rustix::fs::{FileType, Mode};
 use rustix::io::Errno;
 use rustix::net::{
@@ -80,8 +83,11 @@ fn open() -> Result<(), Errno> {
     let path = path();
     let path = path.as_bytes();
     let address = SocketAddrUnix::new(path)?;
-    let socket = net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    let socket = rustix::io::fcntl_dupfd_cloexec(&socket, FIRST_DESCRIPTOR).unwrap_or(socket);
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = Passing::open(|| {
+        let socket = net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        Ok(rustix::io::fcntl_dupfd_cloexec(&socket, FIRST_DESCRIPTOR).unwrap_or(socket))
+    })?;
     // What a process of ours with the same number left behind.
     if let Ok(stat) = rustix::fs::lstat(path)
         && FileType::from_raw_mode(stat.st_mode) == FileType::Socket
@@ -95,7 +101,7 @@ fn open() -> Result<(), Errno> {
     net::listen(&socket, 8)?;
     INODE.set(rustix::fs::fstat(&socket)?.st_ino);
     OWNER.set(pid());
-    SOCKET.set(socket.into_raw_fd());
+    SOCKET.set(socket.leak());
     Ok(())
 }
 
@@ -114,9 +120,11 @@ fn socket() -> Option<BorrowedFd<'static>> {
 /// Answers whoever asks, until the socket is gone.
 fn attend() {
     while let Some(socket) = socket() {
-        match net::accept_with(socket, SocketFlags::CLOEXEC) {
+        // Waiting for somebody is not accepting, for which a fork has to wait.
+        let somebody = poll(&mut [PollFd::new(&socket, PollFlags::IN)], None);
+        match somebody.and_then(|_| Passing::open(|| net::accept_with(socket, SocketFlags::CLOEXEC))) {
             Ok(client) => answer(&client),
-            Err(Errno::INTR | Errno::CONNABORTED) => {}
+            Err(Errno::INTR | Errno::CONNABORTED | Errno::AGAIN) => {}
             Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
                 PAUSE.sleep(PAUSE.heard(), Some(REST));
             }
@@ -125,7 +133,7 @@ fn attend() {
     }
 }
 
-fn answer(client: &OwnedFd) {
+fn answer(client: &Passing) {
     let _ = sockopt::set_socket_timeout(client, sockopt::Timeout::Recv, Some(PATIENCE));
     let _ = sockopt::set_socket_timeout(client, sockopt::Timeout::Send, Some(2 * PATIENCE));
     match asked(client).map(|format| PROFILER.send(client.as_fd(), format)) {
@@ -138,7 +146,7 @@ fn answer(client: &OwnedFd) {
 }
 
 /// What somebody who may ask asks for.
-fn asked(client: &OwnedFd) -> Result<prof_runtime::Format, &'static str> {
+fn asked(client: &Passing) -> Result<prof_runtime::Format, &'static str> {
     let peer = sockopt::socket_peercred(client).map_err(|_| "who asks is not known")?;
     if peer.uid != process::geteuid() && !peer.uid.is_root() {
         return Err("only the user of the process and root may ask");
@@ -156,19 +164,16 @@ fn asked(client: &OwnedFd) -> Result<prof_runtime::Format, &'static str> {
 }
 
 /// Says that there is no dump, and why.
-fn refuse(client: &OwnedFd, reason: &str) {
+fn refuse(client: &Passing, reason: &str) {
     for piece in [&REFUSED.to_le_bytes()[..], reason.as_bytes()] {
         // A reason that does not get through is not worth a second try.
         let _ = net::send(client, piece, SendFlags::NOSIGNAL);
     }
 }
 
-/// In the child of a fork: the socket is the parent's, and would keep who connects waiting after its end.
+/// In the child of a fork: the socket is the parent's, and would keep who connects waiting after its end. The profiler has
+/// closed it.
 pub fn forget() {
-    if let Some(socket) = socket() {
-        // SAFETY: ours, and nobody uses it: the thread that did is not here.
-        drop(unsafe { OwnedFd::from_raw_fd(socket.as_raw_fd()) });
-    }
     SOCKET.set(-1);
 }
 

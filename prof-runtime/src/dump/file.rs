@@ -1,6 +1,8 @@
 //! Writing a file so that readers never see half of it, without allocation.
 //!
-//! The content goes to `<path>.<pid>.tmp` beside the target and is renamed when it is complete. A target that is
+//! The content goes to `<path>.<pid>.tmp` beside the target and is renamed when it is complete. It is handed to the kernel, not
+//! waited for until it is on the disk: that takes from milliseconds to seconds, and a program that ends and is killed
+//! meanwhile, as by a supervisor's patience, would lose the whole dump. A target that is
 //! there and is no plain file (a pipe, a terminal, a symbolic link) is written in place, and so is one whose
 //! directory takes no new files. An empty file is written in place as well: whoever made it may hold it open and read
 //! the dump through that handle, as `jemalloc_pprof` does, and nothing can be lost in it. A plain file that is written
@@ -21,7 +23,7 @@ use rustix::{
 };
 
 use super::{names::Text, quiet::Quiet};
-use crate::memory::Rows;
+use crate::{descriptors::Passing, memory::Rows};
 
 const BUFFER: usize = 64 << 10;
 
@@ -160,7 +162,8 @@ pub fn write(path: &CStr, pid: u32, text: &mut Text, content: Writer) -> Result<
     let replaceable = before.is_none_or(|stat| is_plain(&stat) && stat.st_size > 0);
     text.clear().push(path.to_bytes()).push(b".").number(pid as u64).push(b".tmp");
     let temporary = text.as_path().filter(|_| replaceable);
-    let Some((temporary, file)) = temporary.and_then(|name| Some((name, create(name).ok()?))) else {
+    let made = |name| Some((name, Passing::open(|| create(name)).ok()?));
+    let Some((temporary, file)) = temporary.and_then(made) else {
         return in_place(path, before.is_none(), content);
     };
     let written =
@@ -178,7 +181,8 @@ fn is_plain(stat: &Stat) -> bool {
 
 /// Writes the target itself, which is `new` when it was not there.
 fn in_place(path: &CStr, new: bool, content: Writer) -> Result<(), Failure> {
-    let file = create(path).map_err(|_| Failure::Open)?;
+    // A pipe is opened when somebody reads, and a fork does not wait for that.
+    let file = Passing::of(create(path).map_err(|_| Failure::Open)?);
     let written = fill(&file, content);
     if written.is_err() && rustix::fs::fstat(&file).is_ok_and(|stat| is_plain(&stat)) {
         // Half a dump would be taken for a whole one. Nothing more can be done about a file that cannot be changed.
@@ -190,7 +194,7 @@ fn in_place(path: &CStr, new: bool, content: Writer) -> Result<(), Failure> {
     written
 }
 
-fn fill(file: &OwnedFd, content: Writer) -> Result<(), Failure> {
+fn fill(file: &Passing, content: Writer) -> Result<(), Failure> {
     let mut buffer = Rows::<u8>::zeroed(BUFFER).ok_or(Failure::OutOfMemory)?;
     let mut sink = FileSink::new(Target::File(file.as_fd()), &mut buffer);
     content(&mut sink)?;

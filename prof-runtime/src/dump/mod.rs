@@ -409,9 +409,10 @@ impl Dumps {
         job.freeze(None, |frozen| leak::report(frozen, &ask, text)).flatten().unwrap_or(0)
     }
 
-    /// Locks that a fork holds, in order.
-    pub fn locks(&self) -> [&Mutex; 2] {
-        [&self.lock, self.prefix.mutex()]
+    /// The lock under which dumps are written. A fork does not wait for it: what it guards is in files and in the memory
+    /// of the thread that writes.
+    pub fn lock(&self) -> &Mutex {
+        &self.lock
     }
 }
 

@@ -8,6 +8,7 @@ use rustix::fd::BorrowedFd;
 use super::Profiler;
 use crate::{
     clock::{Clock, nanos},
+    descriptors,
     dump::{
         DumpError, Form, Job,
         file::{Failure, FileSink},
@@ -307,16 +308,18 @@ impl Profiler {
         }
     }
 
-    /// All locks, in the order in which a fork takes them. Everywhere else at most one is held, but that a name is made
-    /// while a dump is written.
+    /// The locks that a fork holds, in the order in which it takes them. Everywhere else at most one is held, but that names
+    /// are made and files opened while a dump is written.
     fn locks(&self) -> [&Mutex; 4] {
-        let [dump, prefix] = self.dumps.locks();
-        [self.log.mutex(), self.recent.mutex(), dump, prefix]
+        [self.log.mutex(), self.recent.mutex(), self.dumps.prefix().mutex(), descriptors::mutex()]
     }
 
-    /// Before `fork`, in the forking thread.
+    /// Before `fork`, in the forking thread. Does not wait for a dump that is being written.
     pub fn fork_prepare(&self) {
+        self.dumps.lock().look_for_fork();
         self.locks().into_iter().for_each(Mutex::hold_for_fork);
+        // SAFETY: this thread forks, and has taken the lock, unless it had it before, which is told.
+        unsafe { descriptors::before_fork() }
     }
 
     /// After `fork`, in the parent.
@@ -325,17 +328,20 @@ impl Profiler {
     }
 
     /// After `fork`, in the child: it keeps all counts and numbers, and dumps under its own pid. Samples of threads
-    /// that are not in the child stay counted.
+    /// that are not in the child stay counted; files that such threads were writing are closed, and it is the parent that
+    /// completes them.
     pub fn fork_child(&self) {
-        self.locks().into_iter().for_each(Mutex::forget_waiters);
+        // SAFETY: this thread forked, and its locks are released below.
+        unsafe { descriptors::in_child() }
+        self.locks().into_iter().chain([self.dumps.lock()]).for_each(Mutex::forget_waiters);
+        self.dumps.lock().free_in_child();
         self.locks().into_iter().for_each(Mutex::release_after_fork);
         self.log.forget_writer();
     }
 
     /// How often the lock under which dumps are written was taken and waited for.
     pub fn dump_lock_counts(&self) -> MutexCounts {
-        let [dump, _] = self.dumps.locks();
-        dump.counts()
+        self.dumps.lock().counts()
     }
 
     /// The same of the lock of the recent samples.
@@ -345,6 +351,6 @@ impl Profiler {
 
     /// Sets the counts of all locks to zero. Waits for a dump that is being written.
     pub fn reset_lock_counts(&self) {
-        self.locks().into_iter().for_each(Mutex::reset_counts);
+        self.locks().into_iter().chain([self.dumps.lock()]).for_each(Mutex::reset_counts);
     }
 }
