@@ -34,6 +34,7 @@ packages=(
     zsh              # run their completion scripts
     fish
     graphviz         # what draws --gif and --ps
+    musl-tools       # musl-gcc, for static programs
     protobuf-compiler # protoc --decode, for profile.proto and OpenTelemetry's files
 )
 # With npm: speedscope's importer and the Firefox Profiler's own reader. Its makers' Node is newer than Debian's.
@@ -50,6 +51,9 @@ if ((${#missing[@]})); then
     "${as_root[@]}" apt-get update --quiet
     "${as_root[@]}" env RUNLEVEL=1 apt-get install --quiet --yes --no-install-recommends "${missing[@]}"
 fi
+
+# The standard library for static programs.
+rustup target add "$(uname -m)-unknown-linux-musl"
 
 # The parser of OpenMetrics text, in an environment of its own.
 openmetrics=target/openmetrics

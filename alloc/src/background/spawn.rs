@@ -15,6 +15,12 @@ use crate::report;
 #[derive(Default)]
 pub struct Handle(AtomicU64);
 
+/// What libc calls a thread by: a number with glibc, a pointer with musl.
+union Bits {
+    thread: libc::pthread_t,
+    bits: u64,
+}
+
 const _: () = assert!(size_of::<libc::pthread_t>() == size_of::<u64>());
 
 impl Handle {
@@ -29,7 +35,7 @@ impl Handle {
         body: extern "C" fn(*mut c_void) -> *mut c_void,
         argument: usize,
     ) -> Result<(), c_int> {
-        let mut thread: libc::pthread_t = 0;
+        let mut thread = core::mem::MaybeUninit::<libc::pthread_t>::uninit();
         let argument = core::ptr::without_provenance_mut(argument);
         // What libc allocates for the thread outlives the arena that a program may have bound the calling one to.
         let _aside = Aside::step();
@@ -43,21 +49,22 @@ impl Handle {
             if blocked != 0 {
                 return Err(blocked);
             }
-            let error = libc::pthread_create(&raw mut thread, core::ptr::null(), body, argument);
+            let error = libc::pthread_create(thread.as_mut_ptr(), core::ptr::null(), body, argument);
             libc::pthread_sigmask(libc::SIG_SETMASK, &raw const old, core::ptr::null_mut());
             error
         };
         if error != 0 {
             return Err(error);
         }
-        self.0.store(thread, Relaxed);
+        // SAFETY: pthread_create has written it, and of a pointer the bits are all that is needed.
+        self.0.store(unsafe { Bits { thread: thread.assume_init() }.bits }, Relaxed);
         Ok(())
     }
 
     /// Waits until the thread that [`Handle::spawn`] started has ended. Called once for each.
     pub fn join(&self) {
-        // SAFETY: the thread was started here, and is joined once.
-        unsafe { libc::pthread_join(self.0.load(Relaxed), core::ptr::null_mut()) };
+        // SAFETY: the thread was started here, and is joined once; its bits are as they were.
+        unsafe { libc::pthread_join(Bits { bits: self.0.load(Relaxed) }.thread, core::ptr::null_mut()) };
     }
 }
 
