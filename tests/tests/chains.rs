@@ -149,3 +149,25 @@ fn chains_of_rust_are_whole_while_a_panic_unwinds() {
         "{stack:?}"
     );
 }
+
+/// Frames of libraries that come and go, mostly at addresses where another one was: the program itself compares each stack
+/// with the calls that it made, in the hook of samples.
+#[test]
+fn chains_through_libraries_that_threads_load_and_close_are_exact() {
+    let plugin = compiled_with("plugin.c", &["-shared", "-fPIC"]);
+    let other = compiled_with("plugin.c", &["-shared", "-fPIC", "-DOTHER"]);
+    let folder = Scratch::new("plugins");
+    for dump in ["d.heap", "d.pb.gz"] {
+        let dump = folder.file(dump);
+        let run = Run::new(compiled_with("plugins.c", &[])).args([&plugin, &other]).arg("2").arg(&dump);
+        let outcome =
+            run.preload(&preload()).conf("prof:true,lg_prof_sample:0,prof_accum:true").outcome().ok();
+        let count = |name: &str| -> u64 {
+            let line = outcome.stdout.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+            line.unwrap_or_else(|| panic!("{name}: {outcome}")).parse().unwrap()
+        };
+        assert!(count("right") >= count("loads") && count("loads") > 100, "{outcome}");
+        assert!(count("threads") > 2 && count("dumps") > 0, "{outcome}");
+        assert!(!heap::read(&dump).stacks.is_empty());
+    }
+}
