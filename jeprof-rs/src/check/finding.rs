@@ -1,5 +1,8 @@
 //! What a check found: verdicts with figures and their bounds. Outputs show it; nothing here knows how.
 
+use serde::Deserialize;
+
+use super::CheckPlan;
 use super::stacks::Shown;
 use crate::inference::estimate::Estimate;
 use crate::inference::interval::{Verdict, interval};
@@ -41,14 +44,10 @@ pub enum Kind {
     Shrinkage,
     /// A limit that was set.
     Budget,
-    /// More than the baseline has.
-    Baseline,
     /// It grows from dump to dump.
     Trend,
     /// It grows with each iteration.
     Slope,
-    /// A part of its objects is never given back.
-    Survival,
 }
 
 /// Every kind, with its word and what it means in a sentence.
@@ -61,10 +60,8 @@ pub const KINDS: &[(Kind, &str, &str)] = &[
     ),
     (Kind::Shrinkage, "shrinkage", "Memory that shrank from one dump to another by more than chance"),
     (Kind::Budget, "budget", "Memory above a limit of the configuration"),
-    (Kind::Baseline, "baseline", "Memory that the baseline does not have, or more than it has"),
     (Kind::Trend, "trend", "Memory that grows from dump to dump and had not stopped at the end"),
     (Kind::Slope, "slope", "Memory that grows with each iteration"),
-    (Kind::Survival, "survival", "A part of the objects of a stack that is never given back"),
 ];
 
 impl Kind {
@@ -80,6 +77,19 @@ pub fn word(verdict: Verdict) -> &'static str {
         Verdict::Fail => "FAIL",
         Verdict::Unsure => "UNSURE",
         Verdict::Pass => "PASS",
+    }
+}
+
+impl Findings {
+    /// Nothing found yet, by a plan.
+    pub fn new(plan: &CheckPlan) -> Findings {
+        Findings {
+            confidence: plan.confidence(),
+            fdr: plan.fdr(),
+            undecided: plan.undecided.unwrap_or_default(),
+            period: 1,
+            ..Findings::default()
+        }
     }
 }
 
@@ -117,8 +127,10 @@ pub struct Finding {
     pub limit: Option<f64>,
     /// The chance of a false alarm among all that are shown, of what was tested.
     pub q: Option<f64>,
-    /// The stack, of what is about one.
+    /// The stack, of what is about one; of what is about several by a pattern, the largest.
     pub place: Option<Where>,
+    /// Whether it is about what a pattern finds, and `place` no more than an example.
+    pub by_pattern: bool,
     /// Who owns it, by the configuration.
     pub owner: Option<String>,
     /// What else is to be said.
@@ -161,6 +173,10 @@ pub struct Findings {
     pub noise: usize,
     /// The level of the bounds.
     pub confidence: f64,
+    /// The share of false alarms among what is reported to have changed.
+    pub fdr: f64,
+    /// What becomes of findings that are not decided.
+    pub undecided: Undecided,
     /// Largest sampling distance in bytes, 1 for exact dumps.
     pub period: u64,
     /// What to say about all of it.
@@ -180,7 +196,8 @@ impl Findings {
 }
 
 /// What becomes of findings that are not decided.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Undecided {
     /// They pass.
     Pass,
@@ -199,13 +216,27 @@ pub const UNDECIDED: u8 = 3;
 
 impl Findings {
     /// The exit status: 0 where nothing fails; `found` (or 1) for findings.
-    pub fn status(&self, undecided: Undecided, found: Option<u8>) -> u8 {
+    pub fn status(&self, found: Option<u8>) -> u8 {
         if self.count(Verdict::Fail) > 0 {
             found.unwrap_or(FOUND)
-        } else if self.count(Verdict::Unsure) > 0 && undecided == Undecided::Fail {
+        } else if self.count(Verdict::Unsure) > 0 && self.undecided == Undecided::Fail {
             UNDECIDED
         } else {
             0
         }
+    }
+}
+
+impl Finding {
+    /// The key of its stack, if it is about one.
+    pub fn key(&self) -> Option<&str> {
+        self.place.as_ref().filter(|_| !self.by_pattern).map(|place| place.key.as_str())
+    }
+
+    /// What tells it apart, the same from run to run.
+    pub fn name(&self) -> String {
+        let unit = if self.unit == "objects" { " (objects)" } else { "" };
+        let key = self.key().map_or(String::new(), |key| format!(" [{key}]"));
+        format!("{} {}{unit}{key}", self.kind.word(), self.subject)
     }
 }

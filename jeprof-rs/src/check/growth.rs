@@ -13,10 +13,7 @@ use crate::inference::growth::{Churn, Growth, chance, growth};
 use crate::inference::interval::Verdict;
 
 /// Stacks with fewer samples than this on both sides are not tested: whatever they did, chance does as much.
-const SAMPLES_MIN: f64 = 5.0;
-
-/// Growth below this is not reported where the plan says nothing: bytes, and the share of the larger total.
-const GROWTH_MIN: (f64, f64) = (65_536.0, 0.01);
+pub const SAMPLES_MIN: f64 = 5.0;
 
 /// Two sides of a comparison: indices of dumps.
 pub struct Sides {
@@ -65,22 +62,20 @@ pub fn changes(stacks: &Stacks, sides: &Sides, rules: &[Rule], plan: &CheckPlan)
         stack_count += 1;
         before += side.before;
         after += side.after;
-        let high = Measured::bytes(&side.after, plan.confidence).high;
+        let high = Measured::bytes(&side.after, plan.confidence()).high;
         if sieve.lets_through(stack, (side.after.bytes, high, side.after.objects)) {
             let churn = one_process.then(|| churn(stack, sides, &side)).flatten();
-            let change = growth(&side.before, &side.after, 0.0, churn, plan.confidence);
+            let change = growth(&side.before, &side.after, 0.0, churn, plan.confidence());
             all.push(Compared { change, ..side });
         }
     }
     let mut findings = Findings {
-        confidence: plan.confidence,
         period: stacks.period(),
         stacks: stack_count,
-        totals: [&before, &after].map(|side| Measured::bytes(side, plan.confidence)).into(),
-        ..Findings::default()
+        totals: [&before, &after].map(|side| Measured::bytes(side, plan.confidence())).into(),
+        ..Findings::new(plan)
     };
-    let least =
-        plan.min_growth.unwrap_or_else(|| GROWTH_MIN.0.max(GROWTH_MIN.1 * before.bytes.max(after.bytes)));
+    let least = plan.growth_min(before.bytes.max(after.bytes));
     for up in [true, false] {
         correct(&mut all, up, plan);
         for compared in &all {
@@ -121,7 +116,7 @@ fn finding(compared: &Compared<'_>, up: bool, least: f64, plan: &CheckPlan) -> O
         true => low > least,
         false => -high > least,
     };
-    if !compared.is_tested() || compared.q > plan.fdr || !is_certain {
+    if !compared.is_tested() || compared.q > plan.fdr() || !is_certain {
         return None;
     }
     let mut notes = Vec::new();
@@ -135,13 +130,14 @@ fn finding(compared: &Compared<'_>, up: bool, least: f64, plan: &CheckPlan) -> O
         figure: Measured { value: by, low, high, samples: None },
         unit: "bytes",
         sides: Some((
-            Measured::bytes(&compared.before, plan.confidence),
-            Measured::bytes(&compared.after, plan.confidence),
+            Measured::bytes(&compared.before, plan.confidence()),
+            Measured::bytes(&compared.after, plan.confidence()),
         )),
         objects: Some(compared.after.objects - compared.before.objects),
         limit: Some(least),
         q: (!is_exact).then_some(compared.q),
         place: Some(Where::of(compared.stack)),
+        by_pattern: false,
         owner: None,
         notes,
     })
@@ -149,19 +145,20 @@ fn finding(compared: &Compared<'_>, up: bool, least: f64, plan: &CheckPlan) -> O
 
 /// Of everything together, tested by itself, since it pools what is too small to be tested.
 fn total(before: &Estimate, after: &Estimate, least: f64, plan: &CheckPlan) -> Finding {
-    let change = growth(before, after, 0.0, None, plan.confidence);
-    let grew = change.p <= plan.fdr && change.low > least;
+    let change = growth(before, after, 0.0, None, plan.confidence());
+    let grew = change.p <= plan.fdr() && change.low > least;
     Finding {
         kind: Kind::Growth,
         verdict: if grew { Verdict::Fail } else { Verdict::Pass },
         subject: TOTAL.into(),
         figure: Measured { value: change.by, low: change.low, high: change.high, samples: None },
         unit: "bytes",
-        sides: Some((Measured::bytes(before, plan.confidence), Measured::bytes(after, plan.confidence))),
+        sides: Some((Measured::bytes(before, plan.confidence()), Measured::bytes(after, plan.confidence()))),
         objects: Some(after.objects - before.objects),
         limit: Some(least),
         q: (before.variance + after.variance > 0.0).then_some(change.p),
         place: None,
+        by_pattern: false,
         owner: None,
         notes: Vec::new(),
     }

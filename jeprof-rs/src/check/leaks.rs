@@ -17,9 +17,8 @@ pub fn leaks(stacks: &Stacks, rules: &[Rule], plan: &CheckPlan) -> Findings {
     let by_reach = stacks.tells_reach && !plan.reachable;
     let mut sieve = Sieve::new(rules);
     let mut findings = Findings {
-        confidence: plan.confidence,
         period: last.iter().map(|&dump| stacks.dumps[dump].period).max().unwrap_or(1),
-        ..Findings::default()
+        ..Findings::new(plan)
     };
     let mut total = Estimate::default();
     let mut reachable = (0, 0.0, 0.0);
@@ -34,7 +33,7 @@ pub fn leaks(stacks: &Stacks, rules: &[Rule], plan: &CheckPlan) -> Findings {
             let stays = (live.bytes - lost.bytes, live.objects - lost.objects);
             reachable = (reachable.0 + 1, reachable.1 + stays.0, reachable.2 + stays.1);
         }
-        let figure = Measured::bytes(&lost, plan.confidence);
+        let figure = Measured::bytes(&lost, plan.confidence());
         if lost.bytes <= 0.0 || !sieve.lets_through(stack, (lost.bytes, figure.high, lost.objects)) {
             continue;
         }
@@ -50,6 +49,7 @@ pub fn leaks(stacks: &Stacks, rules: &[Rule], plan: &CheckPlan) -> Findings {
             limit: (plan.min_leak > 0.0).then_some(plan.min_leak),
             q: None,
             place: Some(Where::of(stack)),
+            by_pattern: false,
             owner: None,
             notes: Vec::new(),
         });
@@ -57,7 +57,7 @@ pub fn leaks(stacks: &Stacks, rules: &[Rule], plan: &CheckPlan) -> Findings {
     findings
         .all
         .sort_by(|a, b| b.figure.value.total_cmp(&a.figure.value).then_with(|| a.key().cmp(&b.key())));
-    findings.totals = vec![Measured::bytes(&total, plan.confidence)];
+    findings.totals = vec![Measured::bytes(&total, plan.confidence())];
     findings.reachable = by_reach.then_some(reachable);
     sieve.tell(&mut findings);
     findings
@@ -88,11 +88,4 @@ fn last_of_each(stacks: &Stacks) -> Vec<usize> {
         process(dump).is_none_or(|pid| later.clone().all(|other| process(other) != Some(pid)))
     };
     stacks.looked_at().filter(is_last).collect()
-}
-
-impl Finding {
-    /// The key of its stack.
-    pub fn key(&self) -> Option<&str> {
-        self.place.as_ref().map(|place| place.key.as_str())
-    }
 }

@@ -3,6 +3,8 @@
 //! `stacks` groups what a session has read by keys that survive a rebuild; `leaks`, `growth` and their like ask `inference`
 //! what chance allows, and make `finding`s of the answers. Outputs are in `render/findings`.
 
+pub mod budgets;
+pub mod config;
 pub mod date;
 pub mod finding;
 pub mod growth;
@@ -10,6 +12,7 @@ pub mod leaks;
 pub mod stack_key;
 pub mod stacks;
 pub mod suppressions;
+pub mod trend;
 
 use std::path::PathBuf;
 
@@ -23,10 +26,10 @@ use self::finding::Suppressed;
 /// What is asked for.
 #[derive(Clone, Debug)]
 pub struct CheckPlan {
-    /// Level of the bounds, below 1.
-    pub confidence: f64,
-    /// The share of false alarms among what is reported, below 1.
-    pub fdr: f64,
+    /// Level of the bounds, below 1; see [`CheckPlan::confidence`].
+    pub confidence: Option<f64>,
+    /// The share of false alarms among what is reported, below 1; see [`CheckPlan::fdr`].
+    pub fdr: Option<f64>,
     /// Whether `fdr` is the chance of any false alarm instead.
     pub family_wise: bool,
     /// Growth is reported from here on, in bytes; from `min_growth` and a hundredth of the total on when not given.
@@ -44,7 +47,7 @@ pub struct CheckPlan {
     /// Whether what is still pointed to counts as leaked, too.
     pub reachable: bool,
     /// What becomes of findings that are not decided.
-    pub undecided: Undecided,
+    pub undecided: Option<Undecided>,
     /// Exit status of findings instead of 1.
     pub error_exitcode: Option<u8>,
     /// Whether a comparison has an exit status of findings, too.
@@ -53,7 +56,33 @@ pub struct CheckPlan {
     pub all: bool,
     /// How keys are made.
     pub keys: KeyPlan,
+    /// The file of limits.
+    pub config: Option<PathBuf>,
+    /// Dumps at the beginning that are left out of trends; those of the warm-up when not given.
+    pub skip_first: Option<usize>,
+    /// Iterations from one dump to the next.
+    pub iterations: Option<f64>,
 }
+
+impl CheckPlan {
+    /// Level of the bounds.
+    pub fn confidence(&self) -> f64 {
+        self.confidence.unwrap_or(0.95)
+    }
+
+    /// The share of false alarms among what is reported.
+    pub fn fdr(&self) -> f64 {
+        self.fdr.unwrap_or(0.05)
+    }
+
+    /// Growth is reported from here on, where the larger total is so much.
+    pub fn growth_min(&self, total: f64) -> f64 {
+        self.min_growth.unwrap_or_else(|| GROWTH_MIN.0.max(GROWTH_MIN.1 * total))
+    }
+}
+
+/// Growth below this is not reported where the plan says nothing: bytes, and the share of the larger total.
+const GROWTH_MIN: (f64, f64) = (65_536.0, 0.01);
 
 /// What becomes of rules that leave nothing out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,8 +99,8 @@ pub enum Unused {
 impl Default for CheckPlan {
     fn default() -> CheckPlan {
         CheckPlan {
-            confidence: 0.95,
-            fdr: 0.05,
+            confidence: None,
+            fdr: None,
             family_wise: false,
             min_growth: None,
             min_leak: 0.0,
@@ -80,11 +109,14 @@ impl Default for CheckPlan {
             unused_suppressions: Unused::Ignore,
             print_suppressions: false,
             reachable: false,
-            undecided: Undecided::Warn,
+            undecided: None,
             error_exitcode: None,
             exit_code: false,
             all: false,
             keys: KeyPlan::default(),
+            config: None,
+            skip_first: None,
+            iterations: None,
         }
     }
 }

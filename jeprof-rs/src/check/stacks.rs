@@ -147,6 +147,11 @@ impl Stacks {
         self.base..self.dumps.len()
     }
 
+    /// What is live in all stacks together in a dump.
+    pub fn total(&self, dump: usize) -> Estimate {
+        self.all.iter().map(|stack| stack.live[dump]).sum()
+    }
+
     /// The largest sampling distance.
     pub fn period(&self) -> u64 {
         self.dumps.iter().map(|dump| dump.period).max().unwrap_or(1)

@@ -56,7 +56,8 @@ Examples:
   jeprof-rs localhost:6060                           what a running service holds
   jeprof-rs flame > heap.svg                         flame graph of the newest dump
 
-Exit status: 0, or 2 with a message on stderr; conf has 1 for a string with something wrong in it.";
+Exit status: 0, or 2 with a message on stderr; conf has 1 for a string with something wrong in it, leaks and check for
+what they found.";
 
 const INPUTS: &str = "program and dumps";
 const ARGUMENT: &str = "argument of the command";

@@ -72,7 +72,7 @@ fn find_changes(request: &Request<'_>) -> Result<Findings> {
         return Err(Error::new(WANTS_TWO));
     }
     let sides = Sides { before: (0..stacks.base).collect(), after: stacks.looked_at().collect() };
-    let findings = changes(&stacks, &sides, &rules(request)?, plan);
+    let findings = changes(&stacks, &sides, &rules(request.session, plan)?, plan);
     check_unused(plan.unused_suppressions, &findings)?;
     Ok(findings)
 }

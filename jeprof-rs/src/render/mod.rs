@@ -137,6 +137,7 @@ pub const OUTPUTS: &[Output] = &[
     top::ROW,
     diff::ROW,
     findings::LEAKS,
+    findings::CHECK,
     tree::TREE,
     tree::PEEK,
     listing::COMMAND,

@@ -22,7 +22,7 @@ pub const ROWS: &[Flag] = &[
     Flag {
         name: "confidence",
         takes: Takes::One("LEVEL", |plan, value| {
-            plan.check.confidence = share(value)?;
+            plan.check.confidence = Some(share(value)?);
             Ok(())
         }),
         help: "Level of the bounds of figures [default: 0.95]",
@@ -31,7 +31,7 @@ pub const ROWS: &[Flag] = &[
     Flag {
         name: "fdr",
         takes: Takes::One("SHARE", |plan, value| {
-            plan.check.fdr = share(value)?;
+            plan.check.fdr = Some(share(value)?);
             Ok(())
         }),
         help: "Share of false alarms among stacks that are reported to have changed [default: 0.05]",
@@ -107,12 +107,12 @@ pub const ROWS: &[Flag] = &[
         name: "undecided",
         words: &["pass", "warn", "fail"],
         takes: Takes::One("WHAT", |plan, value| {
-            plan.check.undecided = match value {
+            plan.check.undecided = Some(match value {
                 "pass" => Undecided::Pass,
                 "warn" => Undecided::Warn,
                 "fail" => Undecided::Fail,
                 _ => return Err(format!("'{value}' is none of pass, warn, fail")),
-            };
+            });
             Ok(())
         }),
         help: "What becomes of limits that the samples do not decide: pass, warn, fail (exit status 3) [default: warn]",
@@ -139,6 +139,36 @@ pub const ROWS: &[Flag] = &[
         name: "all",
         takes: Takes::Switch(|plan| plan.check.all = true),
         help: "Show changes that chance explains, and limits that are kept, too",
+        ..Flag::BASE
+    },
+    Flag {
+        name: "config",
+        takes: Takes::One("FILE", |plan, value| {
+            plan.check.config = Some(value.into());
+            Ok(())
+        }),
+        help: "check: limits, and what the command line does not say [default: jeprof.toml, if there is one]",
+        ..Flag::BASE
+    },
+    Flag {
+        name: "skip_first",
+        takes: Takes::One("N", |plan, value| {
+            let count = value.parse().ok();
+            plan.check.skip_first = Some(count.ok_or_else(|| format!("'{value}' is no number of dumps"))?);
+            Ok(())
+        }),
+        help: "check: leave N dumps at the beginning out of trends [default: those of the warm-up]",
+        ..Flag::BASE
+    },
+    Flag {
+        name: "iterations",
+        takes: Takes::One("N", |plan, value| {
+            let count = value.parse().ok().filter(|count: &f64| count.is_finite() && *count > 0.0);
+            plan.check.iterations =
+                Some(count.ok_or_else(|| format!("'{value}' is no number of iterations"))?);
+            Ok(())
+        }),
+        help: "check: N iterations lie between one dump and the next, for limits per iteration [default: 1]",
         ..Flag::BASE
     },
     Flag {

@@ -26,7 +26,7 @@ fn render(shown: &Shown<'_>) -> Result<Vec<u8>> {
         "sampling_distance_bytes": findings.period,
         "exact": findings.is_exact(),
         "confidence": findings.confidence,
-        "fdr": shown.request.plan.check.fdr,
+        "fdr": findings.fdr,
         "status": shown.status,
         "stacks": findings.stacks,
         "totals": findings.totals.iter().map(measured).collect::<Vec<Value>>(),

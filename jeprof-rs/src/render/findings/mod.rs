@@ -1,20 +1,29 @@
 //! Findings in every form: text for people, and what CI systems read. One file and one row per form.
 
+mod bencher;
+mod github;
+mod gitlab;
 mod json;
+mod junit;
+mod sarif;
 mod text;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use super::{Output, Request};
-use crate::check::Unused;
-use crate::check::finding::{Findings, Undecided};
+use crate::check::budgets::check;
+use crate::check::config::Config;
+use crate::check::finding::{Findings, Undecided, Where};
 use crate::check::leaks::leaks;
-use crate::check::stacks::Stacks;
+use crate::check::stacks::{self, Stacks};
 use crate::check::suppressions::{self, Rule};
+use crate::check::{CheckPlan, Unused};
 use crate::error::{Error, Result};
 use crate::inference::interval::Verdict;
 use crate::plan::choice::{Format, Frames};
 use crate::plan::{Part, Plan};
+use crate::session::Session;
 use crate::transform::View;
 
 /// A form of findings.
@@ -29,7 +38,8 @@ pub struct Form {
 }
 
 /// Every form, in the order of the docs.
-pub const FORMS: &[Form] = &[text::FORM, json::FORM];
+pub const FORMS: &[Form] =
+    &[text::FORM, json::FORM, junit::FORM, sarif::FORM, github::FORM, gitlab::FORM, bencher::FORM];
 
 /// What a form is given.
 pub struct Shown<'a> {
@@ -69,10 +79,46 @@ Exit status: 0 nothing leaks, 1 something does, 2 wrong use or input.",
     ..Output::BASE
 };
 
+/// The row of the gate.
+pub const CHECK: Output = Output {
+    name: "check",
+    command: true,
+    about: "Whether memory grows, and keeps to limits: a gate for CI, with an exit status and reports for CI systems",
+    examples: "\
+DUMPs of one process, in the order in which they were made, are looked at for growth: of two, the last against the first;
+of more, what both that test and the order of all figures find, and what had not stopped at the end. Nine dumps or more
+are best. Limits are in jeprof.toml, or the file of --config (docs/leaks.md).
+
+Examples:
+  jeprof-rs check ./server soak/je.*.heap
+  jeprof-rs check --config=ci/jeprof.toml --format=text,junit=mem.xml,sarif=mem.sarif,github ./server dumps/*.heap
+
+Exit status: 0 all is well, 1 findings, 2 wrong use or input, 3 undecided with --undecided=fail.",
+    parts: PARTS,
+    keeps_labels: true,
+    keeps_parts: true,
+    finds: Some(|request| Some(find_all(request))),
+    ..Output::BASE
+};
+
+/// Where limits are looked for.
+const CONFIG: &str = "jeprof.toml";
+
+fn find_all(request: &Request<'_>) -> Result<Findings> {
+    let given = request.plan.check.config.clone();
+    let there = given.or_else(|| Path::new(CONFIG).exists().then(|| CONFIG.into()));
+    let config = there.map_or(Ok(Config::default()), |path| Config::read(&path))?;
+    let plan = config.applied(&request.plan.check);
+    let stacks = stacks(request)?;
+    let findings = check(&stacks, &rules(request.session, &plan)?, &config, &plan);
+    check_unused(plan.unused_suppressions, &findings)?;
+    Ok(findings)
+}
+
 fn find_leaks(request: &Request<'_>) -> Result<Findings> {
     let plan = &request.plan.check;
     let stacks = stacks(request)?;
-    let rules = rules(request)?;
+    let rules = rules(request.session, plan)?;
     let findings = leaks(&stacks, &rules, plan);
     check_unused(plan.unused_suppressions, &findings)?;
     Ok(findings)
@@ -98,8 +144,7 @@ pub fn stacks(request: &Request<'_>) -> Result<Stacks> {
 ///
 /// # Errors
 /// A file that cannot be read, or has a mistake.
-pub fn rules(request: &Request<'_>) -> Result<Vec<Rule>> {
-    let plan = &request.plan.check;
+pub fn rules(session: &Session, plan: &CheckPlan) -> Result<Vec<Rule>> {
     let today = crate::check::date::Date::today();
     let mut rules = Vec::new();
     for path in &plan.suppressions {
@@ -108,7 +153,7 @@ pub fn rules(request: &Request<'_>) -> Result<Vec<Rule>> {
             std::fs::read_to_string(path).map_err(|error| Error::at(&name, crate::error::plain(&error)))?;
         rules.extend(suppressions::parse(&text, &name, today).map_err(|mistake| Error::at(&name, mistake))?);
     }
-    for text in &request.session.suppressions {
+    for text in &session.suppressions {
         let name = suppressions::OF_PROGRAM;
         rules.extend(suppressions::parse(text, name, today).map_err(|mistake| Error::at(name, mistake))?);
     }
@@ -130,7 +175,27 @@ pub fn check_unused(what: Unused, findings: &Findings) -> Result<()> {
 /// The exit status of findings of an output.
 pub fn status(output: &Output, plan: &Plan, findings: &Findings) -> u8 {
     let counts = !output.compares || plan.check.exit_code;
-    if counts { findings.status(plan.check.undecided, plan.check.error_exitcode) } else { 0 }
+    if counts { findings.status(plan.check.error_exitcode) } else { 0 }
+}
+
+/// The innermost frame of the program's own with a source line, or else the innermost.
+fn source_frame(place: &Where) -> Option<&stacks::Shown> {
+    let own = place.own_frames();
+    let is_own = |frame: &&stacks::Shown| source_path(&frame.file).is_some_and(|path| !path.starts_with('/'));
+    own.iter().find(is_own).or(own.iter().find(|frame| !frame.file.is_empty())).or(own.first())
+}
+
+/// The path of a source file, relative to the current folder where it lies in it; none when it is unknown.
+fn source_path(file: &str) -> Option<&str> {
+    if file.is_empty() {
+        return None;
+    }
+    static HERE: LazyLock<Option<String>> = LazyLock::new(|| {
+        let here = std::env::current_dir().ok()?;
+        Some(format!("{}/", here.to_str()?))
+    });
+    let inside = HERE.as_ref().and_then(|here| file.strip_prefix(here.as_str()));
+    Some(inside.unwrap_or(file).trim_start_matches("./"))
 }
 
 /// Findings, written.
@@ -167,7 +232,7 @@ pub fn write(request: &Request<'_>, output: &Output, findings: &Findings) -> Res
             .iter()
             .for_each(|rule| request.warn(format!("{rule}: the rule leaves nothing out")));
     }
-    if plan.check.undecided == Undecided::Warn && findings.count(Verdict::Unsure) > 0 {
+    if findings.undecided == Undecided::Warn && findings.count(Verdict::Unsure) > 0 {
         request.warn("some limits are not decided: --undecided=fail makes them fail");
     }
     Ok(written)

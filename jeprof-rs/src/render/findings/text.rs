@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{Form, Shown};
-use crate::check::finding::{Finding, Findings, Kind, Measured, Where};
+use crate::check::finding::{Finding, Findings, Kind, Measured, Undecided, Where, word};
 use crate::check::growth::TOTAL;
 use crate::check::stack_key::short_key;
 use crate::check::stacks;
@@ -20,6 +20,7 @@ pub const FORM: Form = Form { name: "text", about: "people", render };
 fn render(shown: &Shown<'_>) -> Result<Vec<u8>> {
     let mut out = match shown.command {
         "leaks" => leaks(shown),
+        "check" => verdicts(shown),
         _ => changes(shown),
     };
     if shown.request.plan.check.print_suppressions {
@@ -43,12 +44,16 @@ pub fn measured(figure: &Measured) -> String {
 
 /// A change with its sign: `+41.2 MiB [+33.0,+50.1]`.
 pub fn change(figure: &Measured) -> String {
-    let largest = [figure.value, figure.low, figure.high].map(f64::abs).into_iter().fold(0.0, f64::max);
+    let bounds = [figure.value, figure.low, figure.high].map(f64::abs);
+    let largest = bounds.into_iter().filter(|bound| bound.is_finite()).fold(0.0, f64::max);
     let unit = Unit::of(if figure.is_exact() { figure.value.abs() } else { largest / 4.0 });
     let sign = |value: f64, text: String| if value >= 0.0 { format!("+{text}") } else { text };
     let value = sign(figure.value, unit.with(figure.value));
     if figure.is_exact() {
         return value;
+    }
+    if !(figure.low.is_finite() && figure.high.is_finite()) {
+        return format!("{value} (too few dumps for bounds)");
     }
     let [low, high] = [figure.low, figure.high].map(|bound| sign(bound, unit.bare(bound)));
     format!("{value} [{low},{high}]")
@@ -238,7 +243,7 @@ fn changes(shown: &Shown<'_>) -> String {
         findings.all.iter().find(|finding| finding.subject == TOTAL && finding.place.is_none())
         && let Some((before, after)) = &total.sides
     {
-        let significant = total.q.is_none_or(|q| q <= shown.request.plan.check.fdr);
+        let significant = total.q.is_none_or(|q| q <= findings.fdr);
         let verdict = match (&total.q, significant) {
             (None, _) => "exact".into(),
             (Some(p), true) => format!("significant ({})", chance("p", *p)),
@@ -291,6 +296,97 @@ fn changes(shown: &Shown<'_>) -> String {
         let _ = writeln!(out, "  not shown: {} whose change {why} (--all)", counted(findings.noise, "stack"));
     }
     out
+}
+
+/// One line for each verdict, and the stack of what fails.
+fn verdicts(shown: &Shown<'_>) -> String {
+    let findings = shown.findings;
+    let mut out = String::new();
+    let is_shown = |finding: &&Finding| {
+        finding.verdict != Verdict::Pass || finding.kind == Kind::Budget || shown.request.plan.check.all
+    };
+    for finding in findings.all.iter().filter(is_shown) {
+        let figure = match finding.kind {
+            Kind::Growth | Kind::Trend | Kind::Slope => change_in(finding),
+            _ if finding.unit == "objects" => {
+                format!("{} objects", count_for_people(finding.figure.value.round() as i64))
+            }
+            _ => measured(&finding.figure),
+        };
+        let limit =
+            finding.limit.map_or(String::new(), |limit| format!("allowed {}", limit_text(finding, limit)));
+        let subject = harmless(&finding.subject, shown.request.screen);
+        let line = format!(
+            "{:<6} {:<9} {subject:<40} {figure:<32} {limit}",
+            word(finding.verdict),
+            finding.kind.word()
+        );
+        let style = match finding.verdict {
+            Verdict::Fail => style::HEAVY,
+            Verdict::Unsure | Verdict::Pass => "",
+        };
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "{}", paint(line.trim_end(), style, shown.request.screen));
+        let key = finding.key().map_or(String::new(), |key| format!(" key {}", short_key(key)));
+        let chance = finding.q.map_or(String::new(), |q| format!(" {}", chance("q", q)));
+        let owner = finding.owner.as_ref().map_or(String::new(), |owner| format!(" {owner}"));
+        let more = format!("      {key}{chance}{owner} {}", finding.notes.join("; "));
+        if !more.trim().is_empty() {
+            let _ = writeln!(out, "{}", more.trim_end());
+        }
+        if let (Some(place), Verdict::Fail) = (&finding.place, finding.verdict) {
+            frames(shown, place, &mut out);
+        }
+    }
+    suppressed(findings, &mut out);
+    if findings.noise > 0 {
+        let _ = writeln!(out, "not shown: {} that chance explains", counted(findings.noise, "stack"));
+    }
+    let undecided = match findings.undecided {
+        Undecided::Fail => "fail",
+        Undecided::Pass | Undecided::Warn => "pass",
+    };
+    let _ = writeln!(
+        out,
+        "{} failed, {} passed, {} undecided (treated as {undecided}) ({})",
+        findings.count(Verdict::Fail),
+        findings.count(Verdict::Pass),
+        findings.count(Verdict::Unsure),
+        sampling(findings),
+    );
+    out
+}
+
+/// A finding in one line, without colours, for what CI systems show.
+pub fn plain_line(finding: &Finding) -> String {
+    let figure = match finding.kind {
+        Kind::Growth | Kind::Trend | Kind::Slope => change_in(finding),
+        _ if finding.unit == "objects" => {
+            format!("{} objects", count_for_people(finding.figure.value.round() as i64))
+        }
+        _ => measured(&finding.figure),
+    };
+    let limit =
+        finding.limit.map_or(String::new(), |limit| format!(" (allowed {})", limit_text(finding, limit)));
+    let owner = finding.owner.as_ref().map_or(String::new(), |owner| format!(" {owner}"));
+    format!("{} {}: {figure}{limit}{owner}", finding.kind.word(), finding.subject)
+}
+
+/// A change with what it is per.
+fn change_in(finding: &Finding) -> String {
+    let per = finding.unit.strip_prefix("bytes").unwrap_or_default();
+    format!("{}{per}", change(&finding.figure))
+}
+
+/// A limit with its unit.
+fn limit_text(finding: &Finding, limit: f64) -> String {
+    match finding.unit {
+        "objects" => count_for_people(limit as i64),
+        unit => {
+            let sign = if finding.kind == Kind::Budget { "" } else { "+" };
+            format!("{sign}{}{}", bytes_for_people(limit), unit.strip_prefix("bytes").unwrap_or_default())
+        }
+    }
 }
 
 /// Leaf and callers in one line.

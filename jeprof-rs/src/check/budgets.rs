@@ -1,0 +1,158 @@
+//! The gate: growth from dump to dump, and limits that a configuration sets.
+
+use super::config::{Budget, Config};
+use super::finding::{Finding, Findings, Kind, Measured, Where};
+use super::growth::{Sides, TOTAL, changes};
+use super::stacks::{Stack, Stacks};
+use super::suppressions::Rule;
+use super::trend::{add_trends, times};
+use super::{CheckPlan, Sieve};
+use crate::inference::estimate::Estimate;
+use crate::inference::growth::growth;
+use crate::inference::interval::{Interval, Verdict, lg_sample_that_decides, verdict};
+use crate::inference::slope::{Slope, least_squares, theil_sen};
+
+/// Fewer dumps than this are compared, the last with the first; of so many or more the trend is looked at.
+const DUMPS_OF_A_TREND: usize = 4;
+
+/// Verdicts of growth and of each limit, the worst first.
+pub fn check(stacks: &Stacks, rules: &[Rule], config: &Config, plan: &CheckPlan) -> Findings {
+    let dumps: Vec<usize> = stacks.looked_at().collect();
+    let mut findings = Findings { period: stacks.period(), stacks: stacks.all.len(), ..Findings::new(plan) };
+    if let [first, .., last] = dumps.as_slice() {
+        if dumps.len() < DUMPS_OF_A_TREND {
+            let sides = Sides { before: vec![*first], after: vec![*last] };
+            findings = changes(stacks, &sides, rules, plan);
+            findings.all.retain(|finding| finding.kind == Kind::Growth && finding.subject != TOTAL);
+        } else {
+            add_trends(stacks, rules, plan, &mut findings);
+        }
+    }
+    findings.totals = dumps
+        .last()
+        .map(|&last| Measured::bytes(&stacks.total(last), plan.confidence()))
+        .into_iter()
+        .collect();
+    add_budgets(stacks, rules, config, plan, &mut findings);
+    let rank = |verdict: Verdict| match verdict {
+        Verdict::Fail => 0,
+        Verdict::Unsure => 1,
+        Verdict::Pass => 2,
+    };
+    findings.all.sort_by(|a, b| {
+        let order = rank(a.verdict).cmp(&rank(b.verdict)).then(a.kind.cmp(&b.kind));
+        order.then(b.figure.value.total_cmp(&a.figure.value)).then_with(|| a.key().cmp(&b.key()))
+    });
+    findings
+}
+
+/// Stacks of a budget: each belongs to the first that is about it, and to all that say `all`.
+fn add_budgets(stacks: &Stacks, rules: &[Rule], config: &Config, plan: &CheckPlan, findings: &mut Findings) {
+    let Some(last) = stacks.looked_at().next_back() else { return };
+    let mut sieve = Sieve::new(rules);
+    let counted: Vec<&Stack> = stacks
+        .all
+        .iter()
+        .filter(|stack| {
+            let live = &stack.live[last];
+            sieve.lets_through(
+                stack,
+                (live.bytes, Measured::bytes(live, plan.confidence()).high, live.objects),
+            )
+        })
+        .collect();
+    let mut taken = vec![false; counted.len()];
+    for budget in &config.budgets {
+        let mut of_budget: Vec<&Stack> = Vec::new();
+        for (stack, taken) in counted.iter().zip(&mut taken) {
+            if budget.is_about(stack) && (budget.all || budget.is_total() || !*taken) {
+                *taken |= !budget.all && !budget.is_total();
+                of_budget.push(stack);
+            }
+        }
+        add_budget(stacks, budget, &of_budget, plan, findings);
+    }
+}
+
+/// The limits of one budget, held against its stacks.
+fn add_budget(stacks: &Stacks, budget: &Budget, of: &[&Stack], plan: &CheckPlan, findings: &mut Findings) {
+    let dumps: Vec<usize> = stacks.looked_at().collect();
+    let live: Vec<Estimate> =
+        dumps.iter().map(|&dump| of.iter().map(|stack| stack.live[dump]).sum()).collect();
+    let (Some(first), Some(last)) = (live.first(), live.last()) else { return };
+    // Where nothing is live, the sampling distance of the dump says how much may have been missed.
+    let period = stacks.period() as f64;
+    let last = if last.bytes == 0.0 {
+        Estimate { period: if period > 1.0 { period } else { 0.0 }, ..*last }
+    } else {
+        *last
+    };
+    let largest = of
+        .iter()
+        .max_by(|a, b| a.live[dumps[dumps.len() - 1]].bytes.total_cmp(&b.live[dumps[dumps.len() - 1]].bytes));
+    let mut add = |figure: Measured, unit: &'static str, limit: f64, kind: Kind, notes: Vec<String>| {
+        findings.all.push(Finding {
+            kind,
+            verdict: verdict(Interval { low: figure.low, high: figure.high }, limit),
+            subject: budget.name.clone(),
+            figure,
+            unit,
+            sides: None,
+            objects: Some(last.objects),
+            limit: Some(limit),
+            q: None,
+            place: largest.filter(|_| !budget.is_total()).map(|stack| Where::of(stack)),
+            by_pattern: true,
+            owner: budget.owner.clone(),
+            notes,
+        });
+    };
+    if let Some(limit) = budget.max {
+        let figure = Measured::bytes(&last, plan.confidence());
+        let undecided = verdict(Interval { low: figure.low, high: figure.high }, limit) == Verdict::Unsure;
+        let notes = undecided.then(|| {
+            format!(
+                "to decide this with {} % confidence, sample at lg_prof_sample:{} or lower",
+                plan.confidence() * 100.0,
+                lg_sample_that_decides(last.bytes, limit, plan.confidence())
+            )
+        });
+        add(figure, "bytes", limit, Kind::Budget, notes.into_iter().collect());
+    }
+    if let Some(limit) = budget.objects {
+        let share = |bound: f64| if last.bytes > 0.0 { last.objects * bound / last.bytes } else { 0.0 };
+        let bytes = Measured::bytes(&last, plan.confidence());
+        let figure = Measured {
+            value: last.objects,
+            low: share(bytes.low),
+            high: share(bytes.high),
+            samples: last.samples,
+        };
+        add(figure, "objects", limit, Kind::Budget, Vec::new());
+    }
+    let series = dumps.len() > 1;
+    let change = growth(first, &last, budget.growth.unwrap_or(0.0), None, plan.confidence());
+    if let Some(limit) = budget.growth.filter(|_| series) {
+        let figure = Measured { value: change.by, low: change.low, high: change.high, samples: None };
+        add(figure, "bytes", limit, Kind::Growth, Vec::new());
+    }
+    let measured =
+        |slope: Slope| Measured { value: slope.value, low: slope.low, high: slope.high, samples: None };
+    let (times, unit) = times(stacks, &dumps);
+    let points = |factor: f64| -> Vec<(f64, f64)> {
+        times.iter().zip(&live).map(|(time, live)| (time * factor, live.bytes)).collect()
+    };
+    if let Some(limit) = budget.rate.filter(|_| series && unit == "bytes/min")
+        && let Some(slope) = theil_sen(&points(1.0), plan.confidence())
+    {
+        add(measured(slope), unit, limit, Kind::Slope, Vec::new());
+    }
+    if let Some(limit) = budget.per_iteration.filter(|_| series) {
+        let iterations = plan.iterations.unwrap_or(1.0);
+        let numbered: Vec<(f64, f64)> =
+            live.iter().enumerate().map(|(number, live)| (number as f64 * iterations, live.bytes)).collect();
+        if let Some(slope) = least_squares(&numbered, plan.confidence()) {
+            add(measured(slope), "bytes/iteration", limit, Kind::Slope, Vec::new());
+        }
+    }
+}

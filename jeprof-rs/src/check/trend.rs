@@ -1,0 +1,126 @@
+//! What grows from dump to dump of one process.
+
+use super::finding::{Finding, Findings, Kind, Measured, Where};
+use super::growth::SAMPLES_MIN;
+use super::stacks::{Stack, Stacks};
+use super::suppressions::Rule;
+use super::{CheckPlan, Sieve};
+use crate::inference::interval::Verdict;
+use crate::inference::trend::{Course, DUMPS_ADVISED, Moment, Trend, courses, dumps_wanted, trend, warm_up};
+use crate::units::bytes_for_people;
+
+/// When dumps were made: in minutes where all tell, else their numbers, with the unit of a slope.
+pub fn times(stacks: &Stacks, dumps: &[usize]) -> (Vec<f64>, &'static str) {
+    let nanos: Vec<u64> = dumps.iter().map(|&dump| stacks.dumps[dump].time_nanos).collect();
+    if nanos.windows(2).all(|pair| pair[0] < pair[1]) && nanos[0] != 0 {
+        let minutes = nanos.iter().map(|time| (time - nanos[0]) as f64 / 60e9);
+        return (minutes.collect(), "bytes/min");
+    }
+    ((0..dumps.len()).map(|number| number as f64).collect(), "bytes/dump")
+}
+
+/// Judges every stack over the dumps to look at, but for `skip` of them at the beginning (or those of the warm-up), and adds
+/// what grows to the findings.
+pub fn add_trends(stacks: &Stacks, rules: &[Rule], plan: &CheckPlan, findings: &mut Findings) {
+    let all: Vec<usize> = stacks.looked_at().collect();
+    let totals: Vec<f64> = all.iter().map(|&dump| stacks.total(dump).bytes).collect();
+    let skip = plan.skip_first.unwrap_or_else(|| warm_up(&totals)).min(all.len().saturating_sub(2));
+    let dumps = &all[skip..];
+    if dumps.len() < 2 {
+        return;
+    }
+    let (times, unit) = times(stacks, dumps);
+    let mut sieve = Sieve::new(rules);
+    let mut tested: Vec<(&Stack, Trend)> = Vec::new();
+    for stack in &stacks.all {
+        let moments: Vec<Moment> =
+            dumps.iter().zip(&times).map(|(&dump, &at)| Moment { at, live: stack.live[dump] }).collect();
+        let enough = moments.iter().any(|moment| {
+            moment.live.is_exact() && moment.live.bytes > 0.0
+                || moment.live.effective_samples() >= SAMPLES_MIN
+        });
+        let last = stack.live[dumps[dumps.len() - 1]];
+        let high = Measured::bytes(&last, plan.confidence()).high;
+        if enough
+            && sieve.lets_through(stack, (last.bytes, high, last.objects))
+            && let Some(trend) = trend(&moments, None, plan.confidence())
+        {
+            tested.push((stack, trend));
+        }
+    }
+    sieve.tell(findings);
+    let trends: Vec<Trend> = tested.iter().map(|(_, trend)| *trend).collect();
+    let largest = totals.iter().copied().fold(0.0, f64::max);
+    let least = plan.growth_min(largest);
+    let mut grown = 0;
+    for ((stack, trend), (course, q)) in tested.iter().zip(courses(&trends, plan.fdr())) {
+        let verdict = match course {
+            Course::Steady => continue,
+            _ if trend.change.low <= least => continue,
+            Course::Growing => Verdict::Fail,
+            Course::Unclear => Verdict::Unsure,
+            Course::StoppedGrowing => Verdict::Pass,
+        };
+        grown += 1;
+        let mut finding = finding(stack, trend, q, unit);
+        finding.verdict = verdict;
+        finding.limit = Some(least);
+        finding.notes.push(
+            match course {
+                Course::Growing => "still growing at the end",
+                Course::Unclear => {
+                    "whether it still grows at the end cannot be told: run longer, or look at ages (old)"
+                }
+                Course::StoppedGrowing | Course::Steady => "stopped growing",
+            }
+            .into(),
+        );
+        let between = (stack.live[dumps[0]], stack.live[dumps[dumps.len() - 1]]);
+        finding.sides = Some((
+            Measured::bytes(&between.0, plan.confidence()),
+            Measured::bytes(&between.1, plan.confidence()),
+        ));
+        findings.all.push(finding);
+    }
+    findings.noise += tested.len() - grown;
+    if skip > 0 {
+        findings.notes.push(format!(
+            "{skip} of {} dumps are of the start, and were left out (--skip_first)",
+            all.len()
+        ));
+    }
+    if dumps.len() < DUMPS_ADVISED {
+        findings.notes.push(format!(
+            "{} dumps make a weak case of growth: {} or more are better",
+            dumps.len(),
+            dumps_wanted(tested.len(), plan.fdr())
+        ));
+    }
+}
+
+fn finding(stack: &Stack, trend: &Trend, q: f64, unit: &'static str) -> Finding {
+    Finding {
+        kind: Kind::Trend,
+        verdict: Verdict::Pass,
+        subject: stack.texts.first().cloned().unwrap_or_default(),
+        figure: Measured {
+            value: trend.change.by,
+            low: trend.change.low,
+            high: trend.change.high,
+            samples: None,
+        },
+        unit: "bytes",
+        sides: None,
+        objects: None,
+        limit: None,
+        q: (trend.change.low != trend.change.high).then_some(q),
+        place: Some(Where::of(stack)),
+        by_pattern: false,
+        owner: None,
+        notes: vec![format!(
+            "about {}{}",
+            bytes_for_people(trend.slope.value),
+            unit.strip_prefix("bytes").unwrap_or_default()
+        )],
+    }
+}

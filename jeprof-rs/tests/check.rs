@@ -1,0 +1,207 @@
+//! The gate on series of dumps with a planted answer, written here with names, so that no binary is needed.
+
+mod common;
+
+use std::path::PathBuf;
+
+use common::{Run, Scratch, command, tool};
+use serde_json::Value;
+
+/// Functions and their addresses: the leaf of each stack, called by `serve` and `main`.
+const FUNCTIONS: [&str; 4] = ["svc::Cache::insert", "svc::Ring::push", "svc::Pool::fill", "svc::log"];
+
+/// Writes dumps of one process, `figures` telling objects and bytes of each function in each dump.
+fn series(
+    folder: &Scratch,
+    period: u64,
+    count: u64,
+    figures: impl Fn(u64) -> [(u64, u64); 4],
+) -> Vec<PathBuf> {
+    let symbols: String = FUNCTIONS
+        .iter()
+        .enumerate()
+        .map(|(index, name)| format!("0x{:016x} {name}\n", 0x2000 + 16 * index))
+        .collect();
+    (0..count)
+        .map(|at| {
+            let stacks = figures(at);
+            let (objects, bytes) = stacks.iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+            let mut text = format!(
+                "--- symbol\nbinary=/opt/svc\n0x0000000000001000 main\n0x0000000000001010 svc::serve\n{symbols}---\n\
+                 --- heap\nheap_v2/{period}\n  t*: {objects}: {bytes} [0: 0]\n"
+            );
+            for (index, (objects, bytes)) in stacks.into_iter().enumerate().filter(|(_, (objects, _))| *objects > 0) {
+                text += &format!("@ 0x{:x} 0x1011 0x1001\n  t*: {objects}: {bytes} [0: 0]\n", 0x2000 + 16 * index);
+            }
+            folder.write(&format!("svc.7.{at}.m{at}.heap"), text)
+        })
+        .collect()
+}
+
+fn check(args: &[&str], dumps: &[PathBuf]) -> Run {
+    let dumps = dumps.iter().map(|path| path.to_str().unwrap());
+    let words: Vec<&str> = std::iter::once("check").chain(args.iter().copied()).chain(dumps).collect();
+    tool(&words)
+}
+
+/// One that grows, one that is full at dump 3, a pool that is there from the start, and what comes and goes.
+fn mixed(at: u64) -> [(u64, u64); 4] {
+    let leaked = 2000 * (at + 1);
+    let filled = 1000 * (at + 1).min(4);
+    [
+        (leaked, 112 * leaked),
+        (filled, 512 * filled),
+        (10, 10 << 20),
+        (100 + 7 * (at % 3), 4096 * (100 + 7 * (at % 3))),
+    ]
+}
+
+#[test]
+fn what_grows_to_the_end_fails_and_what_is_filled_once_does_not() {
+    let folder = Scratch::new("check-trend");
+    let dumps = series(&folder, 1, 12, mixed);
+    let run = check(&["--skip_first=0", "--all"], &dumps);
+    assert_eq!(run.status, 1, "{}{}", run.stdout, run.stderr);
+    let first = run.stdout.lines().next().unwrap();
+    assert!(first.starts_with("FAIL   trend     svc::Cache::insert"), "{}", run.stdout);
+    assert!(run.stdout.contains("PASS   trend     svc::Ring::push"), "{}", run.stdout);
+    assert!(run.stdout.contains("stopped growing"), "{}", run.stdout);
+    assert!(run.stdout.contains("1 failed, 1 passed, 0 undecided"), "{}", run.stdout);
+    // In any order on the command line.
+    let shuffled: Vec<PathBuf> = dumps.iter().rev().cloned().collect();
+    assert_eq!(check(&["--skip_first=0", "--all"], &shuffled).stdout, run.stdout);
+    let other = check(&["--error_exitcode=23"], &dumps);
+    assert_eq!(other.status, 23);
+    let suppressed = folder.write("x.supp", "leak:Cache::insert$\n");
+    let quiet = check(&[&format!("--suppressions={}", suppressed.display())], &dumps);
+    assert_eq!(quiet.status, 0, "{}", quiet.stdout);
+    assert!(quiet.stdout.contains("suppressed: 1 stack"), "{}", quiet.stdout);
+}
+
+#[test]
+fn two_dumps_are_compared() {
+    let folder = Scratch::new("check-two");
+    let dumps = series(&folder, 1, 2, mixed);
+    let run = check(&[], &dumps);
+    assert_eq!(run.status, 1, "{}", run.stdout);
+    assert!(run.stdout.starts_with("FAIL   growth    svc::Ring::push"), "{}", run.stdout);
+    let same = check(&[], &[dumps[0].clone(), dumps[0].clone()]);
+    assert_eq!(same.status, 0, "{}", same.stdout);
+}
+
+#[test]
+fn limits_of_a_file_have_three_verdicts() {
+    let folder = Scratch::new("check-limits");
+    // 64 MiB, 32 KiB each, one of sixteen sampled: known to a tenth or so.
+    let dumps = series(&folder, 1 << 19, 1, |_| [(2048, 64 << 20), (0, 0), (0, 0), (64, 2 << 20)]);
+    let config = folder.write(
+        "jeprof.toml",
+        "[check]\nundecided = \"fail\"\n\
+         [[budget]]\nstack = \"^svc::log$\"\nmax = \"64MiB\"\nowner = \"@logs\"\n\
+         [[budget]]\nleaf = \"Cache\"\nmax = \"1GiB\"\nobjects = 100\n\
+         [[budget]]\nmatch = \"total\"\nmax = \"1100MiB\"\n",
+    );
+    let config = format!("--config={}", config.display());
+    let run = check(&[&config, "--format=json"], &dumps);
+    let json: Value = serde_json::from_str(&run.stdout).unwrap();
+    let verdicts: Vec<(&str, &str, &str)> = json["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|of| {
+            (of["verdict"].as_str().unwrap(), of["subject"].as_str().unwrap(), of["unit"].as_str().unwrap())
+        })
+        .collect();
+    assert_eq!(
+        verdicts,
+        [
+            ("fail", "Cache", "objects"),
+            ("unsure", "total", "bytes"),
+            ("unsure", "Cache", "bytes"),
+            ("pass", "^svc::log$", "bytes"),
+        ],
+        "{}",
+        run.stdout
+    );
+    assert_eq!(run.status, 1);
+    let undecided = folder.write("only.toml", "[[budget]]\nmatch = \"total\"\nmax = \"1100MiB\"\n");
+    let undecided = format!("--config={}", undecided.display());
+    let run = check(&[&undecided], &dumps);
+    assert_eq!(run.status, 0);
+    assert!(run.stdout.contains("UNSURE budget    total"), "{}", run.stdout);
+    assert!(run.stdout.contains("sample at lg_prof_sample:"), "{}", run.stdout);
+    assert!(run.stderr.contains("--undecided=fail makes them fail"), "{}", run.stderr);
+    assert_eq!(check(&[&undecided, "--undecided=fail"], &dumps).status, 3);
+}
+
+#[test]
+fn growth_per_iteration_and_per_time_have_limits() {
+    let folder = Scratch::new("check-slope");
+    let dumps = series(&folder, 1, 9, mixed);
+    let config =
+        folder.write("a.toml", "[[budget]]\nleaf = \"Cache\"\nper_iteration = \"111\"\ngrowth = \"4MiB\"\n");
+    let config = format!("--config={}", config.display());
+    let run = check(&[&config, "--iterations=2000", "--min_growth=1GiB"], &dumps);
+    assert_eq!(run.status, 1, "{}", run.stdout);
+    assert!(run.stdout.contains("+112 B/iteration"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("PASS") || run.stdout.contains("2 passed") || run.stdout.contains("1 passed")
+    );
+    let enough = check(&[&config, "--iterations=4000", "--min_growth=1GiB"], &dumps);
+    assert_eq!(enough.status, 0, "{}", enough.stdout);
+}
+
+#[test]
+fn every_form_can_be_read_and_is_the_same_each_time() {
+    let folder = Scratch::new("check-forms");
+    let dumps = series(&folder, 1, 9, mixed);
+    let summary = folder.path("summary.md");
+    let ask = |form: &str| {
+        let mut command = command(&["check", "--skip_first=0", &format!("--format={form}")]);
+        let output = command.env("GITHUB_STEP_SUMMARY", &summary).args(&dumps).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for form in ["text", "json", "junit", "sarif", "github", "gitlab", "bencher"] {
+        assert_eq!(ask(form), ask(form), "{form}");
+    }
+    let junit = ask("junit");
+    let tree = roxmltree::Document::parse(&junit).unwrap();
+    let failures: Vec<_> = tree.descendants().filter(|node| node.has_tag_name("failure")).collect();
+    assert_eq!(failures.len(), 1, "{junit}");
+    assert!(failures[0].text().unwrap().starts_with("svc::Cache::insert\nsvc::serve"), "{junit}");
+    let sarif: Value = serde_json::from_str(&ask("sarif")).unwrap();
+    let result = &sarif["runs"][0]["results"][0];
+    assert_eq!((&result["ruleId"], &result["level"]), (&"trend".into(), &"error".into()));
+    let print = result["partialFingerprints"]["primaryLocationLineHash"].as_str().unwrap();
+    assert!(print.starts_with("trend svc::Cache::insert [k1:"), "{print}");
+    let github = ask("github");
+    assert!(github.starts_with("::error title=Memory%3A trend::trend svc::Cache::insert: +"), "{github}");
+    let written = std::fs::read_to_string(&summary).unwrap();
+    assert!(written.starts_with("### Memory of svc: 1 failed, 0 undecided"), "{written}");
+    let gitlab: Value = serde_json::from_str(&ask("gitlab")).unwrap();
+    assert_eq!(gitlab[0]["severity"], "major");
+    let bencher: Value = serde_json::from_str(&ask("bencher")).unwrap();
+    assert!(bencher["svc/total"]["heap"]["value"].as_f64().unwrap() > 1e7, "{bencher}");
+}
+
+#[test]
+fn mistakes_are_told_with_file_line_and_key() {
+    let folder = Scratch::new("check-mistakes");
+    let dumps = series(&folder, 1, 1, mixed);
+    let told = |args: &[&str]| {
+        let run = check(args, &dumps);
+        assert_eq!(run.status, 2, "{}", run.stdout);
+        run.stderr
+    };
+    let config = |text: &str| format!("--config={}", folder.write("bad.toml", text).display());
+    assert!(told(&[&config("[chek]\n")]).contains("bad.toml:1: unknown field 'chek'"));
+    let pattern = told(&[&config("[[budget]]\nstack = \"(\"\nmax = \"1\"\n")]);
+    assert!(pattern.contains("bad.toml:2: stack: '(' does not compile: unclosed group"), "{pattern}");
+    assert!(told(&["--config=/no/such.toml"]).contains("/no/such.toml: no such file"));
+    let old = folder.write("old.supp", "# jeprof-rs: until=2020-01-01\nleak:f\n");
+    let past = told(&[&format!("--suppressions={}", old.display())]);
+    assert!(past.contains("old.supp: line 2: leak:f: its date has passed (until=2020-01-01)"), "{past}");
+    assert!(told(&["--format=pdf"]).contains("'pdf' is none of native, text (for people)"));
+    assert!(told(&["--confidence=2"]).contains("--confidence: '2' is no number between 0 and 1"));
+}
