@@ -113,3 +113,45 @@ fn goes_on(ages: &Ages, class: usize, oldest: usize) -> bool {
     let all = 1.0 + share;
     beta::binomial_at_least(older, younger, 1.0 / all, share / all) > STOPPED_ALPHA
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 5,000 that died after a millisecond, and so many alive in each class.
+    fn ages(alive: &[(usize, f64)]) -> Ages {
+        let mut ages = Ages::default();
+        ages.freed[class_of(1_048_576)] = 5000.0;
+        alive.iter().for_each(|&(class, samples)| ages.alive[class] = samples);
+        ages
+    }
+
+    #[test]
+    fn a_stream_that_stays_is_a_plateau_and_its_share_is_told() {
+        // 3 a time of 2^32 ns, for 20 of them.
+        let leak = ages(&[(20, 4.0), (31, 1.5), (32, 3.0), (33, 6.0), (34, 12.0), (35, 24.0), (36, 12.0)]);
+        let found = plateau(&leak, 0.001).unwrap();
+        assert!(found.low < found.share && found.share < found.high && found.low > 0.002, "{found:?}");
+        assert!((0.008..0.013).contains(&found.share) && found.from_nanos <= 1 << 33, "{found:?}");
+    }
+
+    #[test]
+    fn what_is_built_at_the_start_is_no_plateau() {
+        assert_eq!(plateau(&ages(&[(36, 1000.0)]), 0.001), None);
+        // The start was just 2^36 ns ago: half of it is younger than that.
+        assert_eq!(plateau(&ages(&[(36, 500.0), (35, 500.0)]), 0.001), None);
+        // A table of a thousand does not hide a stream, which is told by itself.
+        let both = ages(&[(31, 8.0), (32, 15.0), (33, 30.0), (34, 60.0), (35, 120.0), (36, 1060.0)]);
+        assert!(plateau(&both, 0.001).is_some());
+    }
+
+    #[test]
+    fn few_samples_and_none_say_nothing() {
+        assert_eq!(plateau(&Ages::default(), 0.001), None);
+        assert_eq!(plateau(&ages(&[]), 0.001), None);
+        assert_eq!(plateau(&ages(&[(34, 2.0), (35, 3.0), (36, 2.0)]), 0.001), None);
+        // As old as ages get, and as young.
+        assert_eq!(plateau(&ages(&[(63, 9.0), (0, 5.0)]), 0.001), None);
+        assert_eq!((class_of(0), class_of(1), class_of(1023), class_of(u64::MAX)), (0, 0, 9, 63));
+    }
+}
