@@ -40,8 +40,7 @@ impl<A> Profiled<A> {
     }
 }
 
-// SAFETY: objects are those of the wrapped allocator, asked for with the size of the layout and an alignment that is that of
-// the layout or greater. Each goes back with the very layout that it was asked for with: one that has a greater alignment is
+// SAFETY: objects are those of the wrapped allocator, asked for with the size and the alignment of the layout or greater ones. Each goes back with the very layout that it was asked for with: one that has a greater alignment is
 // in the table of sampled objects until then, and is looked up there, since its address has the bits of the mask as zeros,
 // which only ever loses bits (`MASK`), or it is large. Nothing here unwinds where the wrapped allocator does not.
 unsafe impl<A: GlobalAlloc> GlobalAlloc for Profiled<A> {
@@ -123,7 +122,7 @@ impl<A: GlobalAlloc> Profiled<A> {
     #[unsafe(link_section = "profiled_text")]
     unsafe fn alloc_sampled(&self, layout: Layout, zeroed: bool, sample: SampleRef) -> *mut u8 {
         let greater = sampling::layout(layout);
-        // SAFETY: the caller's promise; the size is the same, and alignments may be any.
+        // SAFETY: the caller's promise; the size is no smaller, and alignments may be any.
         let object = unsafe { self.plain(greater, zeroed) };
         if object.is_null() {
             retract(sample);
@@ -185,7 +184,7 @@ impl<A: GlobalAlloc> Profiled<A> {
                 Some(_) => null_mut(),
             };
         }
-        // SAFETY: both have as many bytes, and a new object overlaps none that is in use.
+        // SAFETY: both have at least as many bytes, and a new object overlaps none that is in use.
         unsafe { new.copy_from_nonoverlapping(object, size.min(layout.size())) };
         // SAFETY: the caller's promises for the old one, which is given up now.
         unsafe { self.dealloc_slow(object, layout) };

@@ -95,7 +95,7 @@ impl<A> Profiled<A> {
     }
 
     /// Switches sampling on, and starts the profiler if nothing has yet. The calling thread samples from now on, others
-    /// notice within their next 256 KiB. Objects that exist already are not known. Whether it was on.
+    /// notice within their next MiB. Objects that exist already are not known. Whether it was on.
     ///
     /// # Errors
     /// [`Error::Off`] when there is no memory for the profiler's tables; the user was told.
