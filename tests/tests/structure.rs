@@ -266,11 +266,11 @@ fn c_symbols_are_defined_in_the_c_packages_alone() {
 }
 
 #[test]
-fn formats_options_assertions_and_viewer_have_no_unsafe_code() {
+fn formats_options_assertions_answers_and_viewer_have_no_unsafe_code() {
     let read = |path: &str| {
         std::fs::read_to_string(workspace().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
     };
-    for root in ["prof-runtime/format", "prof-runtime/options", "alloc/test"] {
+    for root in ["prof-runtime/format", "prof-runtime/options", "alloc/test", "alloc/server"] {
         assert!(read(&format!("{root}/src/lib.rs")).contains("#![forbid(unsafe_code)]"), "{root}");
     }
     // The viewer maps files: one block, in one file.
