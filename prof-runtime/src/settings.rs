@@ -200,7 +200,8 @@ impl Kept {
         self.suppressions = settings.suppressions;
         self.sys_thread_name = settings.sys_thread_name;
         self.clock = if settings.exact_time { Clock::Wall } else { Clock::Coarse };
-        self.unbias = settings.unbias;
+        // Raw counts are scaled by viewers with one rate; under a ceiling samples are drawn at several.
+        self.unbias = settings.unbias || settings.samples_per_second != 0;
         self.start_nanos = nanos(Clock::Wall);
         // Dumps go without it when memory is out.
         self.conf = Rows::zeroed(settings.conf.len());
