@@ -62,6 +62,7 @@ pub fn make(session: &Session, output: &Output, plan: &Plan, screen: Screen) -> 
     for (thread, view) in &views {
         let mut request = Request::new(session, view, plan, screen);
         request.thread = thread.as_deref();
+        (output.wants)(&request)?;
         if let Some(found) = output.finds.and_then(|finds| finds(&request)) {
             let found = found?;
             let written = findings::write(&request, output, &found)?;

@@ -332,3 +332,17 @@ fn on_a_terminal_names_fit_the_line() {
         assert!(text.contains('…') && !terminal(&[report, "--full_names", NOW]).contains('…'), "{text}");
     }
 }
+
+/// Reports on what only profiles of our allocator tell, asked of one that does not: no empty answer, in no form.
+#[test]
+fn what_a_dump_does_not_tell_is_refused_in_every_form() {
+    for (report, told) in
+        [("old", "label 'age'"), ("lifetimes", "label 'lifetime'"), ("frag", "how full slabs are")]
+    {
+        for form in [&[][..], &["--format=json"]] {
+            let run = ask(&[&[report], form, &[NOW]].concat());
+            assert_eq!((run.status, run.stdout.as_str()), (2, ""), "{report} {form:?}: {}", run.stderr);
+            assert!(run.stderr.contains(told), "{report} {form:?}: {}", run.stderr);
+        }
+    }
+}

@@ -27,6 +27,7 @@ Examples:
   MALLOC_CONF=prof:true,prof_final:true,stats_print:true,stats_print_opts:J ./svc 2> svc.json
   jeprof-rs frag svc jeprof.1234.0.f.heap svc.json",
     parts: stack_rows::PARTS,
+    wants,
     json: Some(json),
     render,
     ..Output::BASE
@@ -41,15 +42,22 @@ fn rows(request: &Request<'_>) -> Option<(Keys, Known, Vec<Pinned>)> {
     Some((keys, known, rows))
 }
 
+fn wants(request: &Request<'_>) -> Result<()> {
+    let session = request.session;
+    if session.profile.has_pinned || !session.bins.is_empty() { Ok(()) } else { Err(untold(request)) }
+}
+
+fn untold(request: &Request<'_>) -> Error {
+    let dump = request.session.dumps.first().map_or(ROW.name, |dump| dump.name.as_str());
+    Error::at(
+        dump,
+        "does not tell how full slabs are: run the program with prof_frag:true and prof_dump_format:pprof, or name the \
+         allocator's statistics (stats_print_opts:J) beside the dump",
+    )
+}
+
 fn render(request: &Request<'_>) -> Result<Vec<u8>> {
-    let Some((keys, known, rows)) = rows(request) else {
-        let dump = request.session.dumps.first().map_or(ROW.name, |dump| dump.name.as_str());
-        return Err(Error::at(
-            dump,
-            "does not tell how full slabs are: run the program with prof_frag:true and prof_dump_format:pprof, or name the \
-             allocator's statistics (stats_print_opts:J) beside the dump",
-        ));
-    };
+    let (keys, known, rows) = rows(request).ok_or_else(|| untold(request))?;
     if rows.is_empty() {
         request.warn("no live object keeps a slab that has free regions");
     }

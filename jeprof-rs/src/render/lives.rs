@@ -37,6 +37,7 @@ Examples:
     ],
     keeps_labels: true,
     json: Some(old_json),
+    wants: |request| wants(request, "old", "age", OF_AGES),
     render: old,
     ..Output::BASE
 };
@@ -57,6 +58,7 @@ Examples:
     parts: stack_rows::PARTS,
     keeps_labels: true,
     json: Some(lifetimes_json),
+    wants: |request| wants(request, "lifetimes", "lifetime", OF_LIFETIMES),
     render: lifetimes,
     ..Output::BASE
 };
@@ -101,7 +103,6 @@ const OF_LIFETIMES: &str =
 const TAKEN: usize = 52;
 
 fn old(request: &Request<'_>) -> Result<Vec<u8>> {
-    wants(request, "old", "age", OF_AGES)?;
     let least = request.plan.min_age;
     let (keys, all) = chosen_old(request);
     let total: f64 = all.iter().map(|lives| lives.older(least).0).sum();
@@ -132,7 +133,6 @@ fn old(request: &Request<'_>) -> Result<Vec<u8>> {
 }
 
 fn lifetimes(request: &Request<'_>) -> Result<Vec<u8>> {
-    wants(request, "lifetimes", "lifetime", OF_LIFETIMES)?;
     let (keys, all) = chosen_lifetimes(request);
     let total: f64 = all.iter().map(Lives::objects).sum();
     let mut out = format!("File: {}\n", harmless(&request.session.program_name, request.screen));

@@ -66,6 +66,8 @@ pub struct Output {
     pub finds: Option<Finds>,
     /// What shows it, when it is not for stdout.
     pub viewer: Option<Viewer>,
+    /// Refuses what has nothing of what it shows, in whatever form.
+    pub wants: fn(&Request<'_>) -> Result<()>,
     /// What it says as JSON, beside the head that is common to all.
     pub json: Option<json::Body>,
     /// Makes the bytes.
@@ -109,6 +111,7 @@ impl Output {
         repeats: false,
         finds: None,
         viewer: None,
+        wants: |_| Ok(()),
         json: None,
         render: |_| Ok(Vec::new()),
         stream: None,
