@@ -50,6 +50,8 @@ pub fn ensure() {
         report::fatal(format_args!("Unsupported system page size"));
     }
     conf::read();
+    #[cfg(feature = "prof")]
+    crate::prof::prepare();
     sync::configure(option::MUTEX_MAX_SPIN.get(), cpu::count());
     cgroup::boot();
     base::configure(metadata_thp());

@@ -1,6 +1,7 @@
 //! The profiler's controls: starts it from the options, and what mallctl asks of it.
 
 use core::ffi::{CStr, c_char, c_int};
+use core::sync::atomic::Ordering;
 
 use prof_options::SIGNALS;
 use prof_runtime::{DumpError, Fullness, Settings};
@@ -11,6 +12,7 @@ use crate::arena::settings::hold_stand_ins;
 use crate::boot;
 use crate::conf::{self, Place};
 use crate::entry;
+use crate::extent::{Kind, map};
 use crate::report;
 use crate::sampling::{CLASSES, PROFILER};
 use crate::stats;
@@ -18,7 +20,16 @@ use crate::sync::Patience;
 use crate::tables::option;
 use crate::tables::value::CtlError;
 use crate::thread::block::Block;
-use crate::units::Ns;
+use crate::units::{Ns, PAGE};
+
+/// What has to be done before the allocator takes memory, if the options ask for it.
+pub fn prepare() {
+    if option::PROF.on() && option::PROF_LEAK_REACH.on() {
+        prof_runtime::own_pages::track();
+        // A sample has room for one address: the object's, or that of what tells how full its slab would be.
+        option::PROF_FRAG.resolve(0);
+    }
+}
 
 /// Starts the profiler if the options ask for it.
 pub fn boot() {
@@ -43,6 +54,8 @@ pub fn boot() {
         // Without a final dump the user was told that it has no effect.
         leak_error: option::PROF_LEAK_ERROR.on() && option::PROF_FINAL.on(),
         leak_threshold: option::PROF_LEAK_THRESHOLD.get() as u64,
+        reach: option::PROF_LEAK_REACH.on(),
+        unrecorded,
         suppressions,
         gdump: option::PROF_GDUMP.on(),
         lg_interval: u8::try_from(option::LG_PROF_INTERVAL.get()).ok(),
@@ -118,6 +131,16 @@ fn fullness(place: usize) -> Option<Fullness> {
     let use_ = inspect::use_of(core::ptr::without_provenance(place));
     let nregs = u32::try_from(use_.nregs).ok().filter(|nregs| *nregs != 0)?;
     Some(Fullness { used: nregs.saturating_sub(use_.nfree as u32), nregs })
+}
+
+/// Bytes from the start of a page to the end of a slab or a large object that was not sampled.
+fn unrecorded(page: usize) -> usize {
+    let Some(extent) = map::extent_of(core::ptr::without_provenance(page)) else { return 0 };
+    match extent.kind() {
+        Kind::SampledSlab => 0,
+        Kind::Large if extent.sample.load(Ordering::Relaxed) != 0 => 0,
+        _ => (extent.base().addr() + extent.npages() * PAGE).saturating_sub(page),
+    }
 }
 
 /// Our sums, for a dump. What `stats.*` shows stays as it is. Nothing when a lock is not to be had in time: a signal

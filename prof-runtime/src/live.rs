@@ -65,6 +65,8 @@ impl Birth {
 /// A live object as a walk finds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Alive {
+    /// Which one.
+    pub sample: SampleRef,
     /// Its birth.
     pub birth: Birth,
     /// Its address; 0 when it has none yet.
@@ -203,11 +205,12 @@ impl Live {
         (1..=self.most()).filter_map(|number| {
             let record = self.record(number)?;
             let uses = record.uses.load(Ordering::Acquire);
+            let sample = SampleRef::from_bits((uses as u64) << 32 | number as u64)?;
             let birth = record.birth()?;
             let object = record.object.load(Ordering::Relaxed);
             // The loads above come before the one below: when it finds the same use, they are all of this one object.
             fence(Ordering::Acquire);
-            (record.uses.load(Ordering::Relaxed) == uses).then_some(Alive { birth, object })
+            (record.uses.load(Ordering::Relaxed) == uses).then_some(Alive { sample, birth, object })
         })
     }
 

@@ -323,6 +323,7 @@ mod tests {
             now_nanos,
             truncated,
             fullness: None,
+            marks: None,
         };
         let listed = Listed::of(&taken, &tables).unwrap();
         assert_eq!((&*listed.threads, listed.stacks()), (&[2, 0, 1][..], 3));

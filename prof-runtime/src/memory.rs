@@ -11,6 +11,8 @@ use core::{
 
 use rustix::mm::{Advice, MapFlags, ProtFlags};
 
+use crate::own_pages;
+
 /// From this size on a mapping is kept out of transparent huge pages: tables are touched sparsely, and a huge page
 /// per touch would make them resident as a whole.
 const HUGE_PAGE: usize = 2 << 20;
@@ -39,6 +41,13 @@ pub struct Map {
 impl Map {
     /// At least `bytes` bytes (one page if 0); `None` when the kernel gives none. One or two system calls.
     pub fn new(bytes: usize) -> Option<Map> {
+        let map = Map::unnoted(bytes)?;
+        own_pages::add(map.base.as_ptr().addr(), map.bytes);
+        Some(map)
+    }
+
+    /// As [`Map::new`], for the notes of whose pages are whose.
+    pub fn unnoted(bytes: usize) -> Option<Map> {
         let bytes = bytes.max(1).checked_next_multiple_of(4096)?;
         // SAFETY: no address is asked for, so no existing mapping can be replaced.
         let base = unsafe {
@@ -165,6 +174,7 @@ impl<T: Plain> core::ops::DerefMut for Rows<T> {
 
 impl Drop for Map {
     fn drop(&mut self) {
+        own_pages::remove(self.base.as_ptr().addr(), self.bytes);
         // SAFETY: `self` owns the mapping, and every reference into it borrowed from `self`.
         let _ = unsafe { rustix::mm::munmap(self.base.as_ptr().cast(), self.bytes) };
     }

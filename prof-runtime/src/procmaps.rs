@@ -15,8 +15,12 @@ pub struct Mapping<'a> {
     pub start: usize,
     /// First address past the end.
     pub end: usize,
+    /// Whether it may be read and written.
+    pub writable: bool,
     /// Whether it may be executed.
     pub executable: bool,
+    /// Whether what is written to it is seen elsewhere.
+    pub shared: bool,
     /// Offset of `start` in the file.
     pub offset: u64,
     /// Device and inode as the kernel prints them: tells files apart.
@@ -49,7 +53,10 @@ pub fn parse_line(line: &[u8]) -> Option<Mapping<'_>> {
     let inode_bytes = rest.iter().position(|byte| *byte == b' ').unwrap_or(rest.len());
     let file = device.get(..device_bytes + 1 + inode_bytes)?;
     let path = rest.get(inode_bytes..)?.trim_ascii();
-    Some(Mapping { start, end, executable: permissions.get(2) == Some(&b'x'), offset, file, path })
+    let writable = permissions.starts_with(b"rw");
+    let executable = permissions.get(2) == Some(&b'x');
+    let shared = permissions.get(3) == Some(&b's');
+    Some(Mapping { start, end, writable, executable, shared, offset, file, path })
 }
 
 /// Opens the maps file. Through the thread: the process's own is empty once its first thread has ended.
@@ -137,7 +144,9 @@ mod tests {
         let expected = Mapping {
             start: 0x7f7a_9597_1000,
             end: 0x7f7a_95a1_c000,
+            writable: false,
             executable: true,
+            shared: false,
             offset: 0x9000,
             file: b"fe:00 10044868",
             path: b"/usr/lib/a b.so (deleted)",
@@ -145,9 +154,10 @@ mod tests {
         assert_eq!(file, Some(expected));
         let anonymous = parse_line(b"7f7a93680000-7f7a93e00000 rw-p 00000000 00:00 0 ").unwrap();
         assert_eq!(
-            (anonymous.executable, anonymous.file, anonymous.path),
-            (false, &b"00:00 0"[..], &b""[..])
+            (anonymous.writable, anonymous.executable, anonymous.shared, anonymous.file, anonymous.path),
+            (true, false, false, &b"00:00 0"[..], &b""[..])
         );
+        assert!(parse_line(b"1000-2000 rw-s 00000000 00:01 7 /dev/shm/x").unwrap().shared);
         assert_eq!(
             parse_line(b"7ffe3474c000-7ffe3476d000 rw-p 0 00:00 0   [stack]").unwrap().path,
             b"[stack]"

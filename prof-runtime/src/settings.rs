@@ -7,6 +7,7 @@ use prof_format::{totals::Totals, vocab::Format};
 use crate::{
     clock::{Clock, nanos},
     memory::Rows,
+    reach,
     unwind::{Limits, STACK_FRAMES_MAX},
 };
 
@@ -46,6 +47,12 @@ pub struct Settings<'a> {
     pub leak_error: bool,
     /// Bytes below which what leaked is no error (`prof_leak_threshold`).
     pub leak_threshold: u64,
+    /// Whether it is found out at exit which objects the program can still reach (`prof_leak_reach`): only the others are
+    /// leaks then. The host has called [`crate::own_pages::track`] before.
+    pub reach: bool,
+    /// For how many bytes from the start of a page of the host's memory objects in use lie that were not sampled; 0 where there
+    /// are none. Called while other threads are stopped: must neither allocate nor wait.
+    pub unrecorded: fn(usize) -> usize,
     /// Asks the program, when it ends, for leaks that it says are none: rules as `prof_format::suppression` reads them. May
     /// allocate.
     pub suppressions: fn() -> &'static [u8],
@@ -109,6 +116,8 @@ impl Default for Settings<'_> {
             leak: false,
             leak_error: false,
             leak_threshold: 0,
+            reach: false,
+            unrecorded: |_| 0,
             suppressions: || b"",
             gdump: false,
             lg_interval: None,
@@ -140,6 +149,8 @@ pub struct Kept {
     pub leak: bool,
     pub leak_error: bool,
     pub leak_threshold: u64,
+    /// Set when reach is to be found out.
+    pub reach: Option<reach::Host>,
     pub suppressions: fn() -> &'static [u8],
     pub sys_thread_name: bool,
     pub clock: Clock,
@@ -167,6 +178,7 @@ impl Kept {
             leak: false,
             leak_error: false,
             leak_threshold: 0,
+            reach: None,
             suppressions: || b"",
             sys_thread_name: false,
             clock: Clock::Coarse,
@@ -197,6 +209,7 @@ impl Kept {
         self.leak = settings.leak;
         self.leak_error = settings.leak_error;
         self.leak_threshold = settings.leak_threshold;
+        self.reach = settings.reach.then_some(reach::Host { unrecorded: settings.unrecorded });
         self.suppressions = settings.suppressions;
         self.sys_thread_name = settings.sys_thread_name;
         self.clock = if settings.exact_time { Clock::Wall } else { Clock::Coarse };

@@ -33,12 +33,20 @@ fn map(hint: *mut u8, bytes: usize) -> Option<NonNull<u8>> {
     let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
     // SAFETY: a fresh anonymous mapping without MAP_FIXED overlaps nothing, whatever the hint.
     let at = unsafe { mmap_anonymous(hint.cast(), bytes, ProtFlags::READ | ProtFlags::WRITE, flags) }.ok()?;
+    owned(at.addr(), bytes);
     if !addressable(at.addr(), bytes) {
         // SAFETY: the mapping was made just above and nobody knows of it.
         unsafe { release(at.cast(), bytes) };
         return None;
     }
     NonNull::new(at.cast())
+}
+
+/// Tells the profiler that memory is the allocator's, where it wants to know.
+#[cfg_attr(not(feature = "prof"), expect(unused_variables, reason = "nobody asks"))]
+pub fn owned(at: usize, bytes: usize) {
+    #[cfg(feature = "prof")]
+    prof_runtime::own_pages::add(at, bytes);
 }
 
 /// Whether the address map covers the range.
@@ -77,6 +85,8 @@ pub fn abandoned() -> usize {
 /// # Safety
 /// The range belongs to the caller, and nothing refers to it any more.
 pub unsafe fn release(at: *mut u8, bytes: usize) {
+    #[cfg(feature = "prof")]
+    prof_runtime::own_pages::remove(at.addr(), bytes);
     // SAFETY: by the caller's promise.
     if bytes != 0 && unsafe { munmap(at.cast(), bytes) }.is_err() {
         ABANDONED.fetch_add(bytes, Relaxed);

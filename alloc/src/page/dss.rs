@@ -45,6 +45,7 @@ pub fn reserve(bytes: usize, align: usize) -> Option<NonNull<u8>> {
         }
         let _ = START.compare_exchange(0, at, Relaxed, Relaxed);
         END.fetch_max(past, Relaxed);
+        pages::owned(at, bytes);
         return NonNull::new(core::ptr::with_exposed_provenance_mut(at));
     }
     None

@@ -77,7 +77,12 @@ pub struct About<'a> {
     /// Leaks that the program itself says are none: the text of its `__lsan_default_suppressions`, LeakSanitizer's rules and
     /// comments, a line each.
     pub suppressions: &'a [u8],
+    /// Whether it was found out what the program can still reach, `done` and sums or `unknown` and why; empty where nobody asked.
+    pub reach: &'a [u8],
 }
+
+/// Name of [`About::reach`].
+pub const REACH: &str = "reach";
 
 /// Name of each line of [`About::suppressions`].
 pub const SUPPRESSION: &str = "suppression";
@@ -85,7 +90,7 @@ pub const SUPPRESSION: &str = "suppression";
 impl<'a> About<'a> {
     /// What is known, by name, as a text; `start_nanos` is a number and not among them.
     pub fn texts(&self) -> impl Iterator<Item = (&'static str, &'a [u8])> {
-        let all = [("command", self.command), ("host", self.host), ("conf", self.conf)];
+        let all = [("command", self.command), ("host", self.host), ("conf", self.conf), (REACH, self.reach)];
         let rules =
             self.suppressions.split(|byte| *byte == b'\n').map(|line| (SUPPRESSION, line.trim_ascii()));
         all.into_iter().chain(rules).filter(|(_, text)| !text.is_empty())
@@ -151,6 +156,15 @@ pub enum Span {
     },
 }
 
+/// How objects are lost to which the program has no way any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leak {
+    /// Nothing leads to them, or only what they lead to themselves.
+    Direct,
+    /// Only other lost ones lead to them.
+    Indirect,
+}
+
 /// Some of the objects of a stack. All rows together make the stack: each sample is in one, and what was alive at the peak
 /// is told once.
 #[derive(Clone, Copy, Debug, Default)]
@@ -161,6 +175,8 @@ pub struct Row {
     pub label: Option<usize>,
     /// Which ones.
     pub span: Span,
+    /// How they are lost; `None` for those that are not, or where nobody knows.
+    pub leak: Option<Leak>,
     /// Those that are alive.
     pub live: Tally,
     /// All of them, the living included.

@@ -145,7 +145,7 @@ const fn same(a: &str, b: &str) -> bool {
 }
 
 #[rustfmt::skip]
-const LIST: [Row; 32] = [
+const LIST: [Row; 33] = [
     switch("abort", false, "Abort on most warnings, such as a dump that cannot be written."),
     switch("abort_conf", false, "Abort when an option is invalid."),
     switch("confirm_conf", false, "Print every source of options and each accepted pair."),
@@ -172,6 +172,7 @@ const LIST: [Row; 32] = [
     switch("prof_peak", false, "Keep what was alive when most was, for dumps in pprof's format."),
     strict("prof_leak_error_code", 1, 1..=255, "Exit status of prof_leak_error."),
     strict("prof_leak_threshold", 512 << 10, 0..=SIZE_MAX, "Bytes still live at exit below which prof_leak_error is no error; 0: any are one."),
+    switch("prof_leak_reach", false, "Find out at exit what the program can still reach, as LeakSanitizer does: only the rest is a leak, in the summary and by labels in dumps of pprof's format. With lg_prof_sample:0; turns prof_frag off."),
     strict("prof_max_stacks", 1_000_000, 0..=UNSIGNED_MAX, "How many distinct stacks are kept; samples of others count under prof_dropped_stacks. 0 for any number."),
     choice("prof_signal", &SIGNAL_NAMES, 0, "Signal upon which a dump is written, unless the program handles it itself."),
     strict("prof_interval_ms", 0, 0..=SIZE_MAX, "Dump every so many milliseconds while sampling is on; 0 for never."),

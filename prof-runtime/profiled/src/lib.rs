@@ -55,7 +55,7 @@
 //! All `prof*` and `lg_prof*` options of jemalloc and of this repository's allocator, and `abort`, `abort_conf`,
 //! `confirm_conf`; the text given to [`Profiled::with_conf`] comes first, then the environment's `MALLOC_CONF`. Those that
 //! need to look into the allocator, or a thread of its own, are refused with a message: `prof_frag`, `prof_gdump`, `prof_interval_ms`,
-//! `prof_listen`, `prof_signal`, `prof_stats`.
+//! `prof_leak_reach`, `prof_listen`, `prof_signal`, `prof_stats`.
 #![warn(missing_docs)]
 
 #[cfg(not(target_os = "linux"))]

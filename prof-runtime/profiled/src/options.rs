@@ -19,6 +19,7 @@ const REFUSED: &[(&str, &str)] = &[
         "prof_interval_ms",
         "there is no thread for it; call Profiled::dump_automatic from one of the program's",
     ),
+    ("prof_leak_reach", "what memory is the allocator's own is not known"),
     ("prof_listen", "there is no thread for it; call Profiled::dump upon a request"),
     ("prof_signal", "there is no thread for it; call Profiled::dump_automatic from one of the program's"),
     ("prof_stats", "the allocator has no size classes"),

@@ -120,9 +120,11 @@ fn settings(options: &Options, lg_sample: u8) -> Settings<'_> {
         abort: options.on(const { at("abort") }),
         own_text: sampling::text(),
         message: report::write,
-        // Neither is known of the allocator below.
+        // None of that is known of the allocator below.
         gdump: false,
         fullness: None,
+        reach: false,
+        unrecorded: |_| 0,
         totals: |_| (),
     }
 }

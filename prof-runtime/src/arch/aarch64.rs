@@ -60,6 +60,58 @@ pub fn thread_pointer() -> usize {
     tp
 }
 
+/// Whether the word at `at` is the one that a thread's record begins with, to which its thread pointer points: on this
+/// machine it says nothing.
+pub fn begins_thread_record(_at: usize, _word: usize) -> bool {
+    false
+}
+
+/// The registers that functions leave as they were, at a place inside the function that this is inlined into.
+#[inline(always)]
+pub fn preserved() -> [usize; 12] {
+    let mut registers = [0; 12];
+    // SAFETY: stores registers into the array, whose address is given; nothing else is written.
+    unsafe {
+        asm!(
+            "stp x19, x20, [{to}]",
+            "stp x21, x22, [{to}, #16]",
+            "stp x23, x24, [{to}, #32]",
+            "stp x25, x26, [{to}, #48]",
+            "stp x27, x28, [{to}, #64]",
+            "str x29, [{to}, #80]",
+            to = in(reg) registers.as_mut_ptr(),
+            options(nostack, preserves_flags),
+        );
+    }
+    registers
+}
+
+/// Where the module begins that this code is part of, and the range of its data from the dynamic section on.
+///
+/// The linker defines these names in each module; hidden, they are this module's own.
+pub fn own_module() -> (usize, core::ops::Range<usize>) {
+    let (header, start, end);
+    // SAFETY: computes three addresses; no memory is looked at.
+    unsafe {
+        asm!(
+            ".hidden __ehdr_start",
+            ".hidden _DYNAMIC",
+            ".hidden _end",
+            "adrp {header}, __ehdr_start",
+            "add {header}, {header}, :lo12:__ehdr_start",
+            "adrp {start}, _DYNAMIC",
+            "add {start}, {start}, :lo12:_DYNAMIC",
+            "adrp {end}, _end",
+            "add {end}, {end}, :lo12:_end",
+            header = out(reg) header,
+            start = out(reg) start,
+            end = out(reg) end,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    (header, start..end)
+}
+
 /// Address of the C library's `_dl_find_object`, 0 where it has none (musl, glibc before 2.35, static programs).
 ///
 /// A weak reference instead of `dlsym`: that allocates when it finds nothing, and we are the allocator.

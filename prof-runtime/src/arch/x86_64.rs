@@ -57,6 +57,55 @@ pub fn thread_pointer() -> usize {
     tp
 }
 
+/// Whether the word at `at` is the one that a thread's record begins with, to which its thread pointer points.
+pub fn begins_thread_record(at: usize, word: usize) -> bool {
+    // As the psABI says: see [`thread_pointer`].
+    word == at
+}
+
+/// The registers that functions leave as they were, at a place inside the function that this is inlined into.
+#[inline(always)]
+pub fn preserved() -> [usize; 6] {
+    let mut registers = [0; 6];
+    // SAFETY: stores registers into the array, whose address is given; nothing else is written.
+    unsafe {
+        asm!(
+            "mov [{to}], rbx",
+            "mov [{to} + 8], rbp",
+            "mov [{to} + 16], r12",
+            "mov [{to} + 24], r13",
+            "mov [{to} + 32], r14",
+            "mov [{to} + 40], r15",
+            to = in(reg) registers.as_mut_ptr(),
+            options(nostack, preserves_flags),
+        );
+    }
+    registers
+}
+
+/// Where the module begins that this code is part of, and the range of its data from the dynamic section on.
+///
+/// The linker defines these names in each module; hidden, they are this module's own.
+pub fn own_module() -> (usize, core::ops::Range<usize>) {
+    let (header, start, end);
+    // SAFETY: computes three addresses; no memory is looked at.
+    unsafe {
+        asm!(
+            ".hidden __ehdr_start",
+            ".hidden _DYNAMIC",
+            ".hidden _end",
+            "lea {header}, [rip + __ehdr_start]",
+            "lea {start}, [rip + _DYNAMIC]",
+            "lea {end}, [rip + _end]",
+            header = out(reg) header,
+            start = out(reg) start,
+            end = out(reg) end,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    (header, start..end)
+}
+
 /// Address of the C library's `_dl_find_object`, 0 where it has none (musl, glibc before 2.35, static programs).
 ///
 /// A weak reference instead of `dlsym`: that allocates when it finds nothing, and we are the allocator.

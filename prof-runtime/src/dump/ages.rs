@@ -4,6 +4,7 @@
 //! both is what they tell, unless an object was found that then died.
 
 use prof_format::{
+    snapshot::Leak,
     unbias::{self, Weight},
     vocab::{Counts, Tally},
 };
@@ -17,11 +18,13 @@ use crate::{
     settings::Fullness,
 };
 
-/// The living of a context that are of about the same age.
+/// The living of a context that are of about the same age, and lost in the same way or not at all.
 #[derive(Clone, Copy)]
 pub struct Age {
     /// Log2 of their age.
     pub lg_nanos: u8,
+    /// How they are lost, if that is known.
+    pub leak: Option<Leak>,
     /// What they are.
     pub live: Tally,
     /// Estimate of the bytes that were asked for.
@@ -84,7 +87,8 @@ impl Ages {
             }
             let Weight { objs_q16, bytes } = kind.weight;
             let lg_nanos = lg(tables.now_nanos.saturating_sub(birth.nanos));
-            let Some(age) = found.of(birth.context, lg_nanos) else { continue };
+            let leak = tables.marks.and_then(|marks| marks.of(alive.sample, alive.object));
+            let Some(age) = found.of(birth.context, lg_nanos, leak) else { continue };
             let sampled = Counts { objs: 1, bytes: birth.usize_ };
             age.live = age.live.plus(Tally { sampled, est_objs_q16: objs_q16, est_bytes: bytes });
             let scale = bytes as f64 / birth.usize_.max(1) as f64;
@@ -96,19 +100,19 @@ impl Ages {
     }
 
     /// The row of an age, made when it is new; `None` for contexts that came later.
-    fn of(&mut self, context: ContextId, lg_nanos: u8) -> Option<&mut Age> {
+    fn of(&mut self, context: ContextId, lg_nanos: u8, leak: Option<Leak>) -> Option<&mut Age> {
         let head = self.heads.get_mut(context.to_bits() as usize)?;
         let mut at = *head;
         while let Some(index) = at.checked_sub(1) {
             let age = self.ages.get(index as usize)?;
-            if age.lg_nanos == lg_nanos {
+            if (age.lg_nanos, age.leak) == (lg_nanos, leak) {
                 return self.ages.get_mut(index as usize);
             }
             at = age.next;
         }
         let next = core::mem::replace(head, self.ages.len() as u32 + 1);
         let live = Tally::default();
-        self.ages.push(Age { lg_nanos, live, requested: 0, pinned: 0, variance: 0.0, next })?;
+        self.ages.push(Age { lg_nanos, leak, live, requested: 0, pinned: 0, variance: 0.0, next })?;
         self.ages.last_mut()
     }
 

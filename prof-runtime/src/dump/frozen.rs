@@ -4,7 +4,7 @@
 //! much there is when the copy begins; what is added meanwhile is left for the next dump.
 
 use prof_format::{
-    snapshot::{Facts, Module, Part, Row, Snapshot, Span, Stack, Thread},
+    snapshot::{Facts, Leak, Module, Part, Row, Snapshot, Span, Stack, Thread},
     unbias::averaged,
     vocab::{Counts, Tally},
 };
@@ -19,6 +19,7 @@ use crate::{
     live::Live,
     memory::{Plain, Rows},
     numbering::Numbering,
+    reach::Marks,
     settings::Ask,
     stack_table::{StackId, StackTable},
     thread::{Name, Threads},
@@ -49,6 +50,8 @@ pub struct Tables<'a> {
     pub accum: bool,
     /// How full the slabs of objects are, if that is asked for.
     pub fullness: Option<Ask>,
+    /// Which of the living are reached, if that was found out.
+    pub marks: Option<&'a Marks>,
 }
 
 impl Tables<'_> {
@@ -66,6 +69,8 @@ struct FrozenStack {
     rows: (u32, u32),
     live: Tally,
     accum: Tally,
+    /// What of the living is not reached; all where that is not known.
+    lost: Tally,
 }
 
 struct FrozenThread {
@@ -96,6 +101,8 @@ struct FrozenRow {
     /// 0 for any, [`AGE`], or [`LIFETIME`] and in the last bit whether it ended elsewhere.
     span: u8,
     lg_nanos: u8,
+    /// 0 for none.
+    leak: u8,
     live: Tally,
     accum: Tally,
     peak: Tally,
@@ -106,6 +113,9 @@ struct FrozenRow {
 
 const AGE: u8 = 2;
 const LIFETIME: u8 = 4;
+
+const DIRECT: u8 = 1;
+const INDIRECT: u8 = 2;
 
 impl FrozenRow {
     fn of(row: &Row) -> FrozenRow {
@@ -120,6 +130,11 @@ impl FrozenRow {
             label: number(row.label),
             span,
             lg_nanos,
+            leak: match row.leak {
+                None => 0,
+                Some(Leak::Direct) => DIRECT,
+                Some(Leak::Indirect) => INDIRECT,
+            },
             live: row.live,
             accum: row.accum,
             peak: row.peak,
@@ -140,6 +155,11 @@ impl FrozenRow {
             thread: index(self.thread),
             label: index(self.label),
             span,
+            leak: match self.leak {
+                DIRECT => Some(Leak::Direct),
+                INDIRECT => Some(Leak::Indirect),
+                _ => None,
+            },
             live: self.live,
             accum: self.accum,
             peak: self.peak,
@@ -180,7 +200,8 @@ impl<'a> Frozen<'a> {
         let labels = tables.labels.len() as usize;
         let addresses = tables.addresses.id_limit() as usize;
         // Before the counts are read: what these hold beyond is told without an age.
-        let ages = Ages::walk(tables, if facts.detail { contexts } else { 0 })?;
+        let walks = facts.detail || tables.marks.is_some();
+        let ages = Ages::walk(tables, if walks { contexts } else { 0 })?;
         let ends = if facts.detail { tables.contexts.end_cells() as usize + contexts as usize } else { 0 };
         let frozen = Frozen {
             facts: Facts {
@@ -230,7 +251,10 @@ impl<'a> Frozen<'a> {
     /// Makes the estimates those that follow from the sampled counts of each row alone.
     fn average(&mut self, period: u64) {
         let average = |tally: &mut Tally| *tally = averaged(*tally, period);
-        self.stacks.iter_mut().flat_map(|row| [&mut row.live, &mut row.accum]).for_each(average);
+        self.stacks
+            .iter_mut()
+            .flat_map(|row| [&mut row.live, &mut row.accum, &mut row.lost])
+            .for_each(average);
         self.parts.iter_mut().flat_map(|row| [&mut row.0.live, &mut row.0.accum]).for_each(average);
         self.rows.iter_mut().flat_map(|row| [&mut row.live, &mut row.accum, &mut row.peak]).for_each(average);
         self.threads.iter_mut().flat_map(|row| [&mut row.live, &mut row.accum]).for_each(average);
@@ -249,6 +273,11 @@ impl<'a> Frozen<'a> {
             }
         }
         self.parts.truncate(kept + 1);
+    }
+
+    /// What of a stack's living the program cannot reach any more; all of it where that was not found out.
+    pub fn lost(&self, index: usize) -> Tally {
+        self.stacks.get(index).map_or(Tally::default(), |stack| stack.lost)
     }
 
     /// The process as it was mapped.
@@ -301,7 +330,7 @@ impl Copying<'_, '_> {
         let tables = self.tables;
         let first_part = self.frozen.parts.len();
         let first_row = self.frozen.rows.len();
-        let (mut live, mut accum) = (Tally::default(), Tally::default());
+        let [mut live, mut accum, mut lost] = [Tally::default(); 3];
         let mut at = tables.contexts.newest(stack, tables.stacks);
         while let Some((id, context)) = at.and_then(|id| Some((id, tables.contexts.get(id)?))) {
             at = context.next();
@@ -321,6 +350,7 @@ impl Copying<'_, '_> {
             let row = self.frozen.threads.get_mut(thread as usize)?;
             (row.live, row.accum) = (row.live.plus(tallies.live), row.accum.plus(shown));
             (live, accum) = (live.plus(tallies.live), accum.plus(shown));
+            lost = lost.plus(self.lost(id, &tallies));
             let part = Part { thread: thread as usize, live: tallies.live, accum: shown };
             self.frozen.parts.push(FrozenPart(part))?;
         }
@@ -344,7 +374,16 @@ impl Copying<'_, '_> {
             self.frozen.frames.push(number)?;
         }
         let frames = (first_frame, self.frozen.frames.len() as u32);
-        self.frozen.stacks.push(FrozenStack { frames, parts, rows, live, accum })
+        self.frozen.stacks.push(FrozenStack { frames, parts, rows, live, accum, lost })
+    }
+
+    /// What of a context's living is not reached.
+    fn lost(&self, id: ContextId, tallies: &Tallies) -> Tally {
+        if self.tables.marks.is_none() {
+            return tallies.live;
+        }
+        let ages = core::iter::successors(self.ages.first(id), |age| self.ages.next(age));
+        ages.filter(|age| age.leak.is_some()).fold(Tally::default(), |sum, age| sum.plus(age.live))
     }
 
     /// The rows of a context: the living by age, the others by end, and what has neither.
@@ -357,10 +396,10 @@ impl Copying<'_, '_> {
         let whose = Row { thread: Some(thread as usize), label, ..Row::default() };
         let (mut rest, mut at) = (tallies.live, self.ages.first(id));
         while let Some(age) = at {
-            let Age { lg_nanos, live, requested, pinned, variance, .. } = *age;
+            let Age { lg_nanos, leak, live, requested, pinned, variance, .. } = *age;
             rest = rest.less(live);
-            let row =
-                Row { span: Span::Age(lg_nanos), live, accum: live, requested, pinned, variance, ..whose };
+            let span = Span::Age(lg_nanos);
+            let row = Row { span, leak, live, accum: live, requested, pinned, variance, ..whose };
             self.frozen.rows.push(FrozenRow::of(&row))?;
             at = self.ages.next(age);
         }

@@ -106,6 +106,8 @@ pub struct Job<'a> {
     pub suppressions: &'a [u8],
     /// Whether viewers are to show accumulated figures first.
     pub allocated_first: bool,
+    /// Whether it was found out what is reachable, in words; empty where nobody asked.
+    pub reach: &'a [u8],
 }
 
 impl Job<'_> {
@@ -138,6 +140,7 @@ impl Job<'_> {
                 start_nanos: self.kept.start_nanos,
                 conf: self.kept.conf(),
                 suppressions: self.suppressions,
+                reach: self.reach,
             },
             // The others have no place for it.
             detail: format == Some(Format::Pprof),

@@ -61,16 +61,16 @@ pub fn report(frozen: &Frozen, ask: &Ask, text: &mut Text) -> Option<u64> {
     // Indices of the largest stacks, the largest first.
     let mut top = [None; STACKS];
     for index in 0..frozen.stacks() {
-        let stack = frozen.stack(index);
-        if stack.live.is_empty() {
+        let (stack, lost) = (frozen.stack(index), frozen.lost(index));
+        if lost.is_empty() {
             continue;
         }
         if is_suppressed(stack.frames, &names, ask.suppressions) {
-            suppressed.add(stack.live);
+            suppressed.add(lost);
             continue;
         }
-        leaked.add(stack.live);
-        keep(&mut top, (stack.live.est_bytes, index));
+        leaked.add(lost);
+        keep(&mut top, (lost.est_bytes, index));
     }
     let say = |text: &mut Text| (ask.message)(text.push(b"\n").as_bytes());
     summary(leaked, text).then(|| say(text));
@@ -78,7 +78,7 @@ pub fn report(frozen: &Frozen, ask: &Ask, text: &mut Text) -> Option<u64> {
         (ask.message)(b"<jemalloc>: Run jeprof on dump output for leak detail\n");
         for (_, index) in top.iter().flatten() {
             let stack = frozen.stack(*index);
-            figures(stack.live, text.clear().push(b"<jemalloc>: "));
+            figures(frozen.lost(*index), text.clear().push(b"<jemalloc>: "));
             for (depth, frame) in stack.frames.iter().take(FRAMES).enumerate() {
                 text.push(if depth == 0 { b": " } else { b" < " });
                 names.write(*frame, text);

@@ -7,6 +7,7 @@ use rustix::fd::BorrowedFd;
 
 use super::Profiler;
 use crate::{
+    arch,
     clock::{Clock, nanos},
     descriptors,
     dump::{
@@ -17,7 +18,9 @@ use crate::{
     },
     log::{Listed, Taken, Target},
     memory::Rows,
+    own_pages,
     pieces::Pieces,
+    reach::{self, Marks, Sums, Unknown},
     recent::{BATCH, Entry},
     sampler,
     settings::Kept,
@@ -248,12 +251,27 @@ impl Profiler {
         if self.exited.swap(true, Ordering::Relaxed) {
             return false;
         }
+        // What the program's functions left in registers: the array lies on the stack, above the stack pointer.
+        let registers = core::hint::black_box(arch::preserved());
+        let sp = arch::capture().sp;
         let _inside = thread.and_then(ThreadProf::enter);
         // As in the reference: without a log there is nothing to stop, and of a failure the user was told.
         let _ = self.log_stop(thread);
         let suppressions: &[u8] =
             if kept.final_dump || kept.leak { (kept.suppressions)() } else { Default::default() };
-        let job = || Job { suppressions, ..self.job(thread) };
+        let marks = kept.reach.as_ref().map(|host| self.mark(host, sp));
+        core::hint::black_box(&registers);
+        let mut reach = Rows::<Text>::zeroed(1);
+        let reach = reach.as_mut().and_then(|texts| texts.first_mut());
+        let reach = match (&marks, reach) {
+            (Some(marks), Some(text)) => tell_marks(marks, text, kept.message),
+            _ => Default::default(),
+        };
+        let marks = marks.as_ref().and_then(|marks| marks.as_ref().ok());
+        let job = || {
+            let job = self.job(thread);
+            Job { suppressions, reach, tables: Tables { marks, ..job.tables }, ..job }
+        };
         // The user was told of a failure; the program ends as it would have.
         let file = if kept.final_dump { self.dumps.last(&job()) } else { None };
         self.dumps.settle();
@@ -279,6 +297,20 @@ impl Profiler {
         true
     }
 
+    /// Finds out which objects are reached. Only where all are recorded is it known what leads to what.
+    fn mark(&self, host: &reach::Host, sp: usize) -> Result<Marks, &'static [u8]> {
+        if self.lg_sample() != 0 || self.pace.is_on() {
+            return Err(b"lg_prof_sample is not 0");
+        }
+        if !own_pages::is_tracked() {
+            return Err(b"memory is out");
+        }
+        reach::mark(&self.live, host, &self.ended, sp).map_err(|unknown| match unknown {
+            Unknown::OutOfMemory => &b"memory is out"[..],
+            Unknown::Unreadable => b"the process may not read its own memory",
+        })
+    }
+
     fn tables(&self) -> Tables<'_> {
         Tables {
             addresses: self.unwinder.addresses(),
@@ -292,6 +324,7 @@ impl Profiler {
             generation: self.generation.load(Ordering::Acquire),
             accum: self.kept_now().accum,
             fullness: self.kept_now().fullness,
+            marks: None,
         }
     }
 
@@ -305,6 +338,7 @@ impl Profiler {
             thread,
             suppressions: b"",
             allocated_first: false,
+            reach: b"",
         }
     }
 
@@ -353,4 +387,25 @@ impl Profiler {
     pub fn reset_lock_counts(&self) {
         self.locks().into_iter().chain([self.dumps.lock()]).for_each(Mutex::reset_counts);
     }
+}
+
+/// What dumps tell of it: `done` and sums, or why nothing is known, which the user is told, too.
+fn tell_marks<'t>(marks: &Result<Marks, &[u8]>, text: &'t mut Text, message: fn(&[u8])) -> &'t [u8] {
+    match marks {
+        Ok(marks) => {
+            let Sums { objects, direct, indirect, running } = marks.sums;
+            text.push(b"done objects=").number(objects);
+            text.push(b" direct=").number(direct.0).push(b" direct_bytes=").number(direct.1);
+            text.push(b" indirect=").number(indirect.0).push(b" indirect_bytes=").number(indirect.1);
+            if running != 0 {
+                text.push(b" running_threads=").number(running);
+            }
+        }
+        Err(why) => {
+            text.push(b"<jemalloc>: prof_leak_reach: not known what is reachable: ").push(why).push(b"\n");
+            message(text.as_bytes());
+            text.clear().push(b"unknown: ").push(why);
+        }
+    }
+    text.as_bytes()
 }

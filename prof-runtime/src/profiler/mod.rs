@@ -26,6 +26,7 @@ use crate::{
     log::Log,
     markers,
     pace::Pace,
+    reach::Ended,
     recent::Recent,
     sampler::{self, Draw, Rate},
     settings::{Kept, Settings},
@@ -83,6 +84,7 @@ pub struct Profiler {
     threads: Threads,
     labels: Labels,
     live: Live,
+    ended: Ended,
     recent: Recent,
     log: Log,
     dumps: Dumps,
@@ -124,6 +126,7 @@ impl Profiler {
             threads: Threads::new(),
             labels: Labels::new(),
             live: Live::new(),
+            ended: Ended::new(),
             recent: Recent::new(),
             log: Log::new(),
             dumps: Dumps::new(),
@@ -390,6 +393,9 @@ impl Profiler {
 
     /// The thread ends. Its record stays for its samples.
     pub fn thread_exit(&self, thread: &ThreadProf) {
+        if self.kept().is_some_and(|kept| kept.reach.is_some()) {
+            self.ended.add(arch::thread_pointer());
+        }
         self.threads.exit(thread);
     }
 }

@@ -295,6 +295,7 @@ options! {
     PROF_PEAK = shared("prof_peak"), Extension;
     PROF_LEAK_ERROR_CODE = shared_number("prof_leak_error_code", Unsigned), Extension;
     PROF_LEAK_THRESHOLD = shared_number("prof_leak_threshold", Size), Extension;
+    PROF_LEAK_REACH = shared("prof_leak_reach"), Extension;
     PROF_MAX_STACKS = shared_number("prof_max_stacks", Unsigned), Extension;
     PROF_SIGNAL = shared("prof_signal"), Extension;
     PROF_INTERVAL_MS = shared_number("prof_interval_ms", U64), Extension;

@@ -18,6 +18,9 @@
 //!   - live objects by age: `age` in nanoseconds is a power of two, the age is at least as much and less than twice that;
 //!   - with `prof_accum`, freed objects by lifetime: `lifetime` alike, and `freed_by`, `same thread` or `other thread`;
 //!     their `inuse_*` are 0;
+//!   - live objects by whether the program can still reach them, with `prof_leak_reach` and at its end: `leak`, `direct` for what nothing leads to, `indirect` for what only
+//!     such objects lead to, and no such label for what is reached. A comment `# about reach done objects=N direct=N
+//!     direct_bytes=N indirect=N indirect_bytes=N` tells that it was looked at, `# about reach unknown: WHY` that it could not be;
 //!   - what belongs to neither: what was alive at the peak, freed objects without `prof_accum`, and live ones whose age was
 //!     not seen.
 //!

@@ -3,7 +3,7 @@
 use super::fields::{label, profile, sample};
 use super::strings::{Str, Strings};
 use super::wire_write::Message;
-use crate::snapshot::{Facts, Row, Snapshot, Span};
+use crate::snapshot::{Facts, Leak, Row, Snapshot, Span};
 use crate::vocab::Tally;
 
 /// A value of each sample.
@@ -163,6 +163,10 @@ fn labels<N: Snapshot, E>(
             let by = if elsewhere { Str::OtherThread } else { Str::SameThread };
             text_label(out, Str::FreedBy, by as u64)?;
         }
+    }
+    if let Some(leak) = row.leak {
+        let how = if leak == Leak::Direct { Str::Direct } else { Str::Indirect };
+        text_label(out, Str::Leak, how as u64)?;
     }
     let objects = [row.live, row.accum, row.peak].into_iter().find(|tally| !tally.is_empty());
     number_label(out, Str::Bytes, objects.map_or(0, mean_size), Str::Bytes)

@@ -46,6 +46,9 @@ strings! {
     FreedBy "freed_by",
     SameThread "same thread",
     OtherThread "other thread",
+    Leak "leak",
+    Direct "direct",
+    Indirect "indirect",
 }
 
 #[cfg(feature = "read")]
@@ -56,7 +59,7 @@ impl Str {
     }
 }
 
-const _: () = assert!(Str::OtherThread as usize + 1 == STRINGS.len() && Str::Empty as usize == 0);
+const _: () = assert!(Str::Indirect as usize + 1 == STRINGS.len() && Str::Empty as usize == 0);
 
 /// Index in the string table of what a snapshot names: fixed strings, threads, labels, modules (path, build id), totals,
 /// how it was started, comment.

@@ -5,7 +5,7 @@ use alloc::{vec, vec::Vec};
 use super::written;
 use crate::any::read;
 use crate::dump::{Dump, Figure, LabelValue, More, StackRow};
-use crate::snapshot::{About, Row, Span};
+use crate::snapshot::{About, Leak, Row, Span};
 use crate::testing::{VecSnapshot, tally_of};
 use crate::vocab::Format;
 
@@ -133,7 +133,8 @@ fn how_the_program_was_started_is_told_and_not_shown() {
     let mut snapshot = snapshot(true);
     let (command, host) = (&b"./serve\0--port\0 80\nx"[..], &b"box"[..]);
     let suppressions = b"# jeprof-rs: max=4KiB\n\n leak:once\r\nleak:^a*b$\n";
-    snapshot.facts.about = About { command, host, start_nanos: 17, conf: b"prof:true", suppressions };
+    snapshot.facts.about =
+        About { command, host, start_nanos: 17, conf: b"prof:true", suppressions, reach: b"" };
     for format in [Format::Pprof, Format::Text] {
         let dump = read(&written(format, &snapshot)).unwrap();
         let about: Vec<_> = dump.about.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
@@ -158,4 +159,20 @@ fn how_the_program_was_started_is_told_and_not_shown() {
     snapshot.facts.about = About::default();
     snapshot.facts.detail = false;
     assert_eq!(heap_v2, written(Format::HeapV2, &snapshot), "heap_v2 is the reference's");
+}
+
+#[test]
+fn what_is_lost_is_a_label_and_that_it_was_looked_at_is_told_in_both_forms() {
+    let mut snapshot = snapshot(false);
+    let rows = &mut snapshot.stacks[0].rows;
+    (rows[0].leak, rows[1].leak) = (Some(Leak::Direct), Some(Leak::Indirect));
+    snapshot.facts.about.reach = b"done objects=3 direct=2";
+    let dump = read(&written(Format::Pprof, &snapshot)).unwrap();
+    let leaks: Vec<_> = dump.stacks.iter().map(|row| text(&dump, row, "leak")).collect();
+    assert_eq!(leaks, [Some("direct"), Some("indirect"), None]);
+    for format in [Format::Pprof, Format::Text] {
+        let dump = read(&written(format, &snapshot)).unwrap();
+        assert!(dump.about.contains(&("reach".into(), "done objects=3 direct=2".into())), "{format:?}");
+        assert_eq!(dump.warnings.len(), 0);
+    }
 }
