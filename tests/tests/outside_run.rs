@@ -5,10 +5,10 @@ use suite::build::{Profile, preload, viewer};
 use suite::run::Run;
 
 #[test]
-fn git_and_python_run_and_each_of_their_processes_is_found() {
+fn git_and_python_do_not_leak() {
     for command in [&["git", "--version"][..], &["python3", "-c", "pass"]] {
         let outcome = Run::new(viewer(Profile::own())).arg("run").arg("--library").arg(preload());
-        let outcome = outcome.arg("--").args(command).outcome();
-        assert!(!outcome.stderr.contains("has no dump"), "{outcome}");
+        let outcome = outcome.arg("--").args(command).outcome().ok();
+        assert!(outcome.stderr.starts_with("no leaks"), "{outcome}");
     }
 }

@@ -112,6 +112,9 @@ const CONFLICTS: [Conflict; 5] = [
     },
 ];
 
+/// Asks what nobody points to any more when the program ends.
+const REACH: &str = "prof_leak_reach:true,prof_dump_format:pprof,";
+
 /// The string.
 ///
 /// # Errors
@@ -142,7 +145,12 @@ pub fn string(asked: &Asked, own: Option<&str>) -> Result<String> {
     if asked.prefix.contains(',') {
         return Err(Error::at(&asked.prefix, "a comma in a folder's name cannot be written in MALLOC_CONF"));
     }
-    let mut string = format!(
+    // Which objects are lost can be found out only if all are known, and is told in pprof's format alone.
+    let mut string = String::new();
+    if asked.sampling == Sampling::Exact && !sets("lg_prof_sample") {
+        string += REACH;
+    }
+    string += &format!(
         "prof:true,prof_final:true,lg_prof_sample:{},prof_prefix:{}",
         asked.sampling.lg(),
         asked.prefix
@@ -173,15 +181,15 @@ mod tests {
         }
     }
 
-    const BASE: &str = "prof:true,prof_final:true,lg_prof_sample:0,prof_prefix:/tmp/x/app";
+    const BASE: &str = "prof_leak_reach:true,prof_dump_format:pprof,prof:true,prof_final:true,lg_prof_sample:0,\
+                        prof_prefix:/tmp/x/app";
 
     #[test]
     fn the_user_s_own_options_come_last_and_win() {
         assert_eq!(string(&asked(), None).unwrap(), BASE);
-        assert_eq!(
-            string(&asked(), Some("narenas:2,lg_prof_sample:12")).unwrap(),
-            format!("{BASE},narenas:2,lg_prof_sample:12")
-        );
+        assert_eq!(string(&asked(), Some("narenas:2")).unwrap(), format!("{BASE},narenas:2"));
+        let sampled = string(&asked(), Some("lg_prof_sample:12")).unwrap();
+        assert!(sampled.starts_with("prof:true,") && sampled.ends_with(",lg_prof_sample:12"), "{sampled}");
         let more = Asked { every: Some(100 << 20), signal: Some("SIGUSR2".into()), ..asked() };
         assert_eq!(string(&more, None).unwrap(), format!("{BASE},lg_prof_interval:26,prof_signal:SIGUSR2"));
     }

@@ -37,6 +37,9 @@ that the program starts is profiled as well, and each that ends by exit or by re
 by _exit or by a signal has none, unless --every or --signal made it write one. Options in MALLOC_CONF go to the program,
 too, and win.
 
+A leak is what nothing points to any more when the process ends; --reachable shows what is still held, too. With --sample
+that is not known, and all counts that is still held.
+
 The report is on stderr; the program keeps stdin, stdout and stderr.
 
 Examples:
