@@ -20,4 +20,5 @@ pub mod scratch;
 pub mod server;
 pub mod surface;
 pub mod truth;
+pub mod verdict;
 pub mod zoo;
