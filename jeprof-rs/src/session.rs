@@ -114,7 +114,8 @@ impl Session {
             }
             same_process.extend(earlier.iter().any(|maps| one_process(maps, &dump.maps)).then_some(source));
             dumps.push(taken(source, &dump));
-            tells_reach &= dump.about.iter().any(|(name, _)| name == REACH);
+            tells_reach &=
+                dump.about.iter().any(|(name, text)| name == REACH && text.starts_with(REACH_DONE));
             let told = suppressions_of(&dump);
             if !told.is_empty() && !suppressions.contains(&told) {
                 suppressions.push(told);
@@ -261,6 +262,9 @@ fn suppressions_of(dump: &Dump) -> String {
 
 /// What a dump is said to tell that says which objects nobody points to.
 const REACH: &str = "reach";
+
+/// How that begins where it was looked for; otherwise it says why it was not.
+const REACH_DONE: &str = "done";
 
 /// Whether stacks of different labels of a dump are told apart. What looks at each dump by itself takes the rows of the
 /// whole process, of which more is told, where a dump has those beside the rows of its threads.
