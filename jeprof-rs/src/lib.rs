@@ -20,7 +20,7 @@ mod formats;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod images_table;
-pub mod inference;
+mod inference;
 mod load;
 mod model;
 mod output_file;
@@ -61,7 +61,13 @@ const UNNEEDED: [&str; 2] = ["JEPROF_TOOLS", "PPROF_TOOLS"];
 
 /// The program: reads its arguments, answers with its exit status.
 pub fn main() -> ExitCode {
-    match run() {
+    let args = std::env::args_os().skip(1).map(|arg| {
+        arg.into_string().map_err(|arg| Error::at(arg.display(), "the argument is not valid UTF-8"))
+    });
+    for name in UNNEEDED.iter().filter(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty())) {
+        tell(&format_args!("{name} is not needed: no other programs are called for names"));
+    }
+    match args.collect::<Result<Vec<String>>>().and_then(answer) {
         Ok(status) => status,
         Err(error) => {
             tell(&error);
@@ -70,14 +76,9 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<ExitCode> {
-    let args = std::env::args_os().skip(1).map(|arg| {
-        arg.into_string().map_err(|arg| Error::at(arg.display(), "the argument is not valid UTF-8"))
-    });
-    for name in UNNEEDED.iter().filter(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty())) {
-        tell(&format_args!("{name} is not needed: no other programs are called for names"));
-    }
-    match cli::parse(args.collect::<Result<Vec<String>>>()?)? {
+/// Does what the words of a command line ask for.
+pub(crate) fn answer(args: Vec<String>) -> Result<ExitCode> {
+    match cli::parse(args)? {
         Request::Tool(tool, args) => tool.call(args),
         Request::Addresses(plan) => {
             let named = address_list::name(&plan)?;

@@ -152,6 +152,68 @@ fn growth_per_iteration_and_per_time_have_limits() {
 }
 
 #[test]
+fn a_baseline_forgives_what_is_known_and_nothing_else() {
+    let folder = Scratch::new("check-baseline");
+    let dumps = series(&folder, 1, 9, mixed);
+    let base = folder.path("server.base");
+    let baseline = |words: &[&str], dumps: &[PathBuf]| {
+        let dumps = dumps.iter().map(|path| path.to_str().unwrap());
+        let words: Vec<&str> = ["baseline"].into_iter().chain(words.iter().copied()).chain(dumps).collect();
+        tool(&words)
+    };
+    let file = base.to_str().unwrap();
+    let written = baseline(&["update", file], &dumps[..1]);
+    assert_eq!((written.status, written.stderr.as_str()), (0, ""), "{}", written.stdout);
+    let text = std::fs::read_to_string(&base).unwrap();
+    assert!(text.starts_with("jeprof-baseline 1 unit=bytes rate=exact keys=- tool="), "{text}");
+    assert_eq!(text.lines().count(), 5, "{text}");
+    assert!(text.contains(" 224000 2000 sd=0 svc::Cache::insert < svc::serve < main\n"), "{text}");
+    // Taken in twice it is the same.
+    assert_eq!(baseline(&["update", file], &dumps[..1]).status, 0);
+    assert_eq!(std::fs::read_to_string(&base).unwrap(), text);
+
+    let option = format!("--baseline={file}");
+    let same = check(&[&option, "--all"], &dumps[..1]);
+    assert_eq!(same.status, 0, "{}", same.stdout);
+    assert_eq!(same.stdout.matches("PASS   baseline").count(), 4, "{}", same.stdout);
+    let grown = check(&[&option], &dumps[8..]);
+    assert_eq!(grown.status, 1, "{}", grown.stdout);
+    assert!(grown.stdout.contains("FAIL   baseline  svc::Cache::insert"), "{}", grown.stdout);
+    assert!(!grown.stdout.contains("FAIL   baseline  svc::Pool::fill"), "{}", grown.stdout);
+    // What is not there at all is new; what is gone is told and can be forgotten.
+    let other = folder.write(
+        "less.base",
+        text.lines().filter(|line| !line.contains("Ring")).collect::<Vec<_>>().join("\n"),
+    );
+    let new = check(&[&format!("--baseline={}", other.display())], &dumps[..1]);
+    assert!(
+        new.stdout.contains("FAIL   baseline  svc::Ring::push") && new.stdout.contains(" new\n"),
+        "{}",
+        new.stdout
+    );
+    let gone = folder.write("more.base", format!("{text}k1:00 1 1 sd=0 f < g\n"));
+    let gone = gone.to_str().unwrap();
+    let told = check(&[&format!("--baseline={gone}")], &dumps[..1]);
+    assert!(told.stdout.contains("1 of 5 rows of the baseline have no stack any more"), "{}", told.stdout);
+    assert_eq!(baseline(&["prune", gone], &dumps[..1]).status, 0);
+    assert_eq!(std::fs::read_to_string(gone).unwrap(), text);
+    let shown = baseline(&["show", file], &[]);
+    assert!(
+        shown.stdout.lines().nth(1).unwrap().contains("svc::Pool::fill"),
+        "the largest first: {}",
+        shown.stdout
+    );
+
+    let wrong = folder.write("wrong.base", text.replace("jeprof-baseline 1", "jeprof-baseline 7"));
+    let refused = check(&[&format!("--baseline={}", wrong.display())], &dumps[..1]);
+    assert_eq!(refused.status, 2);
+    assert!(refused.stderr.contains("wrong.base:1: was written by another version"), "{}", refused.stderr);
+    let refused = check(&[&option, "--key=file"], &dumps[..1]);
+    assert!(refused.stderr.contains("has keys made with '-', not with 'file'"), "{}", refused.stderr);
+    assert_eq!(std::fs::read_to_string(&base).unwrap(), text, "nothing was overwritten");
+}
+
+#[test]
 fn every_form_can_be_read_and_is_the_same_each_time() {
     let folder = Scratch::new("check-forms");
     let dumps = series(&folder, 1, 9, mixed);

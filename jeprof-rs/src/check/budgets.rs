@@ -5,6 +5,7 @@ use super::finding::{Finding, Findings, Kind, Measured, Where};
 use super::growth::{Sides, TOTAL, changes};
 use super::stacks::{Stack, Stacks};
 use super::suppressions::Rule;
+use super::survival::add_survivals;
 use super::trend::{add_trends, times};
 use super::{CheckPlan, Sieve};
 use crate::inference::estimate::Estimate;
@@ -15,7 +16,7 @@ use crate::inference::slope::{Slope, least_squares, theil_sen};
 /// Fewer dumps than this are compared, the last with the first; of so many or more the trend is looked at.
 const DUMPS_OF_A_TREND: usize = 4;
 
-/// Verdicts of growth and of each limit, the worst first.
+/// Verdicts of growth and of each limit.
 pub fn check(stacks: &Stacks, rules: &[Rule], config: &Config, plan: &CheckPlan) -> Findings {
     let dumps: Vec<usize> = stacks.looked_at().collect();
     let mut findings = Findings { period: stacks.period(), stacks: stacks.all.len(), ..Findings::new(plan) };
@@ -33,16 +34,8 @@ pub fn check(stacks: &Stacks, rules: &[Rule], config: &Config, plan: &CheckPlan)
         .map(|&last| Measured::bytes(&stacks.total(last), plan.confidence()))
         .into_iter()
         .collect();
+    add_survivals(stacks, rules, plan, &mut findings);
     add_budgets(stacks, rules, config, plan, &mut findings);
-    let rank = |verdict: Verdict| match verdict {
-        Verdict::Fail => 0,
-        Verdict::Unsure => 1,
-        Verdict::Pass => 2,
-    };
-    findings.all.sort_by(|a, b| {
-        let order = rank(a.verdict).cmp(&rank(b.verdict)).then(a.kind.cmp(&b.kind));
-        order.then(b.figure.value.total_cmp(&a.figure.value)).then_with(|| a.key().cmp(&b.key()))
-    });
     findings
 }
 

@@ -81,6 +81,7 @@ struct CheckTable {
     min_growth: Option<Spanned<String>>,
     #[serde(default)]
     suppressions: Vec<PathBuf>,
+    baseline: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -179,6 +180,7 @@ impl Config {
         let size = self.check.min_growth.as_ref().and_then(|text| value::bytes(text.get_ref()));
         plan.min_growth = plan.min_growth.or(size);
         plan.suppressions.extend(self.check.suppressions.iter().map(|path| self.folder.join(path)));
+        plan.baseline = plan.baseline.or(self.check.baseline.as_ref().map(|path| self.folder.join(path)));
         // Beside the configuration, without being named.
         let beside = self.folder.join(".jeprof.supp");
         if beside.exists() && !plan.suppressions.contains(&beside) {

@@ -44,10 +44,14 @@ pub enum Kind {
     Shrinkage,
     /// A limit that was set.
     Budget,
+    /// More than the baseline has.
+    Baseline,
     /// It grows from dump to dump.
     Trend,
     /// It grows with each iteration.
     Slope,
+    /// A part of its objects is never given back.
+    Survival,
 }
 
 /// Every kind, with its word and what it means in a sentence.
@@ -60,8 +64,10 @@ pub const KINDS: &[(Kind, &str, &str)] = &[
     ),
     (Kind::Shrinkage, "shrinkage", "Memory that shrank from one dump to another by more than chance"),
     (Kind::Budget, "budget", "Memory above a limit of the configuration"),
+    (Kind::Baseline, "baseline", "Memory that the baseline does not have, or more than it has"),
     (Kind::Trend, "trend", "Memory that grows from dump to dump and had not stopped at the end"),
     (Kind::Slope, "slope", "Memory that grows with each iteration"),
+    (Kind::Survival, "survival", "A part of the objects of a stack that is never given back"),
 ];
 
 impl Kind {
@@ -184,6 +190,19 @@ pub struct Findings {
 }
 
 impl Findings {
+    /// Puts the worst first, and of equal verdicts the largest of each kind.
+    pub fn sort(&mut self) {
+        let rank = |verdict: Verdict| match verdict {
+            Verdict::Fail => 0,
+            Verdict::Unsure => 1,
+            Verdict::Pass => 2,
+        };
+        self.all.sort_by(|a, b| {
+            let order = rank(a.verdict).cmp(&rank(b.verdict)).then(a.kind.cmp(&b.kind));
+            order.then(b.figure.value.total_cmp(&a.figure.value)).then_with(|| a.key().cmp(&b.key()))
+        });
+    }
+
     /// How many have this verdict.
     pub fn count(&self, verdict: Verdict) -> usize {
         self.all.iter().filter(|finding| finding.verdict == verdict).count()

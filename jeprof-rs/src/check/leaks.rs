@@ -81,7 +81,7 @@ fn unreachable(stack: &Stack, dumps: &[usize]) -> Estimate {
 }
 
 /// The last dump of each process, as far as names tell processes apart; all others, each by itself.
-fn last_of_each(stacks: &Stacks) -> Vec<usize> {
+pub fn last_of_each(stacks: &Stacks) -> Vec<usize> {
     let process = |dump: usize| numbers(&stacks.names[dump]).map(|(process, _)| process);
     let is_last = |&dump: &usize| {
         let later = dump + 1..stacks.dumps.len();

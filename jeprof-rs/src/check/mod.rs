@@ -3,7 +3,9 @@
 //! `stacks` groups what a session has read by keys that survive a rebuild; `leaks`, `growth` and their like ask `inference`
 //! what chance allows, and make `finding`s of the answers. Outputs are in `render/findings`.
 
+pub mod baseline;
 pub mod budgets;
+pub mod command;
 pub mod config;
 pub mod date;
 pub mod finding;
@@ -12,6 +14,7 @@ pub mod leaks;
 pub mod stack_key;
 pub mod stacks;
 pub mod suppressions;
+pub mod survival;
 pub mod trend;
 
 use std::path::PathBuf;
@@ -58,6 +61,10 @@ pub struct CheckPlan {
     pub keys: KeyPlan,
     /// The file of limits.
     pub config: Option<PathBuf>,
+    /// The file of what stacks are known to hold.
+    pub baseline: Option<PathBuf>,
+    /// What is done with that file beside being looked at.
+    pub baseline_change: BaselineChange,
     /// Dumps at the beginning that are left out of trends; those of the warm-up when not given.
     pub skip_first: Option<usize>,
     /// Iterations from one dump to the next.
@@ -83,6 +90,18 @@ impl CheckPlan {
 
 /// Growth below this is not reported where the plan says nothing: bytes, and the share of the larger total.
 const GROWTH_MIN: (f64, f64) = (65_536.0, 0.01);
+
+/// What is done with a baseline.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BaselineChange {
+    /// It is held against what is live, and stays as it is.
+    #[default]
+    None,
+    /// It takes in what is live, and nothing fails.
+    Update,
+    /// It forgets what no stack has any more.
+    Prune,
+}
 
 /// What becomes of rules that leave nothing out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,6 +134,8 @@ impl Default for CheckPlan {
             all: false,
             keys: KeyPlan::default(),
             config: None,
+            baseline: None,
+            baseline_change: BaselineChange::None,
             skip_first: None,
             iterations: None,
         }

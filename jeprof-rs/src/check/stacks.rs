@@ -1,14 +1,16 @@
 //! The stacks of several dumps by key, each with an estimate for each dump.
 
 use hashbrown::HashMap;
+use prof_format::dump::Label;
 
 use super::stack_key::{KeyFrame, KeyPlan, Role, key_of, own};
 use crate::error::{Error, Result};
 use crate::inference::estimate::Estimate;
-use crate::model::labels::text_of;
+use crate::inference::survival::{Ages, class_of};
+use crate::model::labels::{number_of, text_of};
 use crate::model::merge::Sign;
 use crate::model::parts::{Part, PartDump};
-use crate::model::{Place, Profile, file_name};
+use crate::model::{Figures, Place, Profile, file_name};
 use crate::session::{Session, Taken};
 use crate::symbolize::symbols::LineId;
 use crate::transform::View;
@@ -47,6 +49,8 @@ pub struct Stack {
     pub live: Vec<Estimate>,
     /// For each dump the bytes that were allocated so far, where dumps tell.
     pub allocated: Vec<f64>,
+    /// Samples of the last dump by age, those that were freed at their death, where it tells.
+    pub ages: Ages,
     /// Bytes and objects of each dump that nobody points to, where it was looked at.
     pub unreachable: Vec<(f64, f64)>,
 }
@@ -107,6 +111,7 @@ impl Stacks {
 
         let lines = Lines::new(view, keys);
         let mut known: HashMap<Vec<u32>, usize> = HashMap::new();
+        let last = order.len().saturating_sub(1);
         let mut roles: Vec<Role> = Vec::new();
         view.walk_all(|index, ids| {
             roles.clear();
@@ -124,6 +129,7 @@ impl Stacks {
                     frames: all_frames,
                     live: vec![Estimate::default(); order.len()],
                     allocated: vec![0.0; order.len()],
+                    ages: Ages::default(),
                     unreachable: vec![(0.0, 0.0); order.len()],
                 });
                 stacks.all.len() - 1
@@ -132,6 +138,9 @@ impl Stacks {
             for part in &parts_of[index] {
                 let dump = place[part.dump as usize];
                 stacks.all[at].add(part, dump, &stacks.dumps[dump]);
+                if dump == last {
+                    stacks.all[at].note_ages(part, labels, stacks.dumps[dump].period);
+                }
                 if text_of(labels, LEAK).is_some() {
                     let (bytes, objects) = &mut stacks.all[at].unreachable[dump];
                     *bytes += part.figures.live_bytes;
@@ -167,6 +176,25 @@ impl Stack {
             false => Estimate::of_heap_v2(bytes, objects, period),
         };
         self.allocated[at] += part.figures.accum_bytes;
+    }
+}
+
+impl Stack {
+    /// How old the living of a row are, and how long the freed ones lived. Freed objects were samples once, as many as their
+    /// estimate is worth.
+    fn note_ages(&mut self, part: &Part, labels: &[Label], period: u64) {
+        let class = |key: &str| Some(class_of(u64::try_from(number_of(labels, key)?).unwrap_or(0)));
+        if let Some(class) = class("age") {
+            self.ages.alive[class] += part.samples;
+        }
+        if let Some(class) = class("lifetime") {
+            let Figures { accum_bytes, accum_objs, .. } = part.figures;
+            let samples = match period {
+                0 | 1 => accum_objs,
+                period => Estimate::of_heap_v2(accum_bytes, accum_objs, period as f64).effective_samples(),
+            };
+            self.ages.freed[class] += samples;
+        }
     }
 }
 

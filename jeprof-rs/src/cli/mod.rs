@@ -11,6 +11,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, ValueHint};
 
 use crate::ask;
+use crate::check::command as baseline;
 use crate::conf;
 use crate::error::{Error, Result};
 use crate::plan::query::FIELDS;
@@ -64,8 +65,16 @@ const ARGUMENT: &str = "argument of the command";
 const KIND_OF_OUTPUT: &str = "kind of output";
 
 /// Commands that make no report.
-pub const TOOLS: &[Tool] =
-    &[ask::TOOL, run::TOOL, conf::TOOL, sampling_plan::TOOL, statistics::TOOL, completions::TOOL, man::TOOL];
+pub const TOOLS: &[Tool] = &[
+    ask::TOOL,
+    run::TOOL,
+    baseline::TOOL,
+    conf::TOOL,
+    sampling_plan::TOOL,
+    statistics::TOOL,
+    completions::TOOL,
+    man::TOOL,
+];
 
 /// What is to be done.
 pub enum Request {

@@ -1,8 +1,8 @@
 //! Flags about leaks, growth and limits.
 
 use super::{Flag, Takes};
-use crate::check::Unused;
 use crate::check::finding::Undecided;
+use crate::check::{BaselineChange, Unused};
 use crate::plan::query::value;
 
 /// A share between 0 and 1, both excluded.
@@ -148,6 +148,27 @@ pub const ROWS: &[Flag] = &[
             Ok(())
         }),
         help: "check: limits, and what the command line does not say [default: jeprof.toml, if there is one]",
+        ..Flag::BASE
+    },
+    Flag {
+        name: "baseline",
+        takes: Takes::One("FILE", |plan, value| {
+            plan.check.baseline = Some(value.into());
+            Ok(())
+        }),
+        help: "check: what stacks are known to hold; only what is new or more fails ('jeprof-rs baseline' writes it)",
+        ..Flag::BASE
+    },
+    Flag {
+        name: "update_baseline",
+        takes: Takes::Switch(|plan| plan.check.baseline_change = BaselineChange::Update),
+        help: "check: take what is live into the file of --baseline, instead of failing for it",
+        ..Flag::BASE
+    },
+    Flag {
+        name: "prune_baseline",
+        takes: Takes::Switch(|plan| plan.check.baseline_change = BaselineChange::Prune),
+        help: "check: forget the rows of the file of --baseline that no stack has any more",
         ..Flag::BASE
     },
     Flag {

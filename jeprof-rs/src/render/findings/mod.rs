@@ -8,19 +8,22 @@ mod junit;
 mod sarif;
 mod text;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use super::{Output, Request};
+use crate::check::baseline::Baseline;
 use crate::check::budgets::check;
 use crate::check::config::Config;
 use crate::check::finding::{Findings, Undecided, Where};
 use crate::check::leaks::leaks;
 use crate::check::stacks::{self, Stacks};
 use crate::check::suppressions::{self, Rule};
-use crate::check::{CheckPlan, Unused};
+use crate::check::{BaselineChange, CheckPlan, Unused};
 use crate::error::{Error, Result};
 use crate::inference::interval::Verdict;
+use crate::output_file::OutputFile;
 use crate::plan::choice::{Format, Frames};
 use crate::plan::{Part, Plan};
 use crate::session::Session;
@@ -110,9 +113,45 @@ fn find_all(request: &Request<'_>) -> Result<Findings> {
     let config = there.map_or(Ok(Config::default()), |path| Config::read(&path))?;
     let plan = config.applied(&request.plan.check);
     let stacks = stacks(request)?;
-    let findings = check(&stacks, &rules(request.session, &plan)?, &config, &plan);
+    let rules = rules(request.session, &plan)?;
+    let mut findings = match plan.baseline_change {
+        BaselineChange::None => check(&stacks, &rules, &config, &plan),
+        BaselineChange::Update | BaselineChange::Prune => Findings::new(&plan),
+    };
+    if let Some(path) = &plan.baseline {
+        hold_against(path, &stacks, (&rules, &plan), &mut findings)?;
+    } else if plan.baseline_change != BaselineChange::None {
+        return Err(Error::new("--update_baseline and --prune_baseline want a file (--baseline=FILE)"));
+    }
+    findings.sort();
     check_unused(plan.unused_suppressions, &findings)?;
     Ok(findings)
+}
+
+/// Looks at the baseline, or changes it.
+fn hold_against(
+    path: &Path,
+    stacks: &Stacks,
+    (rules, plan): (&[Rule], &CheckPlan),
+    findings: &mut Findings,
+) -> Result<()> {
+    let change = plan.baseline_change;
+    let is_new = change == BaselineChange::Update && !path.exists();
+    let mut baseline = if is_new { Baseline::default() } else { Baseline::read(path)? };
+    let name = path.display();
+    let note = match change {
+        BaselineChange::None => return baseline.check(path, stacks, (rules, plan), findings),
+        BaselineChange::Update => {
+            baseline.take(stacks, rules, plan);
+            format!("{name}: {} stacks", baseline.rows.len())
+        }
+        BaselineChange::Prune => format!("{name}: {} rows forgotten", baseline.prune(stacks)),
+    };
+    OutputFile::create(path)
+        .and_then(|mut file| file.write_all(baseline.text().as_bytes()).and_then(|()| file.finish()))
+        .map_err(|error| Error::at(&name, crate::error::plain(&error)))?;
+    findings.notes.push(note);
+    Ok(())
 }
 
 fn find_leaks(request: &Request<'_>) -> Result<Findings> {
