@@ -34,6 +34,7 @@ packages=(
     zsh              # run their completion scripts
     fish
     graphviz         # what draws --gif and --ps
+    libxml2-utils    # xmllint, which holds XML against a schema
     musl-tools       # musl-gcc, for static programs
     protobuf-compiler # protoc --decode, for profile.proto and OpenTelemetry's files
 )
@@ -55,11 +56,11 @@ fi
 # The standard library for static programs.
 rustup target add "$(uname -m)-unknown-linux-musl"
 
-# The parser of OpenMetrics text, in an environment of its own.
+# The parser of OpenMetrics text, and what holds JSON against a schema, in an environment of their own.
 openmetrics=target/openmetrics
-if ! "$openmetrics/bin/python3" -c 'import prometheus_client.openmetrics.parser' 2>/dev/null; then
+if ! "$openmetrics/bin/python3" -c 'import prometheus_client.openmetrics.parser, jsonschema' 2>/dev/null; then
     python3 -m venv "$openmetrics"
-    "$openmetrics/bin/pip" install --quiet prometheus_client==0.21.1
+    "$openmetrics/bin/pip" install --quiet prometheus_client==0.21.1 jsonschema==4.23.0
 fi
 
 # The tests themselves gain nothing from being optimized as a whole; what they test is built with settings of its own.
