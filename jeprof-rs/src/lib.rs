@@ -43,7 +43,7 @@ mod unnamed;
 mod viewer;
 
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use cli::Request;
@@ -110,9 +110,7 @@ fn print(output: &Output, plan: &Plan) -> Result<u8> {
                 Some(viewer) => tell(&viewer::show(viewer, &report.output, plan)?),
                 None => write(plan, &report.output)?,
             }
-            for (path, bytes) in &report.files {
-                write_file(path, bytes)?;
-            }
+            write_reports(&report.files)?;
             (report.warnings, report.status)
         }
     };
@@ -178,6 +176,17 @@ fn write(plan: &Plan, bytes: &[u8]) -> Result<()> {
             outcome => outcome.map_err(|error| unwritable(&"standard output", &error)),
         },
     }
+}
+
+/// Writes reports that go into files of their own. Folders are made: a CI job begins without any.
+fn write_reports(reports: &[(PathBuf, Vec<u8>)]) -> Result<()> {
+    for (path, bytes) in reports {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(|error| Error::at(folder.display(), plain(&error)))?;
+        }
+        write_file(path, bytes)?;
+    }
+    Ok(())
 }
 
 fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {

@@ -79,10 +79,8 @@ fn commands_of_the_jobs_are_understood() {
         let line = job.lines().find(|line| line.contains("jeprof-rs run ")).unwrap();
         let command = line.trim().trim_start_matches("- ").trim_start_matches("run: ");
         let folder = Scratch::new("ci-job");
-        let text = format!(
-            "#!/bin/sh\nmkdir memory\n{}\n",
-            command.replace("./target/release/server --self-test", "\"$@\"")
-        );
+        let text =
+            format!("#!/bin/sh\n{}\n", command.replace("./target/release/server --self-test", "\"$@\""));
         let outcome = script(&folder, &text, &[&compiled("leaker.c"), Path::new("leak=100")]);
         assert_eq!(outcome.status.code(), Some(1), "{outcome}");
         let reports: Vec<PathBuf> = std::fs::read_dir(folder.path().join("memory"))

@@ -18,7 +18,6 @@ use super::finding::{Finding, Findings, Kind, Measured, Where};
 use super::leaks::last_of_each;
 use super::stack_key::KeyPlan;
 use super::stacks::{Stack, Stacks};
-use super::suppressions::Rule;
 use crate::error::{Error, Result, plain};
 use crate::inference::estimate::Estimate;
 use crate::inference::interval::{Interval, verdict};
@@ -113,11 +112,10 @@ impl Baseline {
     }
 
     /// Takes in what a run left; stacks that rules leave out are no part of it.
-    pub fn take(&mut self, stacks: &Stacks, rules: &[Rule], plan: &CheckPlan) {
+    pub fn take(&mut self, stacks: &Stacks, sieve: &mut Sieve<'_>, plan: &CheckPlan) {
         self.rate = rate(stacks);
         self.keys = plan.keys.text();
-        let mut sieve = Sieve::new(rules);
-        for (stack, live) in kept(stacks, &mut sieve, plan) {
+        for (stack, live) in kept(stacks, sieve, plan) {
             let row = self.rows.entry(stack.key.clone()).or_insert_with(|| Row {
                 bytes: live.bytes,
                 objects: live.objects,
@@ -147,7 +145,7 @@ impl Baseline {
         &'s self,
         name: &Path,
         stacks: &Stacks,
-        (rules, plan): (&[Rule], &CheckPlan),
+        (sieve, plan): (&mut Sieve<'_>, &CheckPlan),
         findings: &mut Findings,
     ) -> Result<()> {
         if self.keys != plan.keys.text() {
@@ -161,13 +159,12 @@ impl Baseline {
                 rate(stacks)
             ));
         }
-        let mut sieve = Sieve::new(rules);
         let mut missing: BTreeMap<&str, &'s Row> =
             self.rows.iter().map(|(key, row)| (key.as_str(), row)).collect();
         for stack in &stacks.all {
             missing.remove(stack.key.as_str());
         }
-        for (stack, live) in kept(stacks, &mut sieve, plan) {
+        for (stack, live) in kept(stacks, sieve, plan) {
             let moved = |missing: &mut BTreeMap<&str, &'s Row>| {
                 let found = missing
                     .iter()
@@ -220,8 +217,7 @@ fn kept<'s>(stacks: &'s Stacks, sieve: &mut Sieve<'_>, plan: &CheckPlan) -> Vec<
     let mut kept = Vec::new();
     for stack in &stacks.all {
         let live: Estimate = last.iter().map(|&dump| stack.live[dump]).sum();
-        let high = Measured::bytes(&live, plan.confidence()).high;
-        if live.bytes > 0.0 && sieve.lets_through(stack, (live.bytes, high, live.objects)) {
+        if live.bytes > 0.0 && sieve.lets_through(stack, &live, plan.confidence()) {
             kept.push((stack, live));
         }
     }

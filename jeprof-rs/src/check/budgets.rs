@@ -3,8 +3,8 @@
 use super::config::{Budget, Config};
 use super::finding::{Finding, Findings, Kind, Measured, Where};
 use super::growth::{Sides, TOTAL, changes};
+use super::leaks::last_of_each;
 use super::stacks::{Stack, Stacks};
-use super::suppressions::Rule;
 use super::survival::add_survivals;
 use super::trend::{add_trends, times};
 use super::{CheckPlan, Sieve};
@@ -16,43 +16,43 @@ use crate::inference::slope::{Slope, least_squares, theil_sen};
 /// Fewer dumps than this are compared, the last with the first; of so many or more the trend is looked at.
 const DUMPS_OF_A_TREND: usize = 4;
 
-/// Verdicts of growth and of each limit.
-pub fn check(stacks: &Stacks, rules: &[Rule], config: &Config, plan: &CheckPlan) -> Findings {
-    let dumps: Vec<usize> = stacks.looked_at().collect();
+/// Verdicts of growth, process by process, and of each limit.
+pub fn check(stacks: &Stacks, sieve: &mut Sieve<'_>, config: &Config, plan: &CheckPlan) -> Findings {
     let mut findings = Findings { period: stacks.period(), stacks: stacks.all.len(), ..Findings::new(plan) };
-    if let [first, .., last] = dumps.as_slice() {
-        if dumps.len() < DUMPS_OF_A_TREND {
-            let sides = Sides { before: vec![*first], after: vec![*last] };
-            findings = changes(stacks, &sides, rules, plan);
-            findings.all.retain(|finding| finding.kind == Kind::Growth && finding.subject != TOTAL);
-        } else {
-            add_trends(stacks, rules, plan, &mut findings);
+    for dumps in stacks.processes() {
+        match dumps.as_slice() {
+            [] | [_] => {}
+            [first, .., last] if dumps.len() < DUMPS_OF_A_TREND => {
+                let sides = Sides { before: vec![*first], after: vec![*last] };
+                let changed = changes(stacks, &sides, sieve, plan);
+                let grown = changed.all.into_iter().filter(|finding| finding.kind == Kind::Growth);
+                findings.all.extend(grown.filter(|finding| finding.subject != TOTAL));
+                findings.noise += changed.noise;
+            }
+            dumps => add_trends(stacks, dumps, sieve, plan, &mut findings),
         }
     }
-    findings.totals = dumps
-        .last()
-        .map(|&last| Measured::bytes(&stacks.total(last), plan.confidence()))
-        .into_iter()
-        .collect();
-    add_survivals(stacks, rules, plan, &mut findings);
-    add_budgets(stacks, rules, config, plan, &mut findings);
+    let total: Estimate = last_of_each(stacks).into_iter().map(|dump| stacks.total(dump)).sum();
+    findings.totals = vec![Measured::bytes(&total, plan.confidence())];
+    add_survivals(stacks, sieve, plan, &mut findings);
+    add_budgets(stacks, sieve, config, plan, &mut findings);
     findings
 }
 
 /// Stacks of a budget: each belongs to the first that is about it, and to all that say `all`.
-fn add_budgets(stacks: &Stacks, rules: &[Rule], config: &Config, plan: &CheckPlan, findings: &mut Findings) {
-    let Some(last) = stacks.looked_at().next_back() else { return };
-    let mut sieve = Sieve::new(rules);
+fn add_budgets(
+    stacks: &Stacks,
+    sieve: &mut Sieve<'_>,
+    config: &Config,
+    plan: &CheckPlan,
+    findings: &mut Findings,
+) {
+    let last = last_of_each(stacks);
+    let live = |stack: &Stack| -> Estimate { last.iter().map(|&dump| stack.live[dump]).sum() };
     let counted: Vec<&Stack> = stacks
         .all
         .iter()
-        .filter(|stack| {
-            let live = &stack.live[last];
-            sieve.lets_through(
-                stack,
-                (live.bytes, Measured::bytes(live, plan.confidence()).high, live.objects),
-            )
-        })
+        .filter(|stack| sieve.lets_through(stack, &live(stack), plan.confidence()))
         .collect();
     let mut taken = vec![false; counted.len()];
     for budget in &config.budgets {
@@ -69,20 +69,18 @@ fn add_budgets(stacks: &Stacks, rules: &[Rule], config: &Config, plan: &CheckPla
 
 /// The limits of one budget, held against its stacks.
 fn add_budget(stacks: &Stacks, budget: &Budget, of: &[&Stack], plan: &CheckPlan, findings: &mut Findings) {
-    let dumps: Vec<usize> = stacks.looked_at().collect();
-    let live: Vec<Estimate> =
-        dumps.iter().map(|&dump| of.iter().map(|stack| stack.live[dump]).sum()).collect();
-    let (Some(first), Some(last)) = (live.first(), live.last()) else { return };
-    // Where nothing is live, the sampling distance of the dump says how much may have been missed.
+    let sum = |dump: usize| -> Estimate { of.iter().map(|stack| stack.live[dump]).sum() };
+    let last: Estimate = last_of_each(stacks).into_iter().map(sum).sum();
+    // Where nothing is live, the sampling distance of the dumps says how much may have been missed.
     let period = stacks.period() as f64;
     let last = if last.bytes == 0.0 {
-        Estimate { period: if period > 1.0 { period } else { 0.0 }, ..*last }
+        Estimate { period: if period > 1.0 { period } else { 0.0 }, ..last }
     } else {
-        *last
+        last
     };
-    let largest = of
-        .iter()
-        .max_by(|a, b| a.live[dumps[dumps.len() - 1]].bytes.total_cmp(&b.live[dumps[dumps.len() - 1]].bytes));
+    let live =
+        |stack: &Stack| -> f64 { last_of_each(stacks).into_iter().map(|dump| stack.live[dump].bytes).sum() };
+    let largest = of.iter().max_by(|a, b| live(a).total_cmp(&live(b)));
     let mut add = |figure: Measured, unit: &'static str, limit: f64, kind: Kind, notes: Vec<String>| {
         findings.all.push(Finding {
             kind,
@@ -123,24 +121,31 @@ fn add_budget(stacks: &Stacks, budget: &Budget, of: &[&Stack], plan: &CheckPlan,
         };
         add(figure, "objects", limit, Kind::Budget, Vec::new());
     }
-    let series = dumps.len() > 1;
-    let change = growth(first, &last, budget.growth.unwrap_or(0.0), None, plan.confidence());
-    if let Some(limit) = budget.growth.filter(|_| series) {
+    // What is said of a series is said of one process.
+    let processes = stacks.processes();
+    let [dumps] = processes.as_slice() else { return };
+    if dumps.len() < 2 {
+        return;
+    }
+    let live: Vec<Estimate> = dumps.iter().map(|&dump| sum(dump)).collect();
+    let change =
+        growth(&live[0], &live[live.len() - 1], budget.growth.unwrap_or(0.0), None, plan.confidence());
+    if let Some(limit) = budget.growth {
         let figure = Measured { value: change.by, low: change.low, high: change.high, samples: None };
         add(figure, "bytes", limit, Kind::Growth, Vec::new());
     }
     let measured =
         |slope: Slope| Measured { value: slope.value, low: slope.low, high: slope.high, samples: None };
-    let (times, unit) = times(stacks, &dumps);
+    let (times, unit) = times(stacks, dumps);
     let points = |factor: f64| -> Vec<(f64, f64)> {
         times.iter().zip(&live).map(|(time, live)| (time * factor, live.bytes)).collect()
     };
-    if let Some(limit) = budget.rate.filter(|_| series && unit == "bytes/min")
+    if let Some(limit) = budget.rate.filter(|_| unit == "bytes/min")
         && let Some(slope) = theil_sen(&points(1.0), plan.confidence())
     {
         add(measured(slope), unit, limit, Kind::Slope, Vec::new());
     }
-    if let Some(limit) = budget.per_iteration.filter(|_| series) {
+    if let Some(limit) = budget.per_iteration {
         let iterations = plan.iterations.unwrap_or(1.0);
         let numbered: Vec<(f64, f64)> =
             live.iter().enumerate().map(|(number, live)| (number as f64 * iterations, live.bytes)).collect();

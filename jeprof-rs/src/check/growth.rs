@@ -5,7 +5,6 @@
 
 use super::finding::{Finding, Findings, Kind, Measured, Where};
 use super::stacks::{Stack, Stacks, numbers};
-use super::suppressions::Rule;
 use super::{CheckPlan, Sieve};
 use crate::inference::discovery;
 use crate::inference::estimate::Estimate;
@@ -41,10 +40,9 @@ impl Compared<'_> {
 }
 
 /// What changed between the sides. Rules leave stacks out of what is reported, not out of the totals.
-pub fn changes(stacks: &Stacks, sides: &Sides, rules: &[Rule], plan: &CheckPlan) -> Findings {
+pub fn changes(stacks: &Stacks, sides: &Sides, sieve: &mut Sieve<'_>, plan: &CheckPlan) -> Findings {
     let sum = |stack: &Stack, side: &[usize]| -> Estimate { side.iter().map(|&dump| stack.live[dump]).sum() };
     let one_process = is_one_process(stacks, sides);
-    let mut sieve = Sieve::new(rules);
     let (mut before, mut after) = (Estimate::default(), Estimate::default());
     let mut all: Vec<Compared<'_>> = Vec::new();
     let mut stack_count = 0;
@@ -62,8 +60,7 @@ pub fn changes(stacks: &Stacks, sides: &Sides, rules: &[Rule], plan: &CheckPlan)
         stack_count += 1;
         before += side.before;
         after += side.after;
-        let high = Measured::bytes(&side.after, plan.confidence()).high;
-        if sieve.lets_through(stack, (side.after.bytes, high, side.after.objects)) {
+        if sieve.lets_through(stack, &side.after, plan.confidence()) {
             let churn = one_process.then(|| churn(stack, sides, &side)).flatten();
             let change = growth(&side.before, &side.after, 0.0, churn, plan.confidence());
             all.push(Compared { change, ..side });
@@ -91,7 +88,6 @@ pub fn changes(stacks: &Stacks, sides: &Sides, rules: &[Rule], plan: &CheckPlan)
             .then_with(|| a.key().cmp(&b.key()))
     });
     findings.all.insert(0, total(&before, &after, least, plan));
-    sieve.tell(&mut findings);
     findings
 }
 

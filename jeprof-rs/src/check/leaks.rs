@@ -4,7 +4,7 @@
 //! that is live and that no rule leaves out counts.
 
 use super::finding::{Finding, Findings, Kind, Measured, Where};
-use super::stacks::{Stack, Stacks, numbers};
+use super::stacks::{Stack, Stacks};
 use super::suppressions::Rule;
 use super::{CheckPlan, Sieve};
 use crate::inference::estimate::Estimate;
@@ -34,7 +34,7 @@ pub fn leaks(stacks: &Stacks, rules: &[Rule], plan: &CheckPlan) -> Findings {
             reachable = (reachable.0 + 1, reachable.1 + stays.0, reachable.2 + stays.1);
         }
         let figure = Measured::bytes(&lost, plan.confidence());
-        if lost.bytes <= 0.0 || !sieve.lets_through(stack, (lost.bytes, figure.high, lost.objects)) {
+        if lost.bytes <= 0.0 || !sieve.lets_through(stack, &lost, plan.confidence()) {
             continue;
         }
         total += lost;
@@ -80,12 +80,7 @@ fn unreachable(stack: &Stack, dumps: &[usize]) -> Estimate {
     Estimate::of_heap_v2(bytes, objects, 1.0)
 }
 
-/// The last dump of each process, as far as names tell processes apart; all others, each by itself.
+/// The last dump of each process.
 pub fn last_of_each(stacks: &Stacks) -> Vec<usize> {
-    let process = |dump: usize| numbers(&stacks.names[dump]).map(|(process, _)| process);
-    let is_last = |&dump: &usize| {
-        let later = dump + 1..stacks.dumps.len();
-        process(dump).is_none_or(|pid| later.clone().all(|other| process(other) != Some(pid)))
-    };
-    stacks.looked_at().filter(is_last).collect()
+    stacks.processes().iter().filter_map(|dumps| dumps.last().copied()).collect()
 }

@@ -17,14 +17,15 @@ pub mod suppressions;
 pub mod survival;
 pub mod trend;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use finding::{Findings, Undecided, Where};
+use finding::{Findings, Measured, Suppressed, Undecided, Where};
 use stack_key::KeyPlan;
 use stacks::Stack;
 use suppressions::Rule;
 
-use self::finding::Suppressed;
+use crate::inference::estimate::Estimate;
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -162,27 +163,28 @@ impl Where {
 /// Tells stacks that rules leave out from others, and counts for which rule.
 pub struct Sieve<'r> {
     rules: &'r [Rule],
-    taken: Vec<(usize, f64, f64)>,
+    /// For each rule the keys of what it left out, with bytes and objects.
+    taken: Vec<BTreeMap<String, (f64, f64)>>,
 }
 
 impl<'r> Sieve<'r> {
     /// With these rules, of which the first that holds counts.
     pub fn new(rules: &'r [Rule]) -> Sieve<'r> {
-        Sieve { rules, taken: vec![(0, 0.0, 0.0); rules.len()] }
+        Sieve { rules, taken: vec![BTreeMap::new(); rules.len()] }
     }
 
-    /// Whether a stack stays, which holds so much: estimate of bytes, their upper bound, objects.
-    pub fn lets_through(&mut self, stack: &Stack, (bytes, high, objects): (f64, f64, f64)) -> bool {
+    /// Whether a stack stays, which holds so much. A stack that is asked about again counts once.
+    pub fn lets_through(&mut self, stack: &Stack, live: &Estimate, confidence: f64) -> bool {
+        let high = Measured::bytes(live, confidence).high;
         let Some(at) = self.rules.iter().position(|rule| rule.suppresses(stack, high)) else { return true };
-        let taken = &mut self.taken[at];
-        *taken = (taken.0 + 1, taken.1 + bytes, taken.2 + objects);
+        self.taken[at].insert(stack.key.clone(), (live.bytes, live.objects));
         false
     }
 
     /// Notes what was left out.
     pub fn tell(self, findings: &mut Findings) {
-        for (rule, (stacks, bytes, objects)) in self.rules.iter().zip(self.taken) {
-            if stacks == 0 {
+        for (rule, taken) in self.rules.iter().zip(self.taken) {
+            if taken.is_empty() {
                 if rule.is_of_file() {
                     findings.unused_rules.push(format!("{} leak:{}", rule.origin, rule.template));
                 }
@@ -192,9 +194,9 @@ impl<'r> Sieve<'r> {
                 template: rule.template.clone(),
                 origin: rule.origin.clone(),
                 why: rule.why.clone(),
-                stacks,
-                bytes,
-                objects,
+                stacks: taken.len(),
+                bytes: taken.values().map(|(bytes, _)| bytes).sum(),
+                objects: taken.values().map(|(_, objects)| objects).sum(),
             });
         }
     }

@@ -156,6 +156,19 @@ impl Stacks {
         self.base..self.dumps.len()
     }
 
+    /// The dumps to look at by process, as far as their names tell; those whose names do not are of one.
+    pub fn processes(&self) -> Vec<Vec<usize>> {
+        let mut processes: Vec<(Option<u64>, Vec<usize>)> = Vec::new();
+        for dump in self.looked_at() {
+            let process = numbers(&self.names[dump]).map(|(process, _)| process);
+            match processes.iter_mut().find(|(known, _)| *known == process) {
+                Some((_, dumps)) => dumps.push(dump),
+                None => processes.push((process, vec![dump])),
+            }
+        }
+        processes.into_iter().map(|(_, dumps)| dumps).collect()
+    }
+
     /// What is live in all stacks together in a dump.
     pub fn total(&self, dump: usize) -> Estimate {
         self.all.iter().map(|stack| stack.live[dump]).sum()
@@ -198,8 +211,8 @@ impl Stack {
     }
 }
 
-/// Indices of the profile's dumps with their names: the base first, each in the order of the process: by the number that
-/// jemalloc puts into names when all are of one process, else by time when all tell one, else as given.
+/// Indices of the profile's dumps with their names: the base first, each by the numbers that jemalloc puts into names, if all
+/// have them, else by time when all tell one, else as given.
 fn order(profile: &Profile, session: &Session) -> Vec<(usize, String)> {
     let named = |sign: Sign, names: &[Taken]| -> Vec<(usize, String)> {
         let of_sign = profile.part_dumps.iter().enumerate().filter(|(_, dump)| dump.sign == sign);
@@ -208,9 +221,7 @@ fn order(profile: &Profile, session: &Session) -> Vec<(usize, String)> {
         let numbers: Option<Vec<(u64, u64)>> = all.iter().map(|(_, name)| numbers(name)).collect();
         let times: Vec<u64> = all.iter().map(|(at, _)| profile.part_dumps[*at].time_nanos).collect();
         match numbers {
-            Some(numbers) if numbers.windows(2).all(|pair| pair[0].0 == pair[1].0) => {
-                all.sort_by_key(|(_, name)| self::numbers(name));
-            }
+            Some(_) => all.sort_by_key(|(_, name)| self::numbers(name)),
             _ if times.iter().all(|time| *time != 0) => {
                 all.sort_by_key(|(at, _)| profile.part_dumps[*at].time_nanos);
             }

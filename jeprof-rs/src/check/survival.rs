@@ -2,7 +2,6 @@
 
 use super::finding::{Finding, Findings, Kind, Measured, Where};
 use super::stacks::{Stack, Stacks};
-use super::suppressions::Rule;
 use super::{CheckPlan, Sieve};
 use crate::inference::interval::Verdict;
 use crate::inference::survival::plateau;
@@ -13,19 +12,18 @@ const ALPHA: f64 = 0.001;
 
 /// Adds the stacks of the last dump of which a part stays, if that is more than the least growth that is reported. Nothing where
 /// dumps do not tell ages and lifetimes.
-pub fn add_survivals(stacks: &Stacks, rules: &[Rule], plan: &CheckPlan, findings: &mut Findings) {
+pub fn add_survivals(stacks: &Stacks, sieve: &mut Sieve<'_>, plan: &CheckPlan, findings: &mut Findings) {
     let Some(last) = stacks.looked_at().next_back() else { return };
     let tells =
         |stack: &&Stack| stack.ages.freed.iter().chain(&stack.ages.alive).any(|samples| *samples > 0.0);
     let tested: Vec<&Stack> = stacks.all.iter().filter(tells).collect();
     let alpha = ALPHA.min(plan.fdr() / tested.len().max(1) as f64);
     let least = plan.growth_min(stacks.total(last).bytes);
-    let mut sieve = Sieve::new(rules);
     for stack in tested {
         let live = stack.live[last];
         let figure = Measured::bytes(&live, plan.confidence());
         let Some(plateau) = plateau(&stack.ages, alpha).filter(|_| figure.low > least) else { continue };
-        if !sieve.lets_through(stack, (live.bytes, figure.high, live.objects)) {
+        if !sieve.lets_through(stack, &live, plan.confidence()) {
             continue;
         }
         let percent = |share: f64| format!("{:.1}", 100.0 * share);

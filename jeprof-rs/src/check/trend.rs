@@ -3,7 +3,6 @@
 use super::finding::{Finding, Findings, Kind, Measured, Where};
 use super::growth::SAMPLES_MIN;
 use super::stacks::{Stack, Stacks};
-use super::suppressions::Rule;
 use super::{CheckPlan, Sieve};
 use crate::inference::interval::Verdict;
 use crate::inference::trend::{Course, DUMPS_ADVISED, Moment, Trend, courses, dumps_wanted, trend, warm_up};
@@ -19,10 +18,15 @@ pub fn times(stacks: &Stacks, dumps: &[usize]) -> (Vec<f64>, &'static str) {
     ((0..dumps.len()).map(|number| number as f64).collect(), "bytes/dump")
 }
 
-/// Judges every stack over the dumps to look at, but for `skip` of them at the beginning (or those of the warm-up), and adds
+/// Judges every stack over the dumps of a process, but for `skip` of them at the beginning (or those of the warm-up), and adds
 /// what grows to the findings.
-pub fn add_trends(stacks: &Stacks, rules: &[Rule], plan: &CheckPlan, findings: &mut Findings) {
-    let all: Vec<usize> = stacks.looked_at().collect();
+pub fn add_trends(
+    stacks: &Stacks,
+    all: &[usize],
+    sieve: &mut Sieve<'_>,
+    plan: &CheckPlan,
+    findings: &mut Findings,
+) {
     let totals: Vec<f64> = all.iter().map(|&dump| stacks.total(dump).bytes).collect();
     let skip = plan.skip_first.unwrap_or_else(|| warm_up(&totals)).min(all.len().saturating_sub(2));
     let dumps = &all[skip..];
@@ -30,7 +34,6 @@ pub fn add_trends(stacks: &Stacks, rules: &[Rule], plan: &CheckPlan, findings: &
         return;
     }
     let (times, unit) = times(stacks, dumps);
-    let mut sieve = Sieve::new(rules);
     let mut tested: Vec<(&Stack, Trend)> = Vec::new();
     for stack in &stacks.all {
         let moments: Vec<Moment> =
@@ -40,15 +43,13 @@ pub fn add_trends(stacks: &Stacks, rules: &[Rule], plan: &CheckPlan, findings: &
                 || moment.live.effective_samples() >= SAMPLES_MIN
         });
         let last = stack.live[dumps[dumps.len() - 1]];
-        let high = Measured::bytes(&last, plan.confidence()).high;
         if enough
-            && sieve.lets_through(stack, (last.bytes, high, last.objects))
+            && sieve.lets_through(stack, &last, plan.confidence())
             && let Some(trend) = trend(&moments, None, plan.confidence())
         {
             tested.push((stack, trend));
         }
     }
-    sieve.tell(findings);
     let trends: Vec<Trend> = tested.iter().map(|(_, trend)| *trend).collect();
     let largest = totals.iter().copied().fold(0.0, f64::max);
     let least = plan.growth_min(largest);

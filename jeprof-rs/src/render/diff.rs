@@ -8,6 +8,7 @@ use super::findings::{check_unused, rules, stacks};
 use super::pprof_head::{Figures, filters, name_behind};
 use super::{Output, Request, rows_max};
 use crate::aggregate::comparison::{Change, Compared, Verdict, comparison};
+use crate::check::Sieve;
 use crate::check::finding::Findings;
 use crate::check::growth::{Sides, changes};
 use crate::error::{Error, Result};
@@ -72,7 +73,10 @@ fn find_changes(request: &Request<'_>) -> Result<Findings> {
         return Err(Error::new(WANTS_TWO));
     }
     let sides = Sides { before: (0..stacks.base).collect(), after: stacks.looked_at().collect() };
-    let findings = changes(&stacks, &sides, &rules(request.session, plan)?, plan);
+    let rules = rules(request.session, plan)?;
+    let mut sieve = Sieve::new(&rules);
+    let mut findings = changes(&stacks, &sides, &mut sieve, plan);
+    sieve.tell(&mut findings);
     check_unused(plan.unused_suppressions, &findings)?;
     Ok(findings)
 }

@@ -7,7 +7,7 @@ use crate::render::findings::LEAKS;
 use crate::report;
 use crate::session::Session;
 use crate::terminal::Screen;
-use crate::{tell, write_file};
+use crate::{tell, write_file, write_reports};
 
 /// Tells what leaked in the dumps, on stderr or where the plan says; answers with the exit status, 0 for nothing.
 ///
@@ -24,9 +24,7 @@ pub fn leaks(dumps: &[&Dump], mut plan: Plan) -> Result<u8> {
         // The program has stdout for itself.
         None => eprint!("{}", String::from_utf8_lossy(&made.output)),
     }
-    for (path, bytes) in &made.files {
-        write_file(path, bytes)?;
-    }
+    write_reports(&made.files)?;
     for warning in session.warnings.iter().chain(&made.warnings) {
         tell(&format_args!("warning: {warning}"));
     }

@@ -20,7 +20,7 @@ use crate::check::finding::{Findings, Undecided, Where};
 use crate::check::leaks::leaks;
 use crate::check::stacks::{self, Stacks};
 use crate::check::suppressions::{self, Rule};
-use crate::check::{BaselineChange, CheckPlan, Unused};
+use crate::check::{BaselineChange, CheckPlan, Sieve, Unused};
 use crate::error::{Error, Result};
 use crate::inference::interval::Verdict;
 use crate::output_file::OutputFile;
@@ -114,15 +114,17 @@ fn find_all(request: &Request<'_>) -> Result<Findings> {
     let plan = config.applied(&request.plan.check);
     let stacks = stacks(request)?;
     let rules = rules(request.session, &plan)?;
+    let mut sieve = Sieve::new(&rules);
     let mut findings = match plan.baseline_change {
-        BaselineChange::None => check(&stacks, &rules, &config, &plan),
+        BaselineChange::None => check(&stacks, &mut sieve, &config, &plan),
         BaselineChange::Update | BaselineChange::Prune => Findings::new(&plan),
     };
     if let Some(path) = &plan.baseline {
-        hold_against(path, &stacks, (&rules, &plan), &mut findings)?;
+        hold_against(path, &stacks, (&mut sieve, &plan), &mut findings)?;
     } else if plan.baseline_change != BaselineChange::None {
         return Err(Error::new("--update_baseline and --prune_baseline want a file (--baseline=FILE)"));
     }
+    sieve.tell(&mut findings);
     findings.sort();
     check_unused(plan.unused_suppressions, &findings)?;
     Ok(findings)
@@ -132,7 +134,7 @@ fn find_all(request: &Request<'_>) -> Result<Findings> {
 fn hold_against(
     path: &Path,
     stacks: &Stacks,
-    (rules, plan): (&[Rule], &CheckPlan),
+    (sieve, plan): (&mut Sieve<'_>, &CheckPlan),
     findings: &mut Findings,
 ) -> Result<()> {
     let change = plan.baseline_change;
@@ -140,9 +142,9 @@ fn hold_against(
     let mut baseline = if is_new { Baseline::default() } else { Baseline::read(path)? };
     let name = path.display();
     let note = match change {
-        BaselineChange::None => return baseline.check(path, stacks, (rules, plan), findings),
+        BaselineChange::None => return baseline.check(path, stacks, (sieve, plan), findings),
         BaselineChange::Update => {
-            baseline.take(stacks, rules, plan);
+            baseline.take(stacks, sieve, plan);
             format!("{name}: {} stacks", baseline.rows.len())
         }
         BaselineChange::Prune => format!("{name}: {} rows forgotten", baseline.prune(stacks)),
