@@ -59,8 +59,6 @@ pub struct Session {
     pub bins: Vec<Bin>,
     /// About the recent samples, when the dumps are files of those.
     pub recent: Option<Facts>,
-    /// Whether all dumps tell what nobody points to.
-    pub tells_reach: bool,
     /// What the programs say of their leaks, in LeakSanitizer's language; each text once.
     pub suppressions: Vec<String>,
     /// What was chosen without being asked for, and what was fetched.
@@ -80,7 +78,7 @@ impl Session {
         let mut warnings: Vec<String> = Vec::new();
         let mut profile = Profile::default();
         profile.keeps_parts = plan.input.keep_parts;
-        let (mut text, mut tells_reach) = (None, true);
+        let mut text = None;
         let mut suppressions = Vec::new();
         let (mut dumps, mut base) = (Vec::new(), Vec::new());
         let (mut empty, mut services) = (Vec::new(), Vec::new());
@@ -109,13 +107,12 @@ impl Session {
                 }
             };
             text = bytes;
-            if dump.stacks.is_empty() {
+            // With every object recorded, nothing that is live at the end is what a search for leaks is after.
+            if dump.stacks.is_empty() && !(plan.input.keep_parts && dump.period == 1) {
                 empty.push(source);
             }
             same_process.extend(earlier.iter().any(|maps| one_process(maps, &dump.maps)).then_some(source));
             dumps.push(taken(source, &dump));
-            tells_reach &=
-                dump.about.iter().any(|(name, text)| name == REACH && text.starts_with(REACH_DONE));
             let told = suppressions_of(&dump);
             if !told.is_empty() && !suppressions.contains(&told) {
                 suppressions.push(told);
@@ -141,9 +138,9 @@ impl Session {
             (profile.totals, bins) = (Some(statistics.totals), statistics.bins);
         }
         match empty.as_slice() {
-            // That nothing is live at the end is what a search for leaks is after.
-            _ if plan.input.keep_parts => {}
-            [source, ..] if empty.len() == dumps.len() => return Err(Error::at(source, NO_SAMPLES)),
+            [source, ..] if empty.len() == dumps.len() && !plan.input.keep_parts => {
+                return Err(Error::at(source, NO_SAMPLES));
+            }
             some => warnings.extend(some.iter().map(|source| format!("{source}: {NO_SAMPLES}"))),
         }
         if let [first, ..] = same_process.as_slice()
@@ -205,7 +202,6 @@ impl Session {
             program_name,
             program_path,
             recent: facts,
-            tells_reach,
             suppressions,
             bins,
             text: text.filter(|_| inputs.dumps.len() == 1 && inputs.base.is_empty()),
@@ -264,12 +260,6 @@ fn suppressions_of(dump: &Dump) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// What a dump is said to tell that says which objects nobody points to.
-const REACH: &str = "reach";
-
-/// How that begins where it was looked for; otherwise it says why it was not.
-const REACH_DONE: &str = "done";
-
 /// Whether stacks of different labels of a dump are told apart. What looks at each dump by itself takes the rows of the
 /// whole process, of which more is told, where a dump has those beside the rows of its threads.
 fn labels(plan: &Plan, dump: &Dump) -> Labels {
@@ -311,7 +301,8 @@ fn one_process(a: &[MapRow], b: &[MapRow]) -> bool {
     shared >= 2
 }
 
-const NO_SAMPLES: &str = "has no samples: profiling was off (prof:true, prof_active:true), or little was allocated for \
+/// Why a dump may have no samples.
+pub const NO_SAMPLES: &str = "has no samples: profiling was off (prof:true, prof_active:true), or little was allocated for \
 the sampling distance (lg_prof_sample), or what was sampled had been freed (prof_accum:true keeps that; a dump while \
 the program runs shows it live)";
 

@@ -89,6 +89,65 @@ fn two_dumps_are_compared() {
     assert_eq!(same.status, 0, "{}", same.stdout);
 }
 
+/// A leak that is most of the heap, among many stacks that stay: none of its dumps may be taken for the start.
+#[test]
+fn a_leak_that_is_the_heap_is_no_start_of_it() {
+    let folder = Scratch::new("check-dominant");
+    let grow = |at: u64| [(1000 * (at + 1), (at + 1) << 20), (10, 1000), (10, 1000), (10, 1000)];
+    let run = check(&[], &series(&folder, 1, 9, grow));
+    assert_eq!(run.status, 1, "{}", run.stdout);
+    // Of four dumps the order proves nothing; the ends do, and whether it goes on is not known.
+    let few = check(&["--undecided=fail"], &series(&folder, 1, 4, grow));
+    assert_eq!(few.status, 3, "{}", few.stdout);
+    assert!(few.stdout.starts_with("UNSURE trend     svc::Cache::insert"), "{}", few.stdout);
+}
+
+/// In containers every process has one number.
+#[test]
+fn processes_are_told_apart_by_folder_prefix_and_number() {
+    let (one, two) = (Scratch::new("check-pod-1"), Scratch::new("check-pod-2"));
+    let dumps =
+        [series(&one, 1, 1, mixed), series(&two, 1, 1, |_| [(0, 0), (0, 0), (0, 0), (1, 64)])].concat();
+    let words: Vec<&str> =
+        ["leaks"].into_iter().chain(dumps.iter().map(|path| path.to_str().unwrap())).collect();
+    let run = tool(&words);
+    assert!(run.stdout.contains("svc::Cache::insert") && run.stdout.contains("svc::log"), "{}", run.stdout);
+    let gate = check(&[], &dumps);
+    assert_eq!(gate.status, 0, "two processes of one dump each are no series: {}", gate.stdout);
+    // Names that tell no process are each of one by itself.
+    let [plain, other] = ["api.heap", "worker.heap"].map(|name| one.path(name));
+    std::fs::copy(&dumps[0], &plain).unwrap();
+    std::fs::copy(&dumps[1], &other).unwrap();
+    let run = tool(&["leaks", plain.to_str().unwrap(), other.to_str().unwrap()]);
+    assert!(run.stdout.contains("svc::Cache::insert") && run.stdout.contains("svc::log"), "{}", run.stdout);
+}
+
+#[test]
+fn what_cannot_be_looked_at_is_never_green() {
+    let folder = Scratch::new("check-blind");
+    let empty = check(&[], &series(&folder, 1 << 19, 2, |_| [(0, 0); 4]));
+    assert_eq!(empty.status, 2, "{}", empty.stdout);
+    assert!(empty.stderr.contains("has no samples: profiling was off"), "{}", empty.stderr);
+    let one = series(&folder, 1, 1, mixed);
+    let limits =
+        "[[budget]]\nleaf = \"Cache\"\ngrowth = \"1MiB\"\nrate = \"1MiB/min\"\nper_iteration = \"1\"\n";
+    let limits = format!("--config={}", folder.write("a.toml", limits).display());
+    let run = check(&[&limits, "--undecided=fail"], &one);
+    assert_eq!(run.status, 3, "{}", run.stdout);
+    assert_eq!(run.stdout.matches("not checked: that takes two dumps or more").count(), 3, "{}", run.stdout);
+}
+
+/// Bytes are those of large blocks, objects those of small ones: their bounds have nothing to do with each other.
+#[test]
+fn objects_have_bounds_of_their_own() {
+    let folder = Scratch::new("check-objects");
+    // Of 60,000 blocks of 64 bytes 7.3 are sampled at this distance; each stands for 8,193.
+    let dumps = series(&folder, 1 << 19, 1, |_| [(1157, 1157 << 20), (7, 448), (0, 0), (0, 0)]);
+    let limits = folder.write("a.toml", "[[budget]]\nmatch = \"total\"\nobjects = 70_000\n");
+    let run = check(&[&format!("--config={}", limits.display())], &dumps);
+    assert!(run.stdout.starts_with("UNSURE budget    total"), "{}", run.stdout);
+}
+
 #[test]
 fn limits_of_a_file_have_three_verdicts() {
     let folder = Scratch::new("check-limits");

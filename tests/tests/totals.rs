@@ -204,14 +204,17 @@ fn within_own_errors(conf: &str, seeds: std::ops::Range<u64>, arguments: &[&str]
             }
         }
     }
+    let mut telling = 0;
     for ((source, kind, name), Sum { truth, found, .. }) in &sums {
         let function = name.split('@').next().unwrap_or_default();
         let alive = sums[&(Source::Profile, "live", function.to_owned())];
         let tolerance = 6.0 * (2.0 * alive.variance / alive.truth * truth).sqrt();
         let what = format!("{conf} {arguments:?} {source:?} {kind} {name}: {found} of {truth} ± {tolerance}");
         assert!((found - truth).abs() <= tolerance, "{what}");
-        assert!(tolerance < 0.6 * truth, "{what} tells nothing");
+        telling += usize::from(tolerance < 0.6 * truth);
     }
+    // How many samples a ceiling allows depends on how fast the machine is just then.
+    assert!(2 * telling >= sums.len(), "{conf}: only {telling} of {} sums tell something", sums.len());
 }
 
 /// What was sampled before lives on and is freed after it: that leaves no trace in what comes then.

@@ -67,6 +67,17 @@ fn add_budgets(
     }
 }
 
+/// The smallest size class, in bytes.
+const SMALLEST: f64 = 8.0;
+
+/// An estimate of the objects of a stack, in the place of its bytes: each sample stands for `1/p` of them.
+fn objects_of(live: &Estimate) -> Estimate {
+    let size = live.bytes / live.objects;
+    let p = if live.is_exact() || !size.is_finite() { 1.0 } else { -libm::expm1(-size / live.period) };
+    let variance = live.objects * (1.0 - p) / p;
+    Estimate { bytes: live.objects, variance, period: if p < 1.0 { 1.0 / p } else { 0.0 }, ..*live }
+}
+
 /// The limits of one budget, held against its stacks.
 fn add_budget(stacks: &Stacks, budget: &Budget, of: &[&Stack], plan: &CheckPlan, findings: &mut Findings) {
     let sum = |dump: usize| -> Estimate { of.iter().map(|stack| stack.live[dump]).sum() };
@@ -111,22 +122,35 @@ fn add_budget(stacks: &Stacks, budget: &Budget, of: &[&Stack], plan: &CheckPlan,
         add(figure, "bytes", limit, Kind::Budget, notes.into_iter().collect());
     }
     if let Some(limit) = budget.objects {
-        let share = |bound: f64| if last.bytes > 0.0 { last.objects * bound / last.bytes } else { 0.0 };
-        let bytes = Measured::bytes(&last, plan.confidence());
-        let figure = Measured {
-            value: last.objects,
-            low: share(bytes.low),
-            high: share(bytes.high),
-            samples: last.samples,
+        let last = last_of_each(stacks);
+        let of_stack = |stack: &&Stack| -> Estimate { last.iter().map(|&dump| stack.live[dump]).sum() };
+        let objects: Estimate = of.iter().map(|stack| objects_of(&of_stack(stack))).sum();
+        // Of nothing at all there may be as many of the smallest as a sampling distance holds.
+        let objects = match objects.bytes == 0.0 && period > 1.0 {
+            true => Estimate { period: period / SMALLEST, ..objects },
+            false => objects,
         };
+        let figure = Measured::bytes(&objects, plan.confidence());
         add(figure, "objects", limit, Kind::Budget, Vec::new());
     }
     // What is said of a series is said of one process.
     let processes = stacks.processes();
-    let [dumps] = processes.as_slice() else { return };
-    if dumps.len() < 2 {
-        return;
-    }
+    let unknown = Measured { value: 0.0, low: f64::NEG_INFINITY, high: f64::INFINITY, samples: None };
+    let dumps = match processes.as_slice() {
+        [dumps] if dumps.len() >= 2 => dumps,
+        _ => {
+            let limits = [
+                (budget.growth, "bytes", Kind::Growth),
+                (budget.rate, "bytes/min", Kind::Slope),
+                (budget.per_iteration, "bytes/iteration", Kind::Slope),
+            ];
+            for (limit, unit, kind) in limits {
+                let what = "not checked: that takes two dumps or more, of one process";
+                limit.into_iter().for_each(|limit| add(unknown, unit, limit, kind, vec![what.into()]));
+            }
+            return;
+        }
+    };
     let live: Vec<Estimate> = dumps.iter().map(|&dump| sum(dump)).collect();
     let change =
         growth(&live[0], &live[live.len() - 1], budget.growth.unwrap_or(0.0), None, plan.confidence());
@@ -140,10 +164,14 @@ fn add_budget(stacks: &Stacks, budget: &Budget, of: &[&Stack], plan: &CheckPlan,
     let points = |factor: f64| -> Vec<(f64, f64)> {
         times.iter().zip(&live).map(|(time, live)| (time * factor, live.bytes)).collect()
     };
-    if let Some(limit) = budget.rate.filter(|_| unit == "bytes/min")
-        && let Some(slope) = theil_sen(&points(1.0), plan.confidence())
-    {
-        add(measured(slope), unit, limit, Kind::Slope, Vec::new());
+    if let Some(limit) = budget.rate {
+        match theil_sen(&points(1.0), plan.confidence()).filter(|_| unit == "bytes/min") {
+            Some(slope) => add(measured(slope), unit, limit, Kind::Slope, Vec::new()),
+            None => {
+                let what = "not checked: the dumps do not tell when they were made";
+                add(unknown, "bytes/min", limit, Kind::Slope, vec![what.into()]);
+            }
+        }
     }
     if let Some(limit) = budget.per_iteration {
         let iterations = plan.iterations.unwrap_or(1.0);

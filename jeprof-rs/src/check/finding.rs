@@ -254,7 +254,7 @@ impl Finding {
 
     /// What tells it apart, the same from run to run.
     pub fn name(&self) -> String {
-        let unit = if self.unit == "objects" { " (objects)" } else { "" };
+        let unit = if self.unit == "bytes" { String::new() } else { format!(" ({})", self.unit) };
         let key = self.key().map_or(String::new(), |key| format!(" [{key}]"));
         format!("{} {}{unit}{key}", self.kind.word(), self.subject)
     }

@@ -4,7 +4,7 @@
 //! `fdr` (Benjamini and Hochberg), or, family-wise, the chance of any (Holm). The total is tested by itself.
 
 use super::finding::{Finding, Findings, Kind, Measured, Where};
-use super::stacks::{Stack, Stacks, numbers};
+use super::stacks::{Stack, Stacks, process_of};
 use super::{CheckPlan, Sieve};
 use crate::inference::discovery;
 use crate::inference::estimate::Estimate;
@@ -34,7 +34,7 @@ struct Compared<'s> {
 
 impl Compared<'_> {
     fn is_tested(&self) -> bool {
-        let exact = self.before.variance == 0.0 && self.after.variance == 0.0;
+        let exact = self.before.is_exact() && self.after.is_exact();
         exact || [&self.before, &self.after].iter().any(|side| side.effective_samples() >= SAMPLES_MIN)
     }
 }
@@ -118,7 +118,7 @@ fn finding(compared: &Compared<'_>, up: bool, least: f64, plan: &CheckPlan) -> O
     let mut notes = Vec::new();
     notes.extend((compared.before.bytes == 0.0).then(|| "new".to_string()));
     notes.extend((compared.after.bytes == 0.0).then(|| "gone".to_string()));
-    let is_exact = compared.before.variance == 0.0 && compared.after.variance == 0.0;
+    let is_exact = compared.before.is_exact() && compared.after.is_exact();
     Some(Finding {
         kind: if up { Kind::Growth } else { Kind::Shrinkage },
         verdict: if up { Verdict::Fail } else { Verdict::Pass },
@@ -166,7 +166,7 @@ pub const TOTAL: &str = "total";
 /// Whether each side is one dump, and both are of one process.
 fn is_one_process(stacks: &Stacks, sides: &Sides) -> bool {
     let ([before], [after]) = (sides.before.as_slice(), sides.after.as_slice()) else { return false };
-    let process = |dump: usize| numbers(&stacks.names[dump]).map(|(process, _)| process);
+    let process = |dump: usize| process_of(&stacks.names[dump]);
     process(*before).is_some() && process(*before) == process(*after)
 }
 

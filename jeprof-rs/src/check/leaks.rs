@@ -4,7 +4,7 @@
 //! that is live and that no rule leaves out counts.
 
 use super::finding::{Finding, Findings, Kind, Measured, Where};
-use super::stacks::{Stack, Stacks};
+use super::stacks::{Stack, Stacks, process_of};
 use super::suppressions::Rule;
 use super::{CheckPlan, Sieve};
 use crate::inference::estimate::Estimate;
@@ -13,8 +13,17 @@ use crate::inference::interval::{Interval, Verdict};
 
 /// The leaks of the last dump of each process.
 pub fn leaks(stacks: &Stacks, rules: &[Rule], plan: &CheckPlan) -> Findings {
-    let last = last_of_each(stacks);
-    let by_reach = stacks.tells_reach && !plan.reachable;
+    // Names that tell no process are each of one by itself.
+    let last: Vec<usize> = stacks
+        .processes()
+        .into_iter()
+        .flat_map(|dumps| match dumps.last() {
+            Some(last) if process_of(&stacks.names[*last]).is_some() => vec![*last],
+            _ => dumps,
+        })
+        .collect();
+    let tells = |dump: usize| stacks.dumps[dump].tells_reach && !plan.reachable;
+    let by_reach = last.iter().any(|&dump| tells(dump));
     let mut sieve = Sieve::new(rules);
     let mut findings = Findings {
         period: last.iter().map(|&dump| stacks.dumps[dump].period).max().unwrap_or(1),
@@ -28,7 +37,10 @@ pub fn leaks(stacks: &Stacks, rules: &[Rule], plan: &CheckPlan) -> Findings {
             continue;
         }
         findings.stacks += 1;
-        let lost = if by_reach { unreachable(stack, &last) } else { live };
+        let lost: Estimate = last
+            .iter()
+            .map(|&dump| if tells(dump) { unreachable(stack, dump) } else { stack.live[dump] })
+            .sum();
         if by_reach && lost.bytes < live.bytes {
             let stays = (live.bytes - lost.bytes, live.objects - lost.objects);
             reachable = (reachable.0 + 1, reachable.1 + stays.0, reachable.2 + stays.1);
@@ -71,12 +83,9 @@ fn verdict(figure: &Measured, limit: f64) -> Verdict {
     }
 }
 
-/// What of a stack nobody points to. Reachability is told of exact dumps only.
-fn unreachable(stack: &Stack, dumps: &[usize]) -> Estimate {
-    let (bytes, objects) = dumps.iter().fold((0.0, 0.0), |(bytes, objects), &dump| {
-        let (more, count) = stack.unreachable[dump];
-        (bytes + more, objects + count)
-    });
+/// What of a stack nobody points to in a dump. Reachability is told of exact dumps only.
+fn unreachable(stack: &Stack, dump: usize) -> Estimate {
+    let (bytes, objects) = stack.unreachable[dump];
     Estimate::of_heap_v2(bytes, objects, 1.0)
 }
 

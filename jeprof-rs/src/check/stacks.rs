@@ -49,7 +49,7 @@ pub struct Stack {
     pub live: Vec<Estimate>,
     /// For each dump the bytes that were allocated so far, where dumps tell.
     pub allocated: Vec<f64>,
-    /// Samples of the last dump by age, those that were freed at their death, where it tells.
+    /// Samples of the last dump of each process by age, those that were freed at their death, where it tells.
     pub ages: Ages,
     /// Bytes and objects of each dump that nobody points to, where it was looked at.
     pub unreachable: Vec<(f64, f64)>,
@@ -73,8 +73,6 @@ pub struct Stacks {
     pub base: usize,
     /// The stacks, in the order in which they were met.
     pub all: Vec<Stack>,
-    /// Whether the dumps tell what nobody points to.
-    pub tells_reach: bool,
 }
 
 /// The label of what nobody points to (`direct`), or only what itself is lost does (`indirect`).
@@ -93,7 +91,6 @@ impl Stacks {
             names: order.iter().map(|(_, name)| name.clone()).collect(),
             base: order.iter().filter(|(at, _)| profile.part_dumps[*at].sign == Sign::Minus).count(),
             all: Vec::new(),
-            tells_reach: session.tells_reach,
         };
         for (dump, name) in stacks.dumps.iter().zip(&stacks.names) {
             if dump.period == 0 {
@@ -111,7 +108,8 @@ impl Stacks {
 
         let lines = Lines::new(view, keys);
         let mut known: HashMap<Vec<u32>, usize> = HashMap::new();
-        let last = order.len().saturating_sub(1);
+        let mut is_last = vec![false; order.len()];
+        stacks.processes().iter().filter_map(|dumps| dumps.last()).for_each(|&last| is_last[last] = true);
         let mut roles: Vec<Role> = Vec::new();
         view.walk_all(|index, ids| {
             roles.clear();
@@ -127,7 +125,8 @@ impl Stacks {
                     texts,
                     own,
                     frames: all_frames,
-                    live: vec![Estimate::default(); order.len()],
+                    // What a dump does not have was sampled as the rest of it.
+                    live: stacks.dumps.iter().map(|dump| nothing(dump.period)).collect(),
                     allocated: vec![0.0; order.len()],
                     ages: Ages::default(),
                     unreachable: vec![(0.0, 0.0); order.len()],
@@ -138,7 +137,7 @@ impl Stacks {
             for part in &parts_of[index] {
                 let dump = place[part.dump as usize];
                 stacks.all[at].add(part, dump, &stacks.dumps[dump]);
-                if dump == last {
+                if is_last[dump] {
                     stacks.all[at].note_ages(part, labels, stacks.dumps[dump].period);
                 }
                 if text_of(labels, LEAK).is_some() {
@@ -156,11 +155,19 @@ impl Stacks {
         self.base..self.dumps.len()
     }
 
+    /// Whether none of the dumps to look at has anything: a gate that looks at nothing is not to be green.
+    pub fn is_empty(&self) -> bool {
+        let has = |stack: &Stack| {
+            self.looked_at().any(|dump| stack.live[dump].bytes > 0.0 || stack.allocated[dump] > 0.0)
+        };
+        !self.all.iter().any(has)
+    }
+
     /// The dumps to look at by process, as far as their names tell; those whose names do not are of one.
     pub fn processes(&self) -> Vec<Vec<usize>> {
-        let mut processes: Vec<(Option<u64>, Vec<usize>)> = Vec::new();
+        let mut processes: Vec<(Option<&str>, Vec<usize>)> = Vec::new();
         for dump in self.looked_at() {
-            let process = numbers(&self.names[dump]).map(|(process, _)| process);
+            let process = process_of(&self.names[dump]);
             match processes.iter_mut().find(|(known, _)| *known == process) {
                 Some((_, dumps)) => dumps.push(dump),
                 None => processes.push((process, vec![dump])),
@@ -211,6 +218,11 @@ impl Stack {
     }
 }
 
+/// An estimate of nothing in a dump of this sampling distance.
+fn nothing(period: u64) -> Estimate {
+    Estimate { period: if period > 1 { period as f64 } else { 0.0 }, ..Estimate::default() }
+}
+
 /// Indices of the profile's dumps with their names: the base first, each by the numbers that jemalloc puts into names, if all
 /// have them, else by time when all tell one, else as given.
 fn order(profile: &Profile, session: &Session) -> Vec<(usize, String)> {
@@ -218,14 +230,12 @@ fn order(profile: &Profile, session: &Session) -> Vec<(usize, String)> {
         let of_sign = profile.part_dumps.iter().enumerate().filter(|(_, dump)| dump.sign == sign);
         let mut all: Vec<(usize, String)> =
             of_sign.zip(names).map(|((at, _), taken)| (at, taken.name.clone())).collect();
-        let numbers: Option<Vec<(u64, u64)>> = all.iter().map(|(_, name)| numbers(name)).collect();
+        let numbered = all.iter().all(|(_, name)| numbers(name).is_some());
         let times: Vec<u64> = all.iter().map(|(at, _)| profile.part_dumps[*at].time_nanos).collect();
-        match numbers {
-            Some(_) => all.sort_by_key(|(_, name)| self::numbers(name)),
-            _ if times.iter().all(|time| *time != 0) => {
-                all.sort_by_key(|(at, _)| profile.part_dumps[*at].time_nanos);
-            }
-            _ => {}
+        if numbered {
+            all.sort_by(|(_, a), (_, b)| numbers(a).cmp(&numbers(b)));
+        } else if times.iter().all(|time| *time != 0) {
+            all.sort_by_key(|(at, _)| profile.part_dumps[*at].time_nanos);
         }
         all
     };
@@ -234,13 +244,21 @@ fn order(profile: &Profile, session: &Session) -> Vec<(usize, String)> {
     order
 }
 
-/// Process and sequence in a name such as `svc.1234.7.i7.heap`.
-pub fn numbers(name: &str) -> Option<(u64, u64)> {
-    let name = name.rsplit('/').next()?;
-    let name = name.strip_suffix(".gz").unwrap_or(name);
-    let mut words = name.rsplit('.').skip(2);
+/// Process and sequence in a name such as `svc.1234.7.i7.heap`. A process is told by folder and prefix, too: in containers all
+/// have one number.
+fn numbers(name: &str) -> Option<(&str, u64)> {
+    let folder = name.rfind('/').map_or(0, |at| at + 1);
+    let file = name[folder..].strip_suffix(".gz").unwrap_or(&name[folder..]);
+    let mut words = file.rsplitn(4, '.').skip(2);
     let sequence = words.next()?.parse().ok()?;
-    Some((words.next()?.parse().ok()?, sequence))
+    let process = words.next()?;
+    process.rsplit('.').next()?.parse::<u64>().ok()?;
+    Some((&name[..folder + process.len()], sequence))
+}
+
+/// The process that a dump is of, as far as its name tells.
+pub fn process_of(name: &str) -> Option<&str> {
+    numbers(name).map(|(process, _)| process)
 }
 
 /// What keys need to know of each line, found out once.
@@ -312,9 +330,9 @@ mod tests {
     #[test]
     fn process_and_sequence_are_in_the_names_of_dumps() {
         for (name, known) in [
-            ("/tmp/svc.1234.7.i7.heap", Some((1234, 7))),
-            ("jeprof.9.0.f.heap", Some((9, 0))),
-            ("svc.9.10.m10.pb.gz", Some((9, 10))),
+            ("/tmp/svc.1234.7.i7.heap", Some(("/tmp/svc.1234", 7))),
+            ("jeprof.9.0.f.heap", Some(("jeprof.9", 0))),
+            ("a/svc.9.10.m10.pb.gz", Some(("a/svc.9", 10))),
             ("before.heap", None),
             ("heap", None),
             ("a.b.c.heap", None),

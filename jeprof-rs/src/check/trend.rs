@@ -4,8 +4,11 @@ use super::finding::{Finding, Findings, Kind, Measured, Where};
 use super::growth::SAMPLES_MIN;
 use super::stacks::{Stack, Stacks};
 use super::{CheckPlan, Sieve};
+use crate::inference::discovery::q_values;
 use crate::inference::interval::Verdict;
-use crate::inference::trend::{Course, DUMPS_ADVISED, Moment, Trend, courses, dumps_wanted, trend, warm_up};
+use crate::inference::trend::{
+    Course, DUMPS_ADVISED, Moment, Trend, courses, dumps_needed, dumps_wanted, trend, warm_up,
+};
 use crate::units::bytes_for_people;
 
 /// When dumps were made: in minutes where all tell, else their numbers, with the unit of a slope.
@@ -28,7 +31,10 @@ pub fn add_trends(
     findings: &mut Findings,
 ) {
     let totals: Vec<f64> = all.iter().map(|&dump| stacks.total(dump).bytes).collect();
-    let skip = plan.skip_first.unwrap_or_else(|| warm_up(&totals)).min(all.len().saturating_sub(2));
+    // No more are left out than can be spared: a leak that is most of the heap looks like a start.
+    let spare = all.len().saturating_sub(dumps_needed(stacks.all.len(), plan.fdr()));
+    let skip =
+        plan.skip_first.unwrap_or_else(|| warm_up(&totals).min(spare)).min(all.len().saturating_sub(2));
     let dumps = &all[skip..];
     if dumps.len() < 2 {
         return;
@@ -54,7 +60,18 @@ pub fn add_trends(
     let largest = totals.iter().copied().fold(0.0, f64::max);
     let least = plan.growth_min(largest);
     let mut grown = 0;
-    for ((stack, trend), (course, q)) in tested.iter().zip(courses(&trends, plan.fdr())) {
+    // So few dumps that their order cannot prove anything among so many stacks: the comparison of the ends has to do, and does
+    // not say that growth goes on.
+    let blind = dumps.len() < dumps_needed(tested.len(), plan.fdr());
+    let changes: Vec<f64> = trends.iter().map(|trend| trend.change.p).collect();
+    let judged = courses(&trends, plan.fdr()).into_iter().zip(q_values(&changes));
+    for ((stack, trend), ((course, q), changed)) in tested.iter().zip(judged) {
+        let (course, q) = match course {
+            Course::Steady if blind && changed <= plan.fdr() && trend.order.p < 0.5 => {
+                (Course::Unclear, changed)
+            }
+            course => (course, q),
+        };
         let verdict = match course {
             Course::Steady => continue,
             _ if trend.change.low <= least => continue,

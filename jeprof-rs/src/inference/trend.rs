@@ -146,11 +146,15 @@ pub fn warm_up(totals: &[f64]) -> usize {
     warm.min(totals.len() / 3)
 }
 
-/// How many dumps it takes until a single series that only rises is found among so many that are tested; at least the number
-/// advised.
-pub fn dumps_wanted(tested: usize, fdr: f64) -> usize {
+/// How many dumps it takes until a single series that only rises is found among so many that are tested.
+pub fn dumps_needed(tested: usize, fdr: f64) -> usize {
     let needed = fdr / tested.max(1) as f64;
-    (DUMPS_ADVISED..100).find(|dumps| kendall::least_p(*dumps) <= needed).unwrap_or(100)
+    (2..100).find(|dumps| kendall::least_p(*dumps) <= needed).unwrap_or(100)
+}
+
+/// The same, and at least the number advised.
+pub fn dumps_wanted(tested: usize, fdr: f64) -> usize {
+    dumps_needed(tested, fdr).max(DUMPS_ADVISED)
 }
 
 /// What the beginning is, and what the end: the first and the last, or the means of thirds of exact dumps.

@@ -1,6 +1,7 @@
 //! What each dump has of each stack, for what compares dumps instead of adding them up.
 
 use prof_format::dump::{Dump, More};
+use prof_format::vocab::Format;
 
 use super::Figures;
 use super::merge::Sign;
@@ -18,7 +19,15 @@ pub struct PartDump {
     pub tells_spread: bool,
     /// Whether accumulated figures are there.
     pub has_accum: bool,
+    /// Whether its labels tell what nobody points to. The text form has the sums alone.
+    pub tells_reach: bool,
 }
+
+/// What a dump says of having looked for what nobody points to.
+const REACH: &str = "reach";
+
+/// How that begins where it was looked for; otherwise it says why it was not.
+const REACH_DONE: &str = "done";
 
 impl PartDump {
     /// That of a dump.
@@ -29,6 +38,8 @@ impl PartDump {
             time_nanos: dump.time_nanos,
             tells_spread: !dump.more.is_empty(),
             has_accum: dump.has_accum,
+            tells_reach: dump.format == Format::Pprof
+                && dump.about.iter().any(|(name, text)| name == REACH && text.starts_with(REACH_DONE)),
         }
     }
 }

@@ -74,7 +74,7 @@ fn summary(shown: &Shown<'_>) -> String {
         return out + "Nothing found.\n";
     }
     out += "| verdict | what | where | key |\n|---|---|---|---|\n";
-    let cell = |text: &str| text.replace('|', "\\|").replace('<', "&lt;");
+    let cell = |text: &str| text.replace('|', "\\|").replace('<', "&lt;").replace(['\n', '\r'], " ");
     for finding in findings.all.iter().take(ROWS_MAX) {
         let at = finding.place.as_ref().and_then(source_frame).map_or(String::new(), |frame| {
             source_path(&frame.file).map_or(String::new(), |path| format!("{path}:{}", frame.line))

@@ -18,7 +18,7 @@ pub const FORM: Form =
 fn render(shown: &Shown<'_>) -> Result<Vec<u8>> {
     let findings = shown.findings;
     let count = |verdict| findings.count(verdict);
-    let program = escape(shown.request.session.program_name.as_str()).into_owned();
+    let program = text(&shown.request.session.program_name);
     let mut out = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n\
          <testsuite name=\"{program}\" tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"{}\">\n",
@@ -37,11 +37,18 @@ fn render(shown: &Shown<'_>) -> Result<Vec<u8>> {
     Ok(out.into_bytes())
 }
 
+/// Text as XML may have it: what is no character there becomes one that says so.
+fn text(raw: &str) -> String {
+    let is_none = |letter: char| {
+        letter.is_control() && !"\t\n\r".contains(letter) || matches!(letter, '\u{fffe}' | '\u{ffff}')
+    };
+    escape(raw.replace(is_none, "\u{fffd}")).into_owned()
+}
+
 fn case(finding: &Finding) -> String {
     let name = finding.name();
-    let open = format!("<testcase classname=\"memory\" name=\"{}\"", escape(name.as_str()));
-    let message = plain_line(finding);
-    let message = escape(message.as_str());
+    let open = format!("<testcase classname=\"memory\" name=\"{}\"", text(&name));
+    let message = text(&plain_line(finding));
     match finding.verdict {
         Verdict::Pass => format!("{open}/>\n"),
         Verdict::Unsure => format!("{open}>\n<skipped message=\"{message}\"/>\n</testcase>\n"),
@@ -50,7 +57,7 @@ fn case(finding: &Finding) -> String {
             format!(
                 "{open}>\n<failure message=\"{message}\" type=\"{}\">{}</failure>\n</testcase>\n",
                 finding.kind.word(),
-                escape(stack.as_str())
+                text(&stack)
             )
         }
     }

@@ -26,7 +26,7 @@ use crate::inference::interval::Verdict;
 use crate::output_file::OutputFile;
 use crate::plan::choice::{Format, Frames};
 use crate::plan::{Part, Plan};
-use crate::session::Session;
+use crate::session::{NO_SAMPLES, Session};
 use crate::transform::View;
 
 /// A form of findings.
@@ -114,6 +114,10 @@ fn find_all(request: &Request<'_>) -> Result<Findings> {
     let plan = config.applied(&request.plan.check);
     let stacks = stacks(request)?;
     let rules = rules(request.session, &plan)?;
+    if stacks.is_empty() {
+        let first = request.session.dumps.first().map_or("check", |taken| taken.name.as_str());
+        return Err(Error::at(first, NO_SAMPLES));
+    }
     let mut sieve = Sieve::new(&rules);
     let mut findings = match plan.baseline_change {
         BaselineChange::None => check(&stacks, &mut sieve, &config, &plan),

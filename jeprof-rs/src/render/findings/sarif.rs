@@ -53,16 +53,32 @@ fn result(finding: &Finding) -> Value {
         "properties": { "bytes": finding.figure.value, "lo": finding.figure.low, "hi": finding.figure.high },
     });
     result["partialFingerprints"] = json!({ "primaryLocationLineHash": finding.name() });
+    // GitHub takes no file in which a result has no place: what has none in the source is put where limits are.
+    let at = finding.place.as_ref().and_then(source_frame).filter(|frame| !frame.file.is_empty());
+    result["locations"] = json!([at.map_or_else(nowhere, location)]);
     let Some(place) = &finding.place else { return result };
     let frames: Vec<Value> =
         place.own_frames().iter().map(|frame| json!({ "location": location(frame) })).collect();
-    if let Some(frame) = source_frame(place) {
-        result["locations"] = json!([location(frame)]);
-    }
     if !frames.is_empty() {
         result["codeFlows"] = json!([{ "threadFlows": [{ "locations": frames }] }]);
     }
     result
+}
+
+/// The place of what has none.
+fn nowhere() -> Value {
+    json!({ "physicalLocation": {
+        "artifactLocation": { "uri": "jeprof.toml", "uriBaseId": "%SRCROOT%" },
+        "region": { "startLine": 1 },
+    }})
+}
+
+/// A path as a URI has it.
+fn uri(path: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~+@".contains(&byte);
+    path.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
 }
 
 /// Where a frame is, with its function.
@@ -71,9 +87,9 @@ fn location(frame: &stacks::Shown) -> Value {
     if let Some(path) = source_path(&frame.file) {
         location["physicalLocation"] = json!({
             "artifactLocation": if path.starts_with('/') {
-                json!({ "uri": format!("file://{path}") })
+                json!({ "uri": format!("file://{}", uri(path)) })
             } else {
-                json!({ "uri": path, "uriBaseId": "%SRCROOT%" })
+                json!({ "uri": uri(path), "uriBaseId": "%SRCROOT%" })
             },
         });
         if frame.line > 0 {
