@@ -210,13 +210,9 @@ impl Session {
         })
     }
 
-    /// The figures that all dumps have, in the order of profile.proto; those that only our profiles have come last.
+    /// The figures that all dumps have, in the order of profile.proto.
     pub fn metrics(&self) -> Vec<Metric> {
-        Metric::ALL
-            .into_iter()
-            .chain(Metric::OURS)
-            .filter(|metric| self.check_metric(*metric).is_ok())
-            .collect()
+        Metric::ALL.into_iter().filter(|metric| self.check_metric(*metric).is_ok()).collect()
     }
 
     /// Whether all dumps have the figure.
