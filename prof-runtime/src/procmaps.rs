@@ -15,6 +15,8 @@ pub struct Mapping<'a> {
     pub start: usize,
     /// First address past the end.
     pub end: usize,
+    /// Whether it may be read.
+    pub readable: bool,
     /// Whether it may be read and written.
     pub writable: bool,
     /// Whether it may be executed.
@@ -53,10 +55,11 @@ pub fn parse_line(line: &[u8]) -> Option<Mapping<'_>> {
     let inode_bytes = rest.iter().position(|byte| *byte == b' ').unwrap_or(rest.len());
     let file = device.get(..device_bytes + 1 + inode_bytes)?;
     let path = rest.get(inode_bytes..)?.trim_ascii();
+    let readable = permissions.starts_with(b"r");
     let writable = permissions.starts_with(b"rw");
     let executable = permissions.get(2) == Some(&b'x');
     let shared = permissions.get(3) == Some(&b's');
-    Some(Mapping { start, end, writable, executable, shared, offset, file, path })
+    Some(Mapping { start, end, readable, writable, executable, shared, offset, file, path })
 }
 
 /// Opens the maps file. Through the thread: the process's own is empty once its first thread has ended.
@@ -114,7 +117,7 @@ impl OwnMemory {
     /// `None` where the process may not look at itself (not dumpable, no `/proc`).
     pub fn open() -> Option<OwnMemory> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        rustix::fs::open(c"/proc/self/mem", flags, Mode::empty()).ok().map(OwnMemory)
+        rustix::fs::open(c"/proc/thread-self/mem", flags, Mode::empty()).ok().map(OwnMemory)
     }
 
     /// Fills the buffer from `address`; false when any of it can not be read.
@@ -144,6 +147,7 @@ mod tests {
         let expected = Mapping {
             start: 0x7f7a_9597_1000,
             end: 0x7f7a_95a1_c000,
+            readable: true,
             writable: false,
             executable: true,
             shared: false,

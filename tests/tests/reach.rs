@@ -93,6 +93,25 @@ fn addresses_inside_of_an_object_lead_to_it_and_so_does_the_end_of_a_counted_arr
     loses("end", 0, 0, 1);
 }
 
+/// A stack below which the program has memory of its own, of a thread that runs, of one that ended, and for signals.
+#[test]
+fn stacks_within_memory_of_the_program_hide_nothing_of_it() {
+    loses("own-stack", 0, 0, 1200);
+    loses("own-stack-ended", 0, 0, 200);
+    loses("signal-stack", 0, 0, 200);
+}
+
+#[test]
+fn what_was_written_and_then_sealed_counts() {
+    loses("sealed", 0, 0, 200);
+}
+
+/// The process's own files tell nothing any more then; those of its threads do.
+#[test]
+fn a_first_thread_that_has_ended_keeps_nothing_from_being_read() {
+    loses("first-thread-ends", 0, 0, 100);
+}
+
 /// As in LeakSanitizer: an address with bits put into it, and one that is not aligned, are not seen.
 #[test]
 fn hidden_addresses_lead_nowhere() {

@@ -147,7 +147,9 @@ pub fn string(asked: &Asked, own: Option<&str>) -> Result<String> {
     }
     // Which objects are lost can be found out only if all are known, and is told in pprof's format alone.
     let mut string = String::new();
-    if asked.sampling == Sampling::Exact && !sets("lg_prof_sample") {
+    let pairs = own.split(',').filter_map(|pair| pair.split_once(':'));
+    let own_rate = pairs.filter(|(key, _)| *key == "lg_prof_sample").map(|(_, rate)| rate).next_back();
+    if own_rate.map_or(asked.sampling.lg() == 0, |rate| rate == "0") {
         string += REACH;
     }
     string += &format!(

@@ -169,7 +169,11 @@ fn run(matches: &ArgMatches) -> Result<ExitCode> {
     if let Some(why) = ended.missing(&dumps) {
         tell(&format_args!("process {}, {name}, has no dump: {why}", ended.pid));
     }
-    let last = collect::last_of_each(&dumps);
+    let mut last = collect::last_of_each(&dumps);
+    // What lives in the middle of a process is no leak: of one that was killed nothing is known.
+    if last.iter().any(|dump| dump.is_final) {
+        last.retain(|dump| dump.is_final);
+    }
     if last.is_empty() {
         return Ok(ExitCode::from(ended.how.status().or(NO_DUMP)));
     }

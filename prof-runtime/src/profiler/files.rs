@@ -371,6 +371,7 @@ impl Profiler {
         self.dumps.lock().free_in_child();
         self.locks().into_iter().for_each(Mutex::release_after_fork);
         self.log.forget_writer();
+        self.ended.clear();
     }
 
     /// How often the lock under which dumps are written was taken and waited for.

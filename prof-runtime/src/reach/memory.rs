@@ -86,7 +86,8 @@ impl Reader {
                     (count, wanted) = (count + 1, wanted + bytes);
                 }
                 let local = vector(self.words.as_mut_ptr().cast(), wanted);
-                let pid = rustix::process::getpid().as_raw_nonzero().get();
+                // Of the thread: the first one may have ended, and has no memory then.
+                let pid = rustix::thread::gettid().as_raw_nonzero().get();
                 // SAFETY: `local` is memory of ours of at least `wanted` bytes, borrowed mutably; the other ranges are
                 // addresses for the kernel, which checks each.
                 let read = keeping_errno(|| unsafe {

@@ -85,6 +85,9 @@ fn leak(state: State) -> Option<Leak> {
     }
 }
 
+/// Room for objects of threads that go on, beside a quarter of all.
+const SPARE: usize = 1 << 16;
+
 /// Finds out what is reached now. `sp` is the lowest address of the calling thread's stack that counts: what lies below are
 /// our own frames.
 pub fn mark(live: &Live, host: &Host, ended: &Ended, sp: usize) -> Result<Marks, Unknown> {
@@ -92,15 +95,18 @@ pub fn mark(live: &Live, host: &Host, ended: &Ended, sp: usize) -> Result<Marks,
     if !reader.can_read(sp) {
         return Err(Unknown::Unreadable);
     }
-    let room = live.most() as usize;
-    // All memory is taken before anybody is stopped.
+    let mut roots = roots::Roots::new(host).ok_or(Unknown::OutOfMemory)?;
+    let stopped = threads::Stopped::now().ok_or(Unknown::OutOfMemory)?;
+    // Not before: what is born meanwhile would have no room, and what only that leads to would be lost. Mappings take no lock
+    // that a stopped thread may hold.
+    let most = live.most() as usize;
+    let room = if stopped.running() == 0 { most } else { most + most / 4 + SPARE };
     let objects = Objects::with_room(room).ok_or(Unknown::OutOfMemory)?;
     let work = Rows::new(room).ok_or(Unknown::OutOfMemory)?;
     let leaders = Rows::new(room).ok_or(Unknown::OutOfMemory)?;
     let states = Rows::zeroed(room).ok_or(Unknown::OutOfMemory)?;
-    let mut roots = roots::Roots::new(host).ok_or(Unknown::OutOfMemory)?;
-    let stopped = threads::Stopped::now().ok_or(Unknown::OutOfMemory)?;
-    let mut marking = Marking { objects: objects.fill(live), states, work, leaders };
+    let objects = objects.fill(live).ok_or(Unknown::OutOfMemory)?;
+    let mut marking = Marking { objects, states, work, leaders };
     let own = threads::Place { sp, thread_pointer: arch::thread_pointer() };
     let read = roots.each_word(&mut reader, &stopped, own, ended, &mut |word| marking.lead(word, REACHED));
     marking.follow(&mut reader, REACHED);

@@ -50,22 +50,15 @@ impl Objects {
         Some(Objects { rows: Rows::new(most)?, buckets, low: 0, high: 0, lg_bucket: 0 })
     }
 
-    /// Lists all that are alive and have an address.
-    pub fn fill(self, live: &Live) -> Objects {
+    /// Lists all that are alive and have an address; `None` when there is no room for all.
+    pub fn fill(self, live: &Live) -> Option<Objects> {
         let alive = live.walk().map(|alive| (alive.object, alive.birth.usize_ as usize, alive.sample));
         self.list(alive)
     }
 
-    fn list(mut self, all: impl Iterator<Item = (usize, usize, SampleRef)>) -> Objects {
+    fn list(mut self, all: impl Iterator<Item = (usize, usize, SampleRef)>) -> Option<Objects> {
         for (start, bytes, sample) in all.filter(|(start, ..)| *start != 0) {
-            // Records that are made meanwhile may be more than there is room for.
-            if self
-                .rows
-                .push(Object { start, end: start.saturating_add(bytes), sample: sample.to_bits() })
-                .is_none()
-            {
-                break;
-            }
+            self.rows.push(Object { start, end: start.saturating_add(bytes), sample: sample.to_bits() })?;
         }
         self.rows.sort_unstable_by_key(|object| object.start);
         self.low = self.rows.first().map_or(0, |object| object.start);
@@ -87,7 +80,7 @@ impl Objects {
         }
         let count = self.rows.len() as u32;
         self.buckets.iter_mut().skip(from).for_each(|slot| *slot = count);
-        self
+        Some(self)
     }
 
     /// The object that begins last at or before an address within the range of all.
@@ -151,7 +144,7 @@ mod tests {
             .iter()
             .zip(1..)
             .map(|(object, bits)| (object.0, object.1, SampleRef::from_bits(bits).unwrap()));
-        Objects::with_room(objects.len()).unwrap().list(all)
+        Objects::with_room(objects.len()).unwrap().list(all).unwrap()
     }
 
     fn starts(objects: &Objects, word: usize) -> Vec<usize> {

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     arch,
+    errno::keeping_errno,
     memory::Rows,
     own_pages,
     procmaps::{self, Mapping},
@@ -43,14 +44,18 @@ fn is_memory(mapping: &Mapping) -> bool {
     let device = mapping.path.starts_with(b"/dev/")
         && !mapping.path.starts_with(b"/dev/shm/")
         && !mapping.path.starts_with(b"/dev/zero");
-    mapping.writable && !(mapping.shared && device)
+    // Anonymous memory may have been written to, and sealed since.
+    let anonymous =
+        mapping.path.is_empty() || mapping.path.starts_with(b"[anon") || mapping.path == b"[heap]";
+    let sealed = mapping.readable && anonymous && !mapping.shared;
+    (mapping.writable || sealed) && !(mapping.shared && device)
 }
 
 impl<'h> Roots<'h> {
     /// `None` when memory is out.
     pub fn new(host: &'h Host) -> Option<Roots<'h>> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let pagemap = rustix::fs::open(c"/proc/self/pagemap", flags, Mode::empty()).ok();
+        let pagemap = rustix::fs::open(c"/proc/thread-self/pagemap", flags, Mode::empty()).ok();
         Some(Roots { host, maps: Rows::zeroed(64 << 10)?, pages: Rows::zeroed(ASKED)?, pagemap })
     }
 
@@ -64,13 +69,25 @@ impl<'h> Roots<'h> {
         each: &mut impl FnMut(usize),
     ) -> bool {
         // What a stack pointer leads to is the stack, wherever that lies.
-        stopped.places().for_each(|place| each(place.sp));
+        stopped.places().chain([own]).for_each(|place| each(place.sp));
+        each(signal_stack());
         let Roots { host, maps, pages, pagemap } = self;
         let mut walk = Walk { host, pages, pagemap: pagemap.as_ref(), reader, each, unrecorded: 0 };
         let own_data = own_data();
+        // Where what cannot be read ends: stacks of the C library lie right above such a page. Others may be anywhere in a
+        // program's own memory, all of which counts.
+        let mut guard = 0;
         let read = procmaps::for_each(maps, |mapping| {
+            let is_main = mapping.path == b"[stack]";
+            let is_stack = is_main || guard == mapping.start;
+            if !mapping.readable {
+                guard = mapping.end;
+            }
             if is_memory(&mapping) {
-                let start = first(&mapping, stopped, own, ended, walk.reader);
+                let start = match is_stack {
+                    true => first(&mapping, is_main, stopped, own, ended, walk.reader),
+                    false => mapping.start,
+                };
                 // What lies before our own variables, and behind them.
                 walk.range(&mapping, start, mapping.end.min(own_data.start.max(start)));
                 walk.range(&mapping, start.max(own_data.end.next_multiple_of(8)), mapping.end);
@@ -81,13 +98,31 @@ impl<'h> Roots<'h> {
     }
 }
 
-/// Where that part of a mapping begins that counts: below are the unused part of a stack, and the stacks of threads that ended.
-fn first(mapping: &Mapping, stopped: &Stopped, own: Place, ended: &Ended, reader: &mut Reader) -> usize {
+/// The stack on which this thread handles signals, which the kernel alone may know; 0 for none.
+fn signal_stack() -> usize {
+    // SAFETY: zero is a value of each field.
+    let mut stack: libc::stack_t = unsafe { core::mem::zeroed() };
+    // SAFETY: asks alone, into a place that is valid for writes.
+    let told = keeping_errno(|| unsafe { libc::sigaltstack(core::ptr::null(), &raw mut stack) });
+    if told == 0 { stack.ss_sp.addr() } else { 0 }
+}
+
+/// Where that part of a stack's mapping begins that counts: below are the unused part, and the stacks of threads that ended.
+/// `is_main`: it is the first thread's, whose record lies elsewhere.
+fn first(
+    mapping: &Mapping,
+    is_main: bool,
+    stopped: &Stopped,
+    own: Place,
+    ended: &Ended,
+    reader: &mut Reader,
+) -> usize {
     let within = |at: &usize| (mapping.start..mapping.end).contains(at);
     // Of a thread that goes on nobody knows where in the mapping its stack is.
     let known = stopped.running() == 0;
     let others = || stopped.places().filter(|_| known);
-    let lowest = others().chain([own]).map(|place| place.sp).filter(within).min();
+    let is_here = |place: &Place| is_main || within(&place.thread_pointer);
+    let lowest = others().chain([own]).filter(is_here).map(|place| place.sp).filter(within).min();
     if let Some(lowest) = lowest {
         return lowest & !7;
     }

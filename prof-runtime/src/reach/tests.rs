@@ -37,7 +37,7 @@ impl Graph {
     fn marked(&self, roots: &[usize]) -> Vec<Option<Leak>> {
         let room = self.live.most() as usize;
         let mut marking = Marking {
-            objects: Objects::with_room(room).unwrap().fill(&self.live),
+            objects: Objects::with_room(room).unwrap().fill(&self.live).unwrap(),
             states: Rows::zeroed(room).unwrap(),
             work: Rows::new(room).unwrap(),
             leaders: Rows::new(room).unwrap(),

@@ -249,6 +249,11 @@ impl Ended {
         }
     }
 
+    /// Forgets all. In the child of a fork a stack that is noted may be that of a thread which is not there.
+    pub fn clear(&self) {
+        self.0.iter().for_each(|slot| slot.store(0, Ordering::Relaxed));
+    }
+
     /// Where they ended, in any order.
     pub fn iter(&self) -> impl Iterator<Item = usize> {
         self.0.iter().map(|slot| slot.load(Ordering::Relaxed) as usize).filter(|place| *place != 0)
