@@ -93,6 +93,8 @@ pub fn own_module() -> (usize, core::ops::Range<usize>) {
         asm!(
             ".hidden __ehdr_start",
             ".hidden _DYNAMIC",
+            // A static program has none.
+            ".weak _DYNAMIC",
             ".hidden _end",
             "lea {header}, [rip + __ehdr_start]",
             "lea {start}, [rip + _DYNAMIC]",
