@@ -1,7 +1,6 @@
 //! The zoo of leaks before `jeprof-rs check`: what leaks is found, and named first; what does not never alarms.
 //!
-//! Every object is recorded, so that chance plays no part; sampled dumps are looked at in `outside_verdicts.rs`, which takes
-//! minutes.
+//! Every object is recorded, so that chance plays no part.
 
 use suite::verdict::gate;
 use suite::zoo::ZOO;
