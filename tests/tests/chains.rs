@@ -1,11 +1,10 @@
 //! Stacks in dumps are the chains of calls that there were, from the leaf to the root.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use prof_format::dump::Dump;
-use suite::build::{preload, target_folder, workspace};
-use suite::fixture::compiled_with;
+use suite::build::preload;
+use suite::fixture::{compiled, compiled_with};
 use suite::heap::{self, Symbols};
 use suite::run::Run;
 use suite::scratch::Scratch;
@@ -123,20 +122,9 @@ fn chains_of_c_plus_plus_are_whole_while_an_exception_is_in_flight() {
     }
 }
 
-/// Compiles a Rust program, whose allocator is the C library's.
-fn rust(source: &str) -> PathBuf {
-    let done = target_folder().join(format!("suite-fixtures/{}", source.replace('.', "_")));
-    let mut command = Command::new("rustc");
-    command.args(["--edition=2024", "-Copt-level=2", "-Cdebuginfo=1", "-o"]).arg(&done);
-    command.arg(workspace().join("fixtures/programs").join(source));
-    let answer = command.output().unwrap();
-    assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
-    done
-}
-
 #[test]
 fn chains_of_rust_are_whole_while_a_panic_unwinds() {
-    let program = rust("chains.rs").canonicalize().unwrap();
+    let program = compiled("chains.rs").canonicalize().unwrap();
     let found = stacks(&program, &[], &[&program]);
     let stack = found.iter().find(|stack| stack.contains(&"allocated_in_drop".to_owned()));
     let stack = stack.unwrap_or_else(|| panic!("{found:#?}"));

@@ -1,10 +1,9 @@
 //! `prof_leak_reach`: which objects a program can still reach when it ends, on programs that lose a known number.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use prof_format::dump::{Dump, LabelValue};
-use suite::build::{preload, target_folder, workspace};
+use suite::build::preload;
 use suite::fixture::{compiled, compiled_with};
 use suite::heap::read;
 use suite::run::{Outcome, Run};
@@ -162,20 +161,9 @@ fn a_child_tells_what_it_lost_itself_and_one_of_vfork_tells_nothing() {
     loses("vfork", 0, 0, 10);
 }
 
-/// Compiles a Rust program, whose allocator is the C library's.
-fn rust(source: &str) -> PathBuf {
-    let done = target_folder().join(format!("suite-fixtures/{}", source.replace('.', "_")));
-    let mut command = Command::new("rustc");
-    command.args(["--edition=2024", "-Copt-level=2", "-Cdebuginfo=1", "-o"]).arg(&done);
-    command.arg(workspace().join("fixtures/programs").join(source));
-    let answer = command.output().unwrap();
-    assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
-    done
-}
-
 #[test]
 fn rust_s_ways_to_lose_and_to_keep_are_told_apart() {
-    let program = rust("reachable.rs");
+    let program = compiled("reachable.rs");
     loses_in(&program, &["rc-cycle"], 1, 3, 0);
     loses_in(&program, &["forget"], 1, 10, 0);
     loses_in(&program, &["keep"], 0, 0, 10_000);
