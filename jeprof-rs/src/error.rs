@@ -3,6 +3,7 @@
 //! Every failure ends the run with exit status 2; there is nothing to tell apart by kind, so the type is opaque.
 
 use std::fmt;
+use std::path::Path;
 
 /// A failure, readable as it is: `what was being done: what was wrong`.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,6 +33,14 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// The text of a file that somebody wrote for us.
+///
+/// # Errors
+/// It cannot be read, or is not UTF-8; the file is named.
+pub fn read_text(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|error| Error::at(path.display(), plain(&error)))
+}
 
 /// An operating system error in plain words, without the code that `std` appends.
 pub fn plain(error: &std::io::Error) -> String {

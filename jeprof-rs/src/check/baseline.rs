@@ -12,15 +12,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
-use super::CheckPlan;
 use super::Sieve;
-use super::finding::{Finding, Findings, Kind, Measured, Where};
+use super::finding::{Finding, Findings, Kind, Measured};
 use super::leaks::last_of_each;
-use super::stack_key::KeyPlan;
 use super::stacks::{Stack, Stacks};
-use crate::error::{Error, Result, plain};
+use crate::error::{Error, Result, read_text};
 use crate::inference::estimate::Estimate;
-use crate::inference::interval::{Interval, verdict};
+use crate::plan::check::CheckPlan;
+use crate::plan::check::KeyPlan;
 
 /// What a file begins with: its name and version.
 const HEAD: &str = "jeprof-baseline 1";
@@ -64,9 +63,7 @@ impl Baseline {
     /// # Errors
     /// It cannot be read, is of another version, or has a line that is no row.
     pub fn read(path: &Path) -> Result<Baseline> {
-        let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| Error::at(&name, plain(&error)))?;
-        Baseline::parse(&text, &name)
+        Baseline::parse(&read_text(path)?, &path.display().to_string())
     }
 
     fn parse(text: &str, name: &str) -> Result<Baseline> {
@@ -183,21 +180,12 @@ impl Baseline {
             let sd = row.map_or(0.0, |row| row.sd);
             let limit = known + SLACK.0.max(SLACK.1 * known).max(SLACK.2 * sd);
             let figure = Measured::bytes(&live, plan.confidence());
-            let verdict = verdict(Interval { low: figure.low, high: figure.high }, limit);
             findings.all.push(Finding {
-                kind: Kind::Baseline,
-                verdict,
-                subject: stack.texts.first().cloned().unwrap_or_default(),
-                figure,
-                unit: "bytes",
-                sides: None,
+                verdict: figure.verdict(limit),
                 objects: Some(live.objects),
                 limit: Some(limit),
-                q: None,
-                place: Some(Where::of(stack)),
-                by_pattern: false,
-                owner: None,
                 notes: note.into_iter().collect(),
+                ..Finding::of_stack(Kind::Baseline, stack, figure)
             });
         }
         if !missing.is_empty() {
@@ -216,7 +204,7 @@ fn kept<'s>(stacks: &'s Stacks, sieve: &mut Sieve<'_>, plan: &CheckPlan) -> Vec<
     let last = last_of_each(stacks);
     let mut kept = Vec::new();
     for stack in &stacks.all {
-        let live: Estimate = last.iter().map(|&dump| stack.live[dump]).sum();
+        let live = stack.live_in(&last);
         if live.bytes > 0.0 && sieve.lets_through(stack, &live, plan.confidence()) {
             kept.push((stack, live));
         }

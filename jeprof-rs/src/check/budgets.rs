@@ -1,5 +1,6 @@
 //! The gate: growth from dump to dump, and limits that a configuration sets.
 
+use super::Sieve;
 use super::config::{Budget, Config};
 use super::finding::{Finding, Findings, Kind, Measured, Where};
 use super::growth::{Sides, TOTAL, changes};
@@ -7,11 +8,11 @@ use super::leaks::last_of_each;
 use super::stacks::{Stack, Stacks};
 use super::survival::add_survivals;
 use super::trend::{add_trends, times};
-use super::{CheckPlan, Sieve};
 use crate::inference::estimate::Estimate;
 use crate::inference::growth::growth;
-use crate::inference::interval::{Interval, Verdict, lg_sample_that_decides, verdict};
-use crate::inference::slope::{Slope, least_squares, theil_sen};
+use crate::inference::interval::{Verdict, lg_sample_that_decides};
+use crate::inference::slope::{least_squares, theil_sen};
+use crate::plan::check::CheckPlan;
 
 /// Fewer dumps than this are compared, the last with the first; of so many or more the trend is looked at.
 const DUMPS_OF_A_TREND: usize = 4;
@@ -81,7 +82,8 @@ fn objects_of(live: &Estimate) -> Estimate {
 /// The limits of one budget, held against its stacks.
 fn add_budget(stacks: &Stacks, budget: &Budget, of: &[&Stack], plan: &CheckPlan, findings: &mut Findings) {
     let sum = |dump: usize| -> Estimate { of.iter().map(|stack| stack.live[dump]).sum() };
-    let last: Estimate = last_of_each(stacks).into_iter().map(sum).sum();
+    let ends = last_of_each(stacks);
+    let last: Estimate = ends.iter().map(|&dump| sum(dump)).sum();
     // Where nothing is live, the sampling distance of the dumps says how much may have been missed.
     let period = stacks.period() as f64;
     let last = if last.bytes == 0.0 {
@@ -89,13 +91,12 @@ fn add_budget(stacks: &Stacks, budget: &Budget, of: &[&Stack], plan: &CheckPlan,
     } else {
         last
     };
-    let live =
-        |stack: &Stack| -> f64 { last_of_each(stacks).into_iter().map(|dump| stack.live[dump].bytes).sum() };
+    let live = |stack: &Stack| stack.live_in(&ends).bytes;
     let largest = of.iter().max_by(|a, b| live(a).total_cmp(&live(b)));
     let mut add = |figure: Measured, unit: &'static str, limit: f64, kind: Kind, notes: Vec<String>| {
         findings.all.push(Finding {
             kind,
-            verdict: verdict(Interval { low: figure.low, high: figure.high }, limit),
+            verdict: figure.verdict(limit),
             subject: budget.name.clone(),
             figure,
             unit,
@@ -111,7 +112,7 @@ fn add_budget(stacks: &Stacks, budget: &Budget, of: &[&Stack], plan: &CheckPlan,
     };
     if let Some(limit) = budget.max {
         let figure = Measured::bytes(&last, plan.confidence());
-        let undecided = verdict(Interval { low: figure.low, high: figure.high }, limit) == Verdict::Unsure;
+        let undecided = figure.verdict(limit) == Verdict::Unsure;
         let notes = undecided.then(|| {
             format!(
                 "to decide this with {} % confidence, sample at lg_prof_sample:{} or lower",
@@ -122,9 +123,7 @@ fn add_budget(stacks: &Stacks, budget: &Budget, of: &[&Stack], plan: &CheckPlan,
         add(figure, "bytes", limit, Kind::Budget, notes.into_iter().collect());
     }
     if let Some(limit) = budget.objects {
-        let last = last_of_each(stacks);
-        let of_stack = |stack: &&Stack| -> Estimate { last.iter().map(|&dump| stack.live[dump]).sum() };
-        let objects: Estimate = of.iter().map(|stack| objects_of(&of_stack(stack))).sum();
+        let objects: Estimate = of.iter().map(|stack| objects_of(&stack.live_in(&ends))).sum();
         // Of nothing at all there may be as many of the smallest as a sampling distance holds.
         let objects = match objects.bytes == 0.0 && period > 1.0 {
             true => Estimate { period: period / SMALLEST, ..objects },
@@ -155,18 +154,13 @@ fn add_budget(stacks: &Stacks, budget: &Budget, of: &[&Stack], plan: &CheckPlan,
     let change =
         growth(&live[0], &live[live.len() - 1], budget.growth.unwrap_or(0.0), None, plan.confidence());
     if let Some(limit) = budget.growth {
-        let figure = Measured { value: change.by, low: change.low, high: change.high, samples: None };
-        add(figure, "bytes", limit, Kind::Growth, Vec::new());
+        add(change.into(), "bytes", limit, Kind::Growth, Vec::new());
     }
-    let measured =
-        |slope: Slope| Measured { value: slope.value, low: slope.low, high: slope.high, samples: None };
     let (times, unit) = times(stacks, dumps);
-    let points = |factor: f64| -> Vec<(f64, f64)> {
-        times.iter().zip(&live).map(|(time, live)| (time * factor, live.bytes)).collect()
-    };
+    let points: Vec<(f64, f64)> = times.iter().zip(&live).map(|(time, live)| (*time, live.bytes)).collect();
     if let Some(limit) = budget.rate {
-        match theil_sen(&points(1.0), plan.confidence()).filter(|_| unit == "bytes/min") {
-            Some(slope) => add(measured(slope), unit, limit, Kind::Slope, Vec::new()),
+        match theil_sen(&points, plan.confidence()).filter(|_| unit == "bytes/min") {
+            Some(slope) => add(slope.into(), unit, limit, Kind::Slope, Vec::new()),
             None => {
                 let what = "not checked: the dumps do not tell when they were made";
                 add(unknown, "bytes/min", limit, Kind::Slope, vec![what.into()]);
@@ -178,7 +172,7 @@ fn add_budget(stacks: &Stacks, budget: &Budget, of: &[&Stack], plan: &CheckPlan,
         let numbered: Vec<(f64, f64)> =
             live.iter().enumerate().map(|(number, live)| (number as f64 * iterations, live.bytes)).collect();
         if let Some(slope) = least_squares(&numbered, plan.confidence()) {
-            add(measured(slope), "bytes/iteration", limit, Kind::Slope, Vec::new());
+            add(slope.into(), "bytes/iteration", limit, Kind::Slope, Vec::new());
         }
     }
 }

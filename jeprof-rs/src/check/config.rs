@@ -7,11 +7,11 @@ use regex::Regex;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::CheckPlan;
-use super::finding::Undecided;
 use super::stacks::{Shown, Stack};
-use crate::error::{Error, Result, plain};
+use crate::error::{Error, Result, read_text};
 use crate::model::file_name;
+use crate::plan::check::CheckPlan;
+use crate::plan::check::Undecided;
 use crate::plan::query::value;
 
 /// What a file says.
@@ -153,9 +153,8 @@ impl Config {
     /// It cannot be read, or has a key that is not known, a value that does not fit, or a pattern that does not compile; each is
     /// told with its line.
     pub fn read(path: &Path) -> Result<Config> {
-        let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| Error::at(&name, plain(&error)))?;
-        Config::parse(&text, &name, path.parent().unwrap_or(Path::new("")))
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Config::parse(&read_text(path)?, &path.display().to_string(), folder)
     }
 
     fn parse(text: &str, name: &str, folder: &Path) -> Result<Config> {

@@ -1,11 +1,11 @@
 //! What a check found: verdicts with figures and their bounds. Outputs show it; nothing here knows how.
 
-use serde::Deserialize;
-
-use super::CheckPlan;
-use super::stacks::Shown;
+use super::stacks::{Shown, Stack};
 use crate::inference::estimate::Estimate;
-use crate::inference::interval::{Verdict, interval};
+use crate::inference::growth::Growth;
+use crate::inference::interval::{Interval, Verdict, interval, verdict};
+use crate::inference::slope::Slope;
+use crate::plan::check::{CheckPlan, Undecided};
 
 /// A figure and between which bounds the true one lies.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -30,6 +30,23 @@ impl Measured {
     /// Whether there is no error.
     pub fn is_exact(&self) -> bool {
         self.low == self.high
+    }
+
+    /// How it relates to a limit.
+    pub fn verdict(&self, limit: f64) -> Verdict {
+        verdict(Interval { low: self.low, high: self.high }, limit)
+    }
+}
+
+impl From<Growth> for Measured {
+    fn from(Growth { by, low, high, .. }: Growth) -> Measured {
+        Measured { value: by, low, high, samples: None }
+    }
+}
+
+impl From<Slope> for Measured {
+    fn from(Slope { value, low, high }: Slope) -> Measured {
+        Measured { value, low, high, samples: None }
     }
 }
 
@@ -214,19 +231,6 @@ impl Findings {
     }
 }
 
-/// What becomes of findings that are not decided.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Undecided {
-    /// They pass.
-    Pass,
-    /// They pass, with a warning.
-    #[default]
-    Warn,
-    /// They fail.
-    Fail,
-}
-
 /// Exit status of findings.
 pub const FOUND: u8 = 1;
 
@@ -247,6 +251,25 @@ impl Findings {
 }
 
 impl Finding {
+    /// That bytes of a stack keep to what is allowed, with nothing else said.
+    pub fn of_stack(kind: Kind, stack: &Stack, figure: Measured) -> Finding {
+        Finding {
+            kind,
+            verdict: Verdict::Pass,
+            subject: stack.texts.first().cloned().unwrap_or_default(),
+            figure,
+            unit: "bytes",
+            sides: None,
+            objects: None,
+            limit: None,
+            q: None,
+            place: Some(Where::of(stack)),
+            by_pattern: false,
+            owner: None,
+            notes: Vec::new(),
+        }
+    }
+
     /// The key of its stack, if it is about one.
     pub fn key(&self) -> Option<&str> {
         self.place.as_ref().filter(|_| !self.by_pattern).map(|place| place.key.as_str())

@@ -3,13 +3,14 @@
 //! Stacks of at least five samples on either side are tested; the share of false alarms among what is reported is held to
 //! `fdr` (Benjamini and Hochberg), or, family-wise, the chance of any (Holm). The total is tested by itself.
 
-use super::finding::{Finding, Findings, Kind, Measured, Where};
+use super::Sieve;
+use super::finding::{Finding, Findings, Kind, Measured};
 use super::stacks::{Stack, Stacks, process_of};
-use super::{CheckPlan, Sieve};
 use crate::inference::discovery;
 use crate::inference::estimate::Estimate;
 use crate::inference::growth::{Churn, Growth, chance, growth};
 use crate::inference::interval::Verdict;
+use crate::plan::check::CheckPlan;
 
 /// Stacks with fewer samples than this on both sides are not tested: whatever they did, chance does as much.
 pub const SAMPLES_MIN: f64 = 5.0;
@@ -41,7 +42,6 @@ impl Compared<'_> {
 
 /// What changed between the sides. Rules leave stacks out of what is reported, not out of the totals.
 pub fn changes(stacks: &Stacks, sides: &Sides, sieve: &mut Sieve<'_>, plan: &CheckPlan) -> Findings {
-    let sum = |stack: &Stack, side: &[usize]| -> Estimate { side.iter().map(|&dump| stack.live[dump]).sum() };
     let one_process = is_one_process(stacks, sides);
     let (mut before, mut after) = (Estimate::default(), Estimate::default());
     let mut all: Vec<Compared<'_>> = Vec::new();
@@ -49,8 +49,8 @@ pub fn changes(stacks: &Stacks, sides: &Sides, sieve: &mut Sieve<'_>, plan: &Che
     for stack in &stacks.all {
         let side = Compared {
             stack,
-            before: sum(stack, &sides.before),
-            after: sum(stack, &sides.after),
+            before: stack.live_in(&sides.before),
+            after: stack.live_in(&sides.after),
             change: Growth::default(),
             q: 1.0,
         };
@@ -107,7 +107,7 @@ fn chance_of(compared: &Compared<'_>, up: bool) -> f64 {
 }
 
 fn finding(compared: &Compared<'_>, up: bool, least: f64, plan: &CheckPlan) -> Option<Finding> {
-    let Growth { by, low, high, .. } = compared.change;
+    let Growth { low, high, .. } = compared.change;
     let is_certain = match up {
         true => low > least,
         false => -high > least,
@@ -120,11 +120,7 @@ fn finding(compared: &Compared<'_>, up: bool, least: f64, plan: &CheckPlan) -> O
     notes.extend((compared.after.bytes == 0.0).then(|| "gone".to_string()));
     let is_exact = compared.before.is_exact() && compared.after.is_exact();
     Some(Finding {
-        kind: if up { Kind::Growth } else { Kind::Shrinkage },
         verdict: if up { Verdict::Fail } else { Verdict::Pass },
-        subject: compared.stack.texts.first().cloned().unwrap_or_default(),
-        figure: Measured { value: by, low, high, samples: None },
-        unit: "bytes",
         sides: Some((
             Measured::bytes(&compared.before, plan.confidence()),
             Measured::bytes(&compared.after, plan.confidence()),
@@ -132,10 +128,12 @@ fn finding(compared: &Compared<'_>, up: bool, least: f64, plan: &CheckPlan) -> O
         objects: Some(compared.after.objects - compared.before.objects),
         limit: Some(least),
         q: (!is_exact).then_some(compared.q),
-        place: Some(Where::of(compared.stack)),
-        by_pattern: false,
-        owner: None,
         notes,
+        ..Finding::of_stack(
+            if up { Kind::Growth } else { Kind::Shrinkage },
+            compared.stack,
+            compared.change.into(),
+        )
     })
 }
 
@@ -147,7 +145,7 @@ fn total(before: &Estimate, after: &Estimate, least: f64, plan: &CheckPlan) -> F
         kind: Kind::Growth,
         verdict: if grew { Verdict::Fail } else { Verdict::Pass },
         subject: TOTAL.into(),
-        figure: Measured { value: change.by, low: change.low, high: change.high, samples: None },
+        figure: change.into(),
         unit: "bytes",
         sides: Some((Measured::bytes(before, plan.confidence()), Measured::bytes(after, plan.confidence()))),
         objects: Some(after.objects - before.objects),

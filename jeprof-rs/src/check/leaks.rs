@@ -3,13 +3,13 @@
 //! Where the dumps tell what nobody points to any more, that is a leak, and all else is not. Where they do not, everything
 //! that is live and that no rule leaves out counts.
 
-use super::finding::{Finding, Findings, Kind, Measured, Where};
+use super::Sieve;
+use super::finding::{Finding, Findings, Kind, Measured};
 use super::stacks::{Stack, Stacks, process_of};
 use super::suppressions::Rule;
-use super::{CheckPlan, Sieve};
 use crate::inference::estimate::Estimate;
-use crate::inference::interval;
-use crate::inference::interval::{Interval, Verdict};
+use crate::inference::interval::Verdict;
+use crate::plan::check::CheckPlan;
 
 /// The leaks of the last dump of each process.
 pub fn leaks(stacks: &Stacks, rules: &[Rule], plan: &CheckPlan) -> Findings {
@@ -32,7 +32,7 @@ pub fn leaks(stacks: &Stacks, rules: &[Rule], plan: &CheckPlan) -> Findings {
     let mut total = Estimate::default();
     let mut reachable = (0, 0.0, 0.0);
     for stack in &stacks.all {
-        let live: Estimate = last.iter().map(|&dump| stack.live[dump]).sum();
+        let live = stack.live_in(&last);
         if live.bytes <= 0.0 {
             continue;
         }
@@ -51,19 +51,10 @@ pub fn leaks(stacks: &Stacks, rules: &[Rule], plan: &CheckPlan) -> Findings {
         }
         total += lost;
         findings.all.push(Finding {
-            kind: Kind::Leak,
             verdict: verdict(&figure, plan.min_leak),
-            subject: stack.texts.first().cloned().unwrap_or_default(),
-            figure,
-            unit: "bytes",
-            sides: None,
             objects: Some(lost.objects),
             limit: (plan.min_leak > 0.0).then_some(plan.min_leak),
-            q: None,
-            place: Some(Where::of(stack)),
-            by_pattern: false,
-            owner: None,
-            notes: Vec::new(),
+            ..Finding::of_stack(Kind::Leak, stack, figure)
         });
     }
     findings
@@ -77,7 +68,7 @@ pub fn leaks(stacks: &Stacks, rules: &[Rule], plan: &CheckPlan) -> Findings {
 
 /// A sample is proof of an object, which is more than nothing whatever the lower bound.
 fn verdict(figure: &Measured, limit: f64) -> Verdict {
-    match interval::verdict(Interval { low: figure.low, high: figure.high }, limit) {
+    match figure.verdict(limit) {
         Verdict::Unsure if limit == 0.0 => Verdict::Fail,
         verdict => verdict,
     }

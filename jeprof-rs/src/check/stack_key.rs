@@ -8,18 +8,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use sha2::{Digest, Sha256};
 
-/// How keys are made. Keys of different settings do not compare.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct KeyPlan {
-    /// Whether generic arguments are one and the same.
-    pub fold_generics: bool,
-    /// Whether cycles of calls count once, and not only functions that call themselves.
-    pub fold_recursion: bool,
-    /// Whether the name of the source file is part of a frame.
-    pub with_file: bool,
-    /// How many of the innermost frames count; `None` for all.
-    pub depth: Option<usize>,
-}
+use crate::plan::check::KeyPlan;
 
 /// What a frame goes into a key as.
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 use prof_format::dump::Label;
 
-use super::stack_key::{KeyFrame, KeyPlan, Role, key_of, own};
+use super::stack_key::{KeyFrame, Role, key_of, own};
 use crate::error::{Error, Result};
 use crate::inference::estimate::Estimate;
 use crate::inference::survival::{Ages, class_of};
@@ -11,6 +11,7 @@ use crate::model::labels::{number_of, text_of};
 use crate::model::merge::Sign;
 use crate::model::parts::{Part, PartDump};
 use crate::model::{Figures, Place, Profile, file_name};
+use crate::plan::check::KeyPlan;
 use crate::session::{Session, Taken};
 use crate::symbolize::symbols::LineId;
 use crate::transform::View;
@@ -56,6 +57,11 @@ pub struct Stack {
 }
 
 impl Stack {
+    /// What is live in several dumps together.
+    pub fn live_in(&self, dumps: &[usize]) -> Estimate {
+        dumps.iter().map(|&dump| self.live[dump]).sum()
+    }
+
     /// The program's own frames, leaf first.
     pub fn own_frames(&self) -> &[Shown] {
         &self.frames[self.own.clone()]

@@ -1,10 +1,11 @@
 //! What a single dump tells by ages: a part of a stack's objects that is never given back.
 
-use super::finding::{Finding, Findings, Kind, Measured, Where};
+use super::Sieve;
+use super::finding::{Finding, Findings, Kind, Measured};
 use super::stacks::{Stack, Stacks};
-use super::{CheckPlan, Sieve};
 use crate::inference::interval::Verdict;
 use crate::inference::survival::plateau;
+use crate::plan::check::CheckPlan;
 use crate::units::time_for_people;
 
 /// Each bound of one stack is wrong with at most this chance; with many stacks, so that all of them together are within `fdr`.
@@ -28,18 +29,9 @@ pub fn add_survivals(stacks: &Stacks, sieve: &mut Sieve<'_>, plan: &CheckPlan, f
         }
         let percent = |share: f64| format!("{:.1}", 100.0 * share);
         findings.all.push(Finding {
-            kind: Kind::Survival,
             verdict: Verdict::Fail,
-            subject: stack.texts.first().cloned().unwrap_or_default(),
-            figure,
-            unit: "bytes",
-            sides: None,
             objects: Some(live.objects),
             limit: Some(least),
-            q: None,
-            place: Some(Where::of(stack)),
-            by_pattern: false,
-            owner: None,
             notes: vec![format!(
                 "{} % [{}-{}] of its objects are never given back: from an age of {} on none are",
                 percent(plateau.share),
@@ -47,6 +39,7 @@ pub fn add_survivals(stacks: &Stacks, sieve: &mut Sieve<'_>, plan: &CheckPlan, f
                 percent(plateau.high),
                 time_for_people(plateau.from_nanos as f64),
             )],
+            ..Finding::of_stack(Kind::Survival, stack, figure)
         });
     }
 }

@@ -1,14 +1,15 @@
 //! What grows from dump to dump of one process.
 
-use super::finding::{Finding, Findings, Kind, Measured, Where};
+use super::Sieve;
+use super::finding::{Finding, Findings, Kind, Measured};
 use super::growth::SAMPLES_MIN;
 use super::stacks::{Stack, Stacks};
-use super::{CheckPlan, Sieve};
 use crate::inference::discovery::q_values;
 use crate::inference::interval::Verdict;
 use crate::inference::trend::{
     Course, DUMPS_ADVISED, Moment, Trend, courses, dumps_needed, dumps_wanted, trend, warm_up,
 };
+use crate::plan::check::CheckPlan;
 use crate::units::bytes_for_people;
 
 /// When dumps were made: in minutes where all tell, else their numbers, with the unit of a slope.
@@ -117,28 +118,10 @@ pub fn add_trends(
 }
 
 fn finding(stack: &Stack, trend: &Trend, q: f64, unit: &'static str) -> Finding {
+    let per = unit.strip_prefix("bytes").unwrap_or_default();
     Finding {
-        kind: Kind::Trend,
-        verdict: Verdict::Pass,
-        subject: stack.texts.first().cloned().unwrap_or_default(),
-        figure: Measured {
-            value: trend.change.by,
-            low: trend.change.low,
-            high: trend.change.high,
-            samples: None,
-        },
-        unit: "bytes",
-        sides: None,
-        objects: None,
-        limit: None,
         q: (trend.change.low != trend.change.high).then_some(q),
-        place: Some(Where::of(stack)),
-        by_pattern: false,
-        owner: None,
-        notes: vec![format!(
-            "about {}{}",
-            bytes_for_people(trend.slope.value),
-            unit.strip_prefix("bytes").unwrap_or_default()
-        )],
+        notes: vec![format!("about {}{per}", bytes_for_people(trend.slope.value))],
+        ..Finding::of_stack(Kind::Trend, stack, trend.change.into())
     }
 }

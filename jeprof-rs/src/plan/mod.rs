@@ -1,6 +1,7 @@
 //! What is asked for, checked, before any file is opened. One struct per part; the flags that fill a part are rows of
 //! `cli/flags/<part>.rs`.
 
+pub mod check;
 pub mod choice;
 pub mod finding;
 pub mod pattern;
@@ -11,10 +12,9 @@ use std::path::PathBuf;
 
 use regex::Regex;
 
-use crate::check::CheckPlan;
-use crate::render::findings::Form;
 use crate::terminal::Color;
 use crate::units::{ByteUnit, Unit};
+use check::CheckPlan;
 use choice::{
     Compat, Contexts, Format, Frames, Granularity, GroupBy, GroupOrder, Layout, Metric, NamedBy, Negative,
     Order, Rows, Threads,
@@ -283,8 +283,8 @@ pub struct ListingPlan {
 /// A form of findings, and where it goes.
 #[derive(Clone, Debug)]
 pub struct FindingsOutput {
-    /// The form.
-    pub form: &'static Form,
+    /// Name of the form.
+    pub form: &'static str,
     /// A file; where the form belongs when there is none, which mostly is stdout.
     pub file: Option<PathBuf>,
 }

@@ -1,8 +1,7 @@
 //! Flags about leaks, growth and limits.
 
 use super::{Flag, Takes};
-use crate::check::finding::Undecided;
-use crate::check::{BaselineChange, Unused};
+use crate::plan::check::{BaselineChange, Undecided, Unused};
 use crate::plan::query::value;
 
 /// A share between 0 and 1, both excluded.

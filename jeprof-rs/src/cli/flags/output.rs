@@ -17,7 +17,7 @@ fn forms(list: &str) -> Result<Vec<FindingsOutput>, String> {
             })?;
             match file {
                 Some("") => Err(format!("{name}= wants a file")),
-                _ => Ok(FindingsOutput { form, file: file.map(Into::into) }),
+                _ => Ok(FindingsOutput { form: form.name, file: file.map(Into::into) }),
             }
         })
         .collect()

@@ -8,26 +8,26 @@ mod junit;
 mod sarif;
 mod text;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use super::{Output, Request};
+use crate::check::Sieve;
 use crate::check::baseline::Baseline;
 use crate::check::budgets::check;
 use crate::check::config::Config;
-use crate::check::finding::{Findings, Undecided, Where};
+use crate::check::finding::{Findings, Where};
 use crate::check::leaks::leaks;
 use crate::check::stacks::{self, Stacks};
 use crate::check::suppressions::{self, Rule};
-use crate::check::{BaselineChange, CheckPlan, Sieve, Unused};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, read_text};
 use crate::inference::interval::Verdict;
-use crate::output_file::OutputFile;
+use crate::plan::check::{BaselineChange, CheckPlan, Undecided, Unused};
 use crate::plan::choice::{Format, Frames};
 use crate::plan::{Part, Plan};
 use crate::session::{NO_SAMPLES, Session};
 use crate::transform::View;
+use crate::write_file;
 
 /// A form of findings.
 #[derive(Debug)]
@@ -153,9 +153,7 @@ fn hold_against(
         }
         BaselineChange::Prune => format!("{name}: {} rows forgotten", baseline.prune(stacks)),
     };
-    OutputFile::create(path)
-        .and_then(|mut file| file.write_all(baseline.text().as_bytes()).and_then(|()| file.finish()))
-        .map_err(|error| Error::at(&name, crate::error::plain(&error)))?;
+    write_file(path, baseline.text().as_bytes())?;
     findings.notes.push(note);
     Ok(())
 }
@@ -193,9 +191,7 @@ pub fn rules(session: &Session, plan: &CheckPlan) -> Result<Vec<Rule>> {
     let today = crate::check::date::Date::today();
     let mut rules = Vec::new();
     for path in &plan.suppressions {
-        let name = path.display().to_string();
-        let text =
-            std::fs::read_to_string(path).map_err(|error| Error::at(&name, crate::error::plain(&error)))?;
+        let (name, text) = (path.display().to_string(), read_text(path)?);
         rules.extend(suppressions::parse(&text, &name, today).map_err(|mistake| Error::at(&name, mistake))?);
     }
     for text in &session.suppressions {
@@ -265,7 +261,9 @@ pub fn write(request: &Request<'_>, output: &Output, findings: &Findings) -> Res
         written.output = (form.render)(&shown)?;
     }
     for wanted in &plan.findings {
-        let bytes = (wanted.form.render)(&shown)?;
+        // Names were looked up when the command line was read.
+        let Some(form) = FORMS.iter().find(|form| form.name == wanted.form) else { continue };
+        let bytes = (form.render)(&shown)?;
         match &wanted.file {
             Some(path) => written.files.push((path.clone(), bytes)),
             None => written.output.extend(bytes),

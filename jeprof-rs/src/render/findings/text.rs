@@ -3,12 +3,13 @@
 use std::fmt::Write;
 
 use super::{Form, Shown};
-use crate::check::finding::{Finding, Findings, Kind, Measured, Undecided, Where, word};
+use crate::check::finding::{Finding, Findings, Kind, Measured, Where, word};
 use crate::check::growth::TOTAL;
 use crate::check::stack_key::short_key;
 use crate::check::stacks;
 use crate::error::Result;
 use crate::inference::interval::Verdict;
+use crate::plan::check::Undecided;
 use crate::plan::choice::{Frames, Rows};
 use crate::render::rows_max;
 use crate::terminal::{harmless, paint, style};
@@ -306,15 +307,7 @@ fn verdicts(shown: &Shown<'_>) -> String {
         finding.verdict != Verdict::Pass || finding.kind == Kind::Budget || shown.request.plan.check.all
     };
     for finding in findings.all.iter().filter(is_shown) {
-        let figure = match finding.kind {
-            Kind::Growth | Kind::Trend | Kind::Slope => change_in(finding),
-            _ if finding.unit == "objects" => {
-                format!("{} objects", count_for_people(finding.figure.value.round() as i64))
-            }
-            _ => measured(&finding.figure),
-        };
-        let limit =
-            finding.limit.map_or(String::new(), |limit| format!("allowed {}", limit_text(finding, limit)));
+        let (figure, limit) = (figure_text(finding), limit_text(finding).unwrap_or_default());
         let subject = harmless(&finding.subject, shown.request.screen);
         let line = format!(
             "{:<6} {:<9} {subject:<40} {figure:<32} {limit}",
@@ -359,17 +352,20 @@ fn verdicts(shown: &Shown<'_>) -> String {
 
 /// A finding in one line, without colours, for what CI systems show.
 pub fn plain_line(finding: &Finding) -> String {
-    let figure = match finding.kind {
+    let limit = limit_text(finding).map_or(String::new(), |limit| format!(" ({limit})"));
+    let owner = finding.owner.as_ref().map_or(String::new(), |owner| format!(" {owner}"));
+    format!("{} {}: {}{limit}{owner}", finding.kind.word(), finding.subject, figure_text(finding))
+}
+
+/// The figure with its unit and bounds.
+fn figure_text(finding: &Finding) -> String {
+    match finding.kind {
         Kind::Growth | Kind::Trend | Kind::Slope => change_in(finding),
         _ if finding.unit == "objects" => {
             format!("{} objects", count_for_people(finding.figure.value.round() as i64))
         }
         _ => measured(&finding.figure),
-    };
-    let limit =
-        finding.limit.map_or(String::new(), |limit| format!(" (allowed {})", limit_text(finding, limit)));
-    let owner = finding.owner.as_ref().map_or(String::new(), |owner| format!(" {owner}"));
-    format!("{} {}: {figure}{limit}{owner}", finding.kind.word(), finding.subject)
+    }
 }
 
 /// A change with what it is per.
@@ -378,15 +374,17 @@ fn change_in(finding: &Finding) -> String {
     format!("{}{per}", change(&finding.figure))
 }
 
-/// A limit with its unit.
-fn limit_text(finding: &Finding, limit: f64) -> String {
-    match finding.unit {
-        "objects" => count_for_people(limit as i64),
+/// What is allowed, with its unit, where there is a limit.
+fn limit_text(finding: &Finding) -> Option<String> {
+    let limit = finding.limit?;
+    Some(match finding.unit {
+        "objects" => format!("allowed {}", count_for_people(limit as i64)),
         unit => {
             let sign = if finding.kind == Kind::Budget { "" } else { "+" };
-            format!("{sign}{}{}", bytes_for_people(limit), unit.strip_prefix("bytes").unwrap_or_default())
+            let per = unit.strip_prefix("bytes").unwrap_or_default();
+            format!("allowed {sign}{}{per}", bytes_for_people(limit))
         }
-    }
+    })
 }
 
 /// Leaf and callers in one line.
