@@ -51,7 +51,7 @@ use error::{Error, Result, plain};
 use output_file::OutputFile;
 use plan::Plan;
 use plan::choice::Format;
-use render::Output;
+use render::{Output, findings};
 use session::Session;
 
 const FAILURE: u8 = 2;
@@ -100,6 +100,7 @@ fn print(output: &Output, plan: &Plan) -> Result<u8> {
             output.name
         )));
     }
+    findings::check_places(plan, screen.width.is_none())?;
     // Kept until the process ends: to give back piece by piece what a large profile takes would be a twentieth of its time.
     let session: &Session = Box::leak(Box::new(Session::load(plan)?));
     let (warnings, status) = match streamed(session, output, plan) {

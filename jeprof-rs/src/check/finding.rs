@@ -119,6 +119,8 @@ impl Findings {
 /// The stack that a finding is about.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Where {
+    /// Index in the profile of the first stack that has its key.
+    pub stack: u32,
     /// Its key.
     pub key: String,
     /// Texts of its frames as the key has them, leaf first.

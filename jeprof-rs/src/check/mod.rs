@@ -29,6 +29,7 @@ impl Where {
     /// That of a stack.
     pub fn of(stack: &Stack) -> Where {
         Where {
+            stack: stack.first,
             key: stack.key.clone(),
             texts: stack.texts.clone(),
             frames: stack.frames.clone(),

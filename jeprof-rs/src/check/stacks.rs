@@ -38,6 +38,8 @@ pub struct Shown {
 /// A stack.
 #[derive(Clone, Debug)]
 pub struct Stack {
+    /// Index in [`Profile::stacks`] of the first that has its key.
+    pub first: u32,
     /// Its key.
     pub key: String,
     /// Texts of its frames as the key has them, leaf first.
@@ -127,6 +129,7 @@ impl Stacks {
                     texts.iter().map(|text| lines.distinct[*text as usize].clone()).collect();
                 let all_frames: Vec<Shown> = ids.iter().map(|id| shown(view, *id)).collect();
                 stacks.all.push(Stack {
+                    first: index as u32,
                     key: key_of(&texts),
                     texts,
                     own,

@@ -49,7 +49,7 @@ fn write(request: &Request<'_>, out: &mut dyn Write) -> std::io::Result<()> {
 
 /// `root;..;leaf FIGURE` lines, in the order of the paths. Figures are whole; those that come to zero are left out,
 /// because most readers refuse or ignore them.
-fn lines(paths: &Paths, out: &mut dyn Write) -> std::io::Result<()> {
+pub fn lines(paths: &Paths, out: &mut dyn Write) -> std::io::Result<()> {
     let names = safe_names(&paths.names);
     let mut text = PathText::default();
     let mut previous: &[u32] = &[];

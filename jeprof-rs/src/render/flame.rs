@@ -154,9 +154,9 @@ fn told(name: &str, other: &str) -> String {
 }
 
 /// What the drawing crate reads.
-struct Folded {
+pub struct Folded {
     /// `path now`, or `path before now`, in the order of the paths.
-    lines: Vec<String>,
+    pub lines: Vec<String>,
     /// What is drawn.
     width: f64,
     /// Sum of what is not drawn because it is negative.
@@ -168,7 +168,7 @@ impl Folded {
     /// there are.
     ///
     /// Cost: for each box that is drawn, one look at the paths that go through it. No tree is made of all the others.
-    fn new(paths: &Paths, differential: bool, share_min: f64) -> Folded {
+    pub fn new(paths: &Paths, differential: bool, share_min: f64) -> Folded {
         let all: Vec<(&Path, &[u32])> = paths.iter().collect();
         let (mut shrunk, mut width) = (0.0, 0.0);
         // Per path its figure, if it is positive: now, and in the base.
@@ -226,21 +226,26 @@ impl Folded {
 }
 
 /// Words around the picture.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Caption {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Caption {
     /// Program, figure and total.
-    title: String,
+    pub title: String,
     /// Where it comes from: sampling, number of dumps.
-    subtitle: String,
+    pub subtitle: String,
     /// What the widths count: `bytes` or `objects`.
-    unit: String,
+    pub unit: String,
 }
 
 /// Draws lines that are in the order of a tree. The same lines always give the same bytes.
 ///
 /// # Errors
 /// There is nothing to draw.
-fn draw(lines: &[String], picture: &PicturePlan, caption: &Caption, differential: bool) -> Result<Vec<u8>> {
+pub fn draw(
+    lines: &[String],
+    picture: &PicturePlan,
+    caption: &Caption,
+    differential: bool,
+) -> Result<Vec<u8>> {
     if lines.is_empty() {
         return Err(Error::new("nothing to draw: no stack has a positive figure"));
     }

@@ -8,6 +8,7 @@ mod disassembly;
 pub mod export;
 pub mod findings;
 pub mod flame;
+mod flame_inline;
 mod frag;
 pub mod json;
 mod listing;

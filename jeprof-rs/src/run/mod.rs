@@ -17,6 +17,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 
 use crate::cli;
 use crate::error::{Error, Result};
+use crate::render::findings;
 use crate::tell;
 use crate::tool::Tool;
 use child::How;
@@ -136,6 +137,9 @@ fn run(matches: &ArgMatches) -> Result<ExitCode> {
     let Some((name, arguments)) = words.split_first() else {
         return Err(Error::at(TOOL.name, "wants a COMMAND"));
     };
+    let plan = cli::plan_of(OF_LEAKS, matches)?;
+    // The report is text on stderr, unless it is told where else to go.
+    findings::check_places(&plan, false)?;
     let program = Program::find(name)?;
     let library = match (matches.get_flag(NO_PRELOAD), program.has_allocator()) {
         (true, _) | (_, true) => None,
@@ -177,7 +181,7 @@ fn run(matches: &ArgMatches) -> Result<ExitCode> {
     if last.is_empty() {
         return Ok(ExitCode::from(ended.how.status().or(NO_DUMP)));
     }
-    let found = report::leaks(&last, cli::plan_of(OF_LEAKS, matches)?)?;
+    let found = report::leaks(&last, plan)?;
     if folder.is_kept() {
         tell(&format_args!("{} dumps are in {}", dumps.len(), folder.path().display()));
     }

@@ -149,8 +149,14 @@ impl<'a> View<'a> {
     }
 
     /// The same, of what the threads of these numbers have.
-    pub fn of_threads(mut self, uids: &[u64]) -> View<'a> {
-        self.stacks = Cow::Owned(self.profile.stacks_of(uids));
+    pub fn of_threads(self, uids: &[u64]) -> View<'a> {
+        let stacks = self.profile.stacks_of(uids);
+        self.of_stacks(stacks)
+    }
+
+    /// The same, of these stacks of the profile, whose labels and figures may be others.
+    pub fn of_stacks(mut self, stacks: Vec<Stack>) -> View<'a> {
+        self.stacks = Cow::Owned(stacks);
         self
     }
 

@@ -47,7 +47,7 @@ pub const ROWS: &[Flag] = &[
             Ok(())
         }),
         help: "'json': the report as one JSON object, described in docs/json.md [default: native]. For leaks, diff and \
-               check a list with commas of forms, each with =FILE where it goes: text, json, junit, ... (docs/leaks.md)",
+               check a list with commas of forms, each with =FILE where it goes: text, html, json, junit, sarif, github, gitlab, bencher, folded, pprof (docs/leaks.md)",
         ..Flag::BASE
     },
     Flag {
@@ -65,3 +65,15 @@ pub const ROWS: &[Flag] = &[
         ..Flag::BASE
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_names_every_form() {
+        let help = ROWS.iter().find(|flag| flag.name == "format").unwrap().help;
+        let names: Vec<&str> = FORMS.iter().map(|form| form.name).collect();
+        assert!(help.contains(&names.join(", ")), "{help}");
+    }
+}

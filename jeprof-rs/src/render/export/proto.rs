@@ -31,22 +31,28 @@ Examples:
 };
 
 fn render(request: &Request<'_>) -> Result<Vec<u8>> {
+    profile(request, &request.session.metrics())
+}
+
+/// The stacks of the request's view with these figures, gzipped.
+///
+/// # Errors
+/// Those of [`gzip::pack`].
+pub fn profile(request: &Request<'_>, metrics: &[Metric]) -> Result<Vec<u8>> {
     let threads = std::thread::available_parallelism().map_or(1, |count| count.get());
-    gzip::pack(threads, |each| write(request, each))
+    gzip::pack(threads, |each| write(request, metrics, each))
 }
 
 /// Hands the profile over piece by piece.
-fn write(request: &Request<'_>, each: &mut dyn FnMut(Vec<u8>)) {
-    let (session, view) = (request.session, request.view);
-    let metrics = session.metrics();
+fn write(request: &Request<'_>, metrics: &[Metric], each: &mut dyn FnMut(Vec<u8>)) {
     let unit = |is_bytes: bool| if is_bytes { "bytes" } else { "count" };
     let sample_types: Vec<encode::ValueType<'_>> = metrics
         .iter()
         .map(|metric| encode::ValueType { name: metric.name(), unit: unit(metric.is_bytes()) })
         .collect();
     let mut encoder = Encoder::new(&sample_types);
-    let mut locations = Locations::new(view);
-    if !samples(request, &metrics, &mut encoder, &mut locations, each) {
+    let mut locations = Locations::new(request.view);
+    if !samples(request, metrics, &mut encoder, &mut locations, each) {
         request.warn(request.explain_nothing());
     }
     tables(request, encoder, &locations.table, each);

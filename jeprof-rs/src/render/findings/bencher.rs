@@ -8,7 +8,7 @@ use crate::error::Result;
 
 /// The row of this form.
 pub const FORM: Form =
-    Form { name: "bencher", about: "Bencher: metrics with lower and upper values", render };
+    Form { name: "bencher", about: "Bencher: metrics with lower and upper values", binary: false, render };
 
 fn render(shown: &Shown<'_>) -> Result<Vec<u8>> {
     let program = &shown.request.session.program_name;

@@ -2,15 +2,19 @@
 
 use std::fmt::Write;
 
-use super::text::plain_line;
+use super::words::plain_line;
 use super::{Form, Shown, source_frame, source_path};
 use crate::check::finding::{Finding, word};
 use crate::error::{Error, Result, plain};
 use crate::inference::interval::Verdict;
 
 /// The row of this form.
-pub const FORM: Form =
-    Form { name: "github", about: "GitHub Actions: annotations and the summary of the step", render };
+pub const FORM: Form = Form {
+    name: "github",
+    about: "GitHub Actions: annotations and the summary of the step",
+    binary: false,
+    render,
+};
 
 /// GitHub shows about so many annotations of a step.
 const ANNOTATIONS_MAX: usize = 10;

@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::text::plain_line;
+use super::words::plain_line;
 use super::{Form, Shown, source_frame, source_path};
 use crate::check::finding::Finding;
 use crate::error::Result;
 use crate::inference::interval::Verdict;
 
 /// The row of this form.
-pub const FORM: Form = Form { name: "gitlab", about: "GitLab: a code quality report", render };
+pub const FORM: Form = Form { name: "gitlab", about: "GitLab: a code quality report", binary: false, render };
 
 fn render(shown: &Shown<'_>) -> Result<Vec<u8>> {
     let told = shown.findings.all.iter().filter(|finding| finding.verdict != Verdict::Pass);

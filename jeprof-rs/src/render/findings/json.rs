@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::session::Taken;
 
 /// The row of this form.
-pub const FORM: Form = Form { name: "json", about: "scripts", render };
+pub const FORM: Form = Form { name: "json", about: "scripts", binary: false, render };
 
 /// The version of the fields. A field that goes or changes its meaning makes a new one; new fields do not.
 const SCHEMA: &str = "jeprof-rs.check/1";

@@ -3,17 +3,20 @@
 //!
 //! Source: the schema of Jenkins' xUnit plugin (`junit-10.xsd`).
 
-use quick_xml::escape::escape;
-
-use super::text::plain_line;
+use super::words::plain_line;
+use super::xml::text;
 use super::{Form, Shown};
 use crate::check::finding::Finding;
 use crate::error::Result;
 use crate::inference::interval::Verdict;
 
 /// The row of this form.
-pub const FORM: Form =
-    Form { name: "junit", about: "GitLab, Jenkins, Buildkite, GitHub's test reports: JUnit XML", render };
+pub const FORM: Form = Form {
+    name: "junit",
+    about: "GitLab, Jenkins, Buildkite, GitHub's test reports: JUnit XML",
+    binary: false,
+    render,
+};
 
 fn render(shown: &Shown<'_>) -> Result<Vec<u8>> {
     let findings = shown.findings;
@@ -35,14 +38,6 @@ fn render(shown: &Shown<'_>) -> Result<Vec<u8>> {
     }
     out += "</testsuite>\n</testsuites>\n";
     Ok(out.into_bytes())
-}
-
-/// Text as XML may have it: what is no character there becomes one that says so.
-fn text(raw: &str) -> String {
-    let is_none = |letter: char| {
-        letter.is_control() && !"\t\n\r".contains(letter) || matches!(letter, '\u{fffe}' | '\u{ffff}')
-    };
-    escape(raw.replace(is_none, "\u{fffd}")).into_owned()
 }
 
 fn case(finding: &Finding) -> String {

@@ -1,12 +1,18 @@
 //! Findings in every form: text for people, and what CI systems read. One file and one row per form.
 
 mod bencher;
+mod excerpt;
+mod folded;
 mod github;
 mod gitlab;
+mod html;
 mod json;
 mod junit;
+mod pprof;
 mod sarif;
 mod text;
+mod words;
+mod xml;
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -36,13 +42,30 @@ pub struct Form {
     pub name: &'static str,
     /// What reads it, in one line.
     pub about: &'static str,
+    /// Whether it is nothing for a terminal, nor for a stream with anything else in it.
+    pub binary: bool,
     /// Makes the bytes.
     pub render: fn(&Shown<'_>) -> Result<Vec<u8>>,
 }
 
 /// Every form, in the order of the docs.
-pub const FORMS: &[Form] =
-    &[text::FORM, json::FORM, junit::FORM, sarif::FORM, github::FORM, gitlab::FORM, bencher::FORM];
+pub const FORMS: &[Form] = &[
+    text::FORM,
+    html::FORM,
+    json::FORM,
+    junit::FORM,
+    sarif::FORM,
+    github::FORM,
+    gitlab::FORM,
+    bencher::FORM,
+    folded::FORM,
+    pprof::FORM,
+];
+
+/// The row of a name.
+fn form_of(name: &str) -> Option<&'static Form> {
+    FORMS.iter().find(|form| form.name == name)
+}
 
 /// What a form is given.
 pub struct Shown<'a> {
@@ -54,6 +77,26 @@ pub struct Shown<'a> {
     pub findings: &'a Findings,
     /// The exit status.
     pub status: u8,
+    /// The words that the program was started with, as a shell reads them.
+    pub command_line: String,
+}
+
+/// Refuses a binary form that has no file of its own, where `-o` names none and stdout is not for it.
+///
+/// # Errors
+/// There is such a form.
+pub fn check_places(plan: &Plan, stdout_takes_binary: bool) -> Result<()> {
+    let unplaced = plan.findings.iter().filter(|wanted| wanted.file.is_none());
+    let is_binary = |name: &str| form_of(name).is_some_and(|form| form.binary);
+    let Some(binary) = unplaced.clone().find(|wanted| is_binary(wanted.form)) else { return Ok(()) };
+    let why = if unplaced.count() > 1 {
+        "goes into no file with another form"
+    } else if plan.output_file.is_none() && !stdout_takes_binary {
+        "is nothing for a terminal"
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(format!("--format: {0} {why}: name a file ({0}=FILE)", binary.form)))
 }
 
 /// Parts of the plan that checks look at.
@@ -239,6 +282,23 @@ fn source_path(file: &str) -> Option<&str> {
     Some(inside.unwrap_or(file).trim_start_matches("./"))
 }
 
+/// The command line of this process, as it could be given again. The program is called by its name alone, so that it does
+/// not matter where it lies.
+fn command_line() -> String {
+    let words = std::env::args_os().skip(1).map(|word| shell_word(&word.to_string_lossy()));
+    std::iter::once("jeprof-rs".to_string()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// A word as a shell reads it.
+fn shell_word(word: &str) -> String {
+    let is_plain = |letter: char| letter.is_alphanumeric() || "_@%+=:,./-^".contains(letter);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.into()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
 /// Findings, written.
 pub struct Written {
     /// For stdout, or the file of `-o`.
@@ -254,7 +314,8 @@ pub struct Written {
 pub fn write(request: &Request<'_>, output: &Output, findings: &Findings) -> Result<Written> {
     let plan = request.plan;
     let status = status(output, plan, findings);
-    let shown = Shown { request, command: output.name, findings, status };
+    let command_line = command_line();
+    let shown = Shown { request, command: output.name, findings, status, command_line };
     let mut written = Written { output: Vec::new(), files: Vec::new() };
     if plan.findings.is_empty() {
         let form = if plan.format == Format::Json { &json::FORM } else { &text::FORM };
@@ -262,7 +323,7 @@ pub fn write(request: &Request<'_>, output: &Output, findings: &Findings) -> Res
     }
     for wanted in &plan.findings {
         // Names were looked up when the command line was read.
-        let Some(form) = FORMS.iter().find(|form| form.name == wanted.form) else { continue };
+        let Some(form) = form_of(wanted.form) else { continue };
         let bytes = (form.render)(&shown)?;
         match &wanted.file {
             Some(path) => written.files.push((path.clone(), bytes)),
@@ -279,4 +340,55 @@ pub fn write(request: &Request<'_>, output: &Output, findings: &Findings) -> Res
         request.warn("some limits are not decided: --undecided=fail makes them fail");
     }
     Ok(written)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::FindingsOutput;
+
+    #[test]
+    fn forms_are_named_once() {
+        for (index, form) in FORMS.iter().enumerate() {
+            assert!(FORMS[index + 1..].iter().all(|other| other.name != form.name), "{}", form.name);
+            assert!(!form.about.is_empty() && !form.about.ends_with('.'), "{}", form.name);
+        }
+    }
+
+    #[test]
+    fn a_binary_form_is_alone_where_it_goes() {
+        let refused = |forms: &[(&'static str, Option<&str>)], to_file: bool, takes_binary: bool| {
+            let plan = Plan {
+                findings: forms
+                    .iter()
+                    .map(|(form, file)| FindingsOutput { form, file: file.map(Into::into) })
+                    .collect(),
+                output_file: to_file.then(|| "out".into()),
+                ..Plan::default()
+            };
+            check_places(&plan, takes_binary).err().map(|error| error.to_string())
+        };
+        let alone = [("text", Some("t")), ("pprof", None)];
+        assert_eq!(refused(&[("text", None), ("pprof", Some("p"))], false, false), None);
+        assert_eq!(refused(&alone, false, true), None);
+        assert_eq!(refused(&alone, true, false), None);
+        let told = refused(&alone, false, false).unwrap();
+        assert!(told.contains("pprof is nothing for a terminal: name a file (pprof=FILE)"), "{told}");
+        let told = refused(&[("text", None), ("pprof", None)], true, true).unwrap();
+        assert!(told.contains("pprof goes into no file with another form"), "{told}");
+    }
+
+    #[test]
+    fn words_are_quoted_where_a_shell_would_read_something_else() {
+        for (word, quoted) in [
+            ("a/b-c_1.heap", "a/b-c_1.heap"),
+            ("--format=text,html=a.html", "--format=text,html=a.html"),
+            ("", "''"),
+            ("a b", "'a b'"),
+            ("it's", "'it'\\''s'"),
+            ("$x", "'$x'"),
+        ] {
+            assert_eq!(shell_word(word), quoted);
+        }
+    }
 }

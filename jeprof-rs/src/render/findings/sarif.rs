@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::text::plain_line;
+use super::words::plain_line;
 use super::{Form, Shown, source_frame, source_path};
 use crate::check::finding::{Finding, KINDS};
 use crate::check::stacks;
@@ -14,7 +14,7 @@ use crate::inference::interval::Verdict;
 
 /// The row of this form.
 pub const FORM: Form =
-    Form { name: "sarif", about: "GitHub's code scanning and editors: SARIF 2.1.0", render };
+    Form { name: "sarif", about: "GitHub's code scanning and editors: SARIF 2.1.0", binary: false, render };
 
 /// GitHub takes no more results of a run.
 const RESULTS_MAX: usize = 25_000;
