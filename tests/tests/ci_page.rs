@@ -48,7 +48,7 @@ fn the_script_is_red_for_a_leak_and_says_where() {
     let (outcome, folder) = of_page(&[&compiled("leaker.c"), Path::new("leak=100")]);
     assert_eq!(outcome.status.code(), Some(1), "{outcome}");
     assert!(outcome.stderr.contains("leak_block"), "{outcome}");
-    for name in ["leaks.xml", "leaks.sarif", "growth.xml"] {
+    for name in ["leaks.xml", "leaks.sarif", "leaks.html", "growth.xml", "growth.html"] {
         let text = std::fs::read_to_string(folder.path().join("memory").join(name)).unwrap();
         assert_eq!(text.contains("leak_block"), name.starts_with("leaks"), "{name}: {text}");
     }
@@ -87,7 +87,7 @@ fn commands_of_the_jobs_are_understood() {
             .unwrap()
             .map(|entry| entry.unwrap().path())
             .collect();
-        assert_eq!(reports.len(), 2, "{reports:?}");
+        assert_eq!(reports.len(), 3, "{reports:?}");
         for report in reports {
             assert!(std::fs::read_to_string(&report).unwrap().contains("leak_block"), "{}", report.display());
         }

@@ -73,6 +73,21 @@ fn what_leaks_takes_is_taken_here_as_well() {
     assert!(value.to_string().contains("leak_block"), "{value}");
 }
 
+#[test]
+fn the_page_and_the_files_for_viewers_are_written_here_as_well() {
+    let folder = Scratch::new("run-forms");
+    let files = ["page.html", "leaks.folded", "leaks.pb.gz"].map(|name| folder.file(name));
+    let [html, folded, pprof] = files.each_ref().map(|path| path.display());
+    let outcome = leaker(&["--format", &format!("html={html},folded={folded},pprof={pprof}")], &["leak=100"]);
+    assert_eq!((outcome.status.code(), outcome.stderr.as_str()), (Some(1), ""), "{outcome}");
+    let [html, folded] = [&files[0], &files[1]].map(|path| std::fs::read_to_string(path).unwrap());
+    assert!(html.contains("LEAKS") && html.contains("<code class=\"subject\">leak_block</code>"), "{html}");
+    let line = folded.lines().find(|line| line.contains(";leak_block ")).unwrap_or_default();
+    assert!(line.contains(";main;"), "{folded}");
+    let stacks = heap::read(&files[2]).stacks.len();
+    assert_eq!(stacks, folded.lines().count(), "{folded}");
+}
+
 /// Each final dump has the memory map of its process, so it is whole.
 #[track_caller]
 fn dumps(folder: &Path, count: usize) {
