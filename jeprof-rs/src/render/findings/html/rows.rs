@@ -7,6 +7,7 @@ use crate::check::stacks;
 use crate::inference::interval::Verdict;
 use crate::render::findings::words::{allowed, blocks, chance, counted, figure_text, measured};
 use crate::render::findings::xml::text;
+use crate::render::findings::{source_frame, source_path};
 use crate::units::count_for_people;
 
 /// A table of findings, of which `left_out` more are not in it.
@@ -68,10 +69,18 @@ fn row(findings: &Findings, finding: &Finding, most: f64, has_owner: bool) -> St
         (_, false) => String::new(),
         (owner, true) => format!("<td class=\"owner\">{}</td>", text(owner.as_deref().unwrap_or_default())),
     };
+    // Below the row, as wide as it: names may be long.
+    let stack = finding.place.as_ref().map_or(String::new(), |place| {
+        let columns = if has_owner { 5 } else { 4 };
+        format!(
+            "<tr class=\"below\"><td></td><td colspan=\"{columns}\">{}</td></tr>\n",
+            stack(place, finding.by_pattern)
+        )
+    });
     format!(
         "<tr class=\"{}\"><td><span class=\"verdict\">{}</span></td><td class=\"what\">{}</td>\
          <td class=\"number\"><span class=\"value\">{}</span>{bounds}{objects}</td><td>{}</td>\
-         <td class=\"number allowed\">{}</td>{owner}</tr>\n",
+         <td class=\"number allowed\">{}</td>{owner}</tr>\n{stack}",
         class(finding.verdict),
         word(finding.verdict),
         what(finding),
@@ -94,7 +103,7 @@ fn objects(findings: &Findings, finding: &Finding) -> Option<String> {
     })
 }
 
-/// What a finding is about: its rule and subject, what else is known, and the stack.
+/// What a finding is about: its rule and subject, and what else is known.
 fn what(finding: &Finding) -> String {
     let mut out = format!(
         "<div><span class=\"kind\">{}</span> <code class=\"subject\">{}</code></div>",
@@ -103,6 +112,9 @@ fn what(finding: &Finding) -> String {
     );
     let mut facts: Vec<String> = Vec::new();
     facts.extend(finding.key().map(|key| format!("key <code>{}</code>", text(short_key(key)))));
+    facts.extend(
+        finding.place.as_ref().and_then(source_line).map(|at| format!("at <code>{}</code>", text(&at))),
+    );
     facts.extend(finding.q.map(|q| text(&chance("q", q))));
     if let Some((before, after)) = &finding.sides {
         facts.push(format!("{} before, {} after", text(&measured(before)), text(&measured(after))));
@@ -113,10 +125,14 @@ fn what(finding: &Finding) -> String {
     for note in &finding.notes {
         out += &format!("<div class=\"note\">{}</div>", text(note));
     }
-    if let Some(place) = &finding.place {
-        out += &stack(place, finding.by_pattern);
-    }
     out
+}
+
+/// Where in the program's own source a stack allocates, which is seldom where its leaf is.
+fn source_line(place: &Where) -> Option<String> {
+    let frame = source_frame(place)?;
+    let path = source_path(&frame.file)?;
+    Some(if frame.line > 0 { format!("{path}:{}", frame.line) } else { path.into() })
 }
 
 /// A stack, leaf first, with what is not the program's own set back.
