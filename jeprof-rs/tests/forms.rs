@@ -173,6 +173,9 @@ fn what_cannot_be_asked_for_is_refused() {
         &["leaks", "--format=text,pprof", NOW],
         "pprof goes into no file with another form: name a file (pprof=FILE)",
     );
+    // It mixed up the stacks of the thread with those of the process.
+    refused(&["leaks", "--thread=worker-1", NOW], "--thread: findings are about the whole process");
+    refused(&["check", "--thread=worker-1", NOW], "--thread: findings are about the whole process");
     refused(&["leaks", "--format=html=", NOW], "html= wants a file");
     refused(&["top", "--format=html", NOW], "top has no other forms than native and json");
     refused(&["diff", "--functions", "--format=folded", BEFORE, NOW], "diff has no other forms");

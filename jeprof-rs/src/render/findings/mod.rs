@@ -29,7 +29,7 @@ use crate::check::suppressions::{self, Rule};
 use crate::error::{Error, Result, read_text};
 use crate::inference::interval::Verdict;
 use crate::plan::check::{BaselineChange, CheckPlan, Undecided, Unused};
-use crate::plan::choice::{Format, Frames};
+use crate::plan::choice::{Format, Frames, Threads};
 use crate::plan::{Part, Plan};
 use crate::session::{NO_SAMPLES, Session};
 use crate::transform::View;
@@ -213,8 +213,13 @@ fn find_leaks(request: &Request<'_>) -> Result<Findings> {
 /// What the session has read, by key.
 ///
 /// # Errors
-/// As [`Stacks::new`].
+/// As [`Stacks::new`]; or one thread is asked for, of which no dump tells what there was of each stack.
 pub fn stacks(request: &Request<'_>) -> Result<Stacks> {
+    if request.plan.selection.threads != Threads::Process {
+        return Err(Error::new(
+            "--thread: findings are about the whole process, whose threads are not told apart",
+        ));
+    }
     let keys = request.plan.check.keys;
     if request.plan.selection.frames == Frames::Program {
         return Stacks::new(request.session, request.view, keys);
