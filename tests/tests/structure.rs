@@ -1,5 +1,5 @@
-//! Rules about the sources that no compiler checks: which room imports which, that the page layer's files do so in no
-//! circle, where C symbols live, that every unsafe block is argued, that the repository says nothing about the machine it
+//! Rules about the sources that no compiler checks: which room imports which, that the files of the page layer and of the server's
+//! answers do so in no circle, where C symbols live, that every unsafe block is argued, that the repository says nothing about the machine it
 //! was written on.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -199,15 +199,28 @@ fn circles(sources: &[(String, String)]) -> BTreeMap<String, BTreeSet<String>> {
     }
 }
 
-#[test]
-fn files_of_the_page_layer_import_each_other_in_no_circle() {
-    let files = sources("alloc/src/page", ".rs").into_iter().map(|(path, text)| {
-        let inside = path.strip_prefix("alloc/src").expect("a source of jealloc").with_extension("");
+/// Modules with their sources in a folder of a package.
+fn modules(package: &str, folder: &str) -> Vec<(String, String)> {
+    let files = sources(&format!("{package}/{folder}"), ".rs").into_iter().map(|(path, text)| {
+        let inside = path.strip_prefix(package).expect("a source of the package").with_extension("");
         let name = inside.to_string_lossy().replace('/', "::");
         (name.trim_end_matches("::mod").to_owned(), text)
     });
-    let files: Vec<(String, String)> = files.collect();
+    files.collect()
+}
+
+#[test]
+fn files_of_the_page_layer_import_each_other_in_no_circle() {
+    let files = modules("alloc/src", "page");
     assert!(files.iter().any(|(name, _)| name == "page::supply"));
+    let found = circles(&files);
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn files_of_the_server_s_answers_import_each_other_in_no_circle() {
+    let files = modules("alloc/server/src", "");
+    assert!(files.iter().any(|(name, _)| name == "table"));
     let found = circles(&files);
     assert!(found.is_empty(), "{found:#?}");
 }

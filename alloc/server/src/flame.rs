@@ -1,6 +1,7 @@
 //! `/debug/pprof/flamegraph`.
 
-use crate::endpoint::{Asked, Parameter};
+use crate::endpoint::Asked;
+use crate::parameters::Parameter;
 use crate::request::Answer;
 use crate::response::Response;
 
@@ -29,7 +30,7 @@ mod drawn {
     use prof_format::dump::{Dump, StackRow};
 
     use super::*;
-    use crate::{names, profiles};
+    use crate::{names, snapshot};
 
     /// What can be drawn, with its unit and whether profiles may lack it.
     type Figure = fn(&StackRow) -> f64;
@@ -46,7 +47,7 @@ mod drawn {
         let name = asked.parameters.choice("type", &names)?;
         let (_, unit, accumulated, figure) =
             FIGURES.into_iter().find(|(known, ..)| *known == name).unwrap_or(FIGURES[0]);
-        let dump = profiles::read()?;
+        let dump = snapshot::read()?;
         if accumulated && !dump.has_accum {
             let what = format!("type: {name} is not known: the program was not started with prof_accum:true");
             return Err(Response::error(400, what));

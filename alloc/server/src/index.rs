@@ -2,13 +2,14 @@
 
 use jealloc::ctl;
 
-use crate::endpoint::{Asked, ENDPOINTS, Endpoint, Methods, has_profiler, is_allocator};
+use crate::allocator::{has_profiler, is_allocator};
+use crate::endpoint::{Asked, Endpoint, Methods};
 use crate::request::Answer;
 use crate::response::Response;
 
 /// The page.
-pub fn page(_: &Asked) -> Result<Answer, Response> {
-    let rows: String = ENDPOINTS.iter().map(row).collect();
+pub fn page(asked: &Asked) -> Result<Answer, Response> {
+    let rows: String = asked.endpoints.iter().map(row).collect();
     let page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>Heap</title>\n<style>body \
          {{ font: 1em sans-serif; margin: 2em }} td, th {{ text-align: left; vertical-align: top; padding: .2em 1em .2em 0 }}\
@@ -79,7 +80,8 @@ fn marked(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::endpoint::Parameter;
+    use crate::parameters::Parameter;
+    use crate::table::ENDPOINTS;
 
     /// Where the tables are.
     const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/server.md");

@@ -30,6 +30,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod allocator;
 mod cmdline;
 mod delta;
 mod endpoint;
@@ -38,17 +39,24 @@ mod index;
 #[cfg(feature = "symbols")]
 mod names;
 mod parameters;
+mod pending;
 mod profiles;
 mod request;
 mod response;
+mod routing;
+mod snapshot;
 mod statistics;
 mod switches;
 mod symbols;
+mod table;
 
-pub use endpoint::{ENDPOINTS, Endpoint, Methods, Needs, Parameter, begin, respond};
-pub use profiles::Pending;
+pub use endpoint::{Endpoint, Methods, Needs};
+pub use parameters::Parameter;
+pub use pending::Pending;
 pub use request::{Answer, Request};
 pub use response::Response;
+pub use routing::{begin, respond};
+pub use table::ENDPOINTS;
 
 /// The tests are a program with jealloc whose profiler is off.
 #[cfg(test)]

@@ -1,7 +1,17 @@
 //! The query of a request: names and values, checked against those that the endpoint has.
 
-use crate::endpoint::Parameter;
 use crate::response::Response;
+
+/// A parameter of an endpoint.
+#[derive(Clone, Copy, Debug)]
+pub struct Parameter {
+    /// Its name.
+    pub name: &'static str,
+    /// Which values it may have.
+    pub values: &'static str,
+    /// What it does.
+    pub about: &'static str,
+}
 
 /// Names and values, decoded.
 #[derive(Debug, Default)]

@@ -1,14 +1,13 @@
 //! Heap profiles: of this moment, or of what happens in some seconds.
 
-use std::time::{Duration, Instant};
+use jealloc::profile::{Form, Format};
 
-use jealloc::profile::{self, Form, Format};
-use prof_format::gzip::{Gzip, GzipState};
-
-use crate::delta;
-use crate::endpoint::{Asked, Parameter};
+use crate::endpoint::Asked;
+use crate::parameters::Parameter;
+use crate::pending::Pending;
 use crate::request::Answer;
 use crate::response::{Response, TEXT};
+use crate::snapshot::{packed, taken};
 
 /// Longest time between the two profiles of a difference: the first of them is kept in memory so long.
 const SECONDS_MAX: u32 = 3600;
@@ -81,77 +80,5 @@ fn text() -> Result<Answer, Response> {
 }
 
 fn difference(name: &'static str, seconds: u32, allocated_first: bool) -> Result<Answer, Response> {
-    let before = taken(Form { allocated_first, ..PLAIN })?;
-    let wait = Duration::from_secs(seconds.into());
-    Ok(Answer::Later(Pending { name, allocated_first, before, begun: Instant::now(), wait, content: true }))
-}
-
-/// A profile to compute with.
-const PLAIN: Form = Form { format: Format::Pprof, gzip: false, allocated_first: false };
-
-/// The bytes of a profile.
-pub fn taken(form: Form) -> Result<Vec<u8>, Response> {
-    let mut bytes = Vec::new();
-    profile::write(form, &mut |piece| bytes.extend_from_slice(piece))
-        .map_err(|reason| Response::error(503, reason))?;
-    Ok(bytes)
-}
-
-/// A profile to look into.
-#[cfg(feature = "flame")]
-pub fn read() -> Result<prof_format::dump::Dump, Response> {
-    delta::read(&taken(PLAIN)?)
-}
-
-/// A packed profile as a file of a name.
-fn packed(name: &str, body: Vec<u8>) -> Response {
-    Response::page("application/octet-stream", body)
-        .with("Content-Disposition", format!("attachment; filename=\"{name}.pb.gz\""))
-}
-
-/// A request that is answered when some time has passed.
-#[derive(Debug)]
-pub struct Pending {
-    name: &'static str,
-    allocated_first: bool,
-    /// The profile when the request came.
-    before: Vec<u8>,
-    begun: Instant,
-    wait: Duration,
-    content: bool,
-}
-
-impl Pending {
-    /// How long to wait from now on until [`Pending::finish`].
-    pub fn wait(&self) -> Duration {
-        self.wait.saturating_sub(self.begun.elapsed())
-    }
-
-    /// The response. It is about the time that has passed really, be that more or less than what was asked for.
-    pub fn finish(self) -> Response {
-        self.response().unwrap_or_else(|error| error)
-    }
-
-    fn response(&self) -> Result<Response, Response> {
-        let after = taken(Form { allocated_first: self.allocated_first, ..PLAIN })?;
-        let span = delta::Span { before: &self.before, after: &after, duration: self.begun.elapsed() };
-        let mut response = packed(&format!("{}-delta", self.name), gzipped(&span.profile()?));
-        if !self.content {
-            response.body.clear();
-        }
-        Ok(response)
-    }
-
-    /// For `HEAD`.
-    pub(crate) fn leave_content_out(&mut self) {
-        self.content = false;
-    }
-}
-
-fn gzipped(bytes: &[u8]) -> Vec<u8> {
-    let mut state = Box::<GzipState>::default();
-    let mut gzip = Gzip::new(Vec::new(), &mut state);
-    let Ok(()) = prof_format::snapshot::Sink::write(&mut gzip, bytes);
-    let Ok(packed) = gzip.finish();
-    packed
+    Pending::begin(name, seconds, allocated_first).map(Answer::Later)
 }

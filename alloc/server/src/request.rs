@@ -1,6 +1,6 @@
 //! What comes in, and the two ways in which it is answered.
 
-use crate::profiles::Pending;
+use crate::pending::Pending;
 use crate::response::Response;
 
 /// A request, as an HTTP server has it.

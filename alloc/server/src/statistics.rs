@@ -2,7 +2,8 @@
 
 use jealloc::stats::{self, Parts};
 
-use crate::endpoint::{Asked, Parameter};
+use crate::endpoint::Asked;
+use crate::parameters::Parameter;
 use crate::request::Answer;
 use crate::response::{Response, TEXT};
 
