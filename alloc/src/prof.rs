@@ -86,23 +86,11 @@ pub fn boot() {
     }
 }
 
-/// Leaks that the program says are none, if it says so where LeakSanitizer asks for it: `__lsan_default_suppressions`. A
-/// preloaded library sees that function when the program exports it (`-rdynamic`).
+/// Leaks that the program says are none. A preloaded library sees the function when the program exports it (`-rdynamic`).
 fn suppressions() -> &'static [u8] {
-    let function: *const () = crate::weak_symbol!("__lsan_default_suppressions");
-    if function.is_null() {
-        return b"";
-    }
-    // SAFETY: by LeakSanitizer's documented interface the function of this name has this type.
-    let function =
-        unsafe { core::mem::transmute::<*const (), unsafe extern "C" fn() -> *const c_char>(function) };
-    // SAFETY: as above: it has no conditions, and answers a C string that stays, or null.
-    let text = unsafe { function() };
-    if text.is_null() {
-        return b"";
-    }
-    // SAFETY: as above.
-    unsafe { CStr::from_ptr(text) }.to_bytes()
+    let function = crate::weak_symbol!("__lsan_default_suppressions");
+    // SAFETY: null, or the address of the program's symbol of this name, which is reserved for such a function.
+    unsafe { prof_runtime::default_suppressions(function) }
 }
 
 /// Bytes of options that dumps tell; what is more is cut.

@@ -56,6 +56,7 @@ mod weights;
 
 pub use dump::{DumpError, Form, names::Trigger};
 pub use labels::{BadLabel, LABEL_MAX};
+pub use leak::default_suppressions;
 pub use live::SampleRef;
 pub use objects::{Objects, Sampled};
 pub use prof_format::{

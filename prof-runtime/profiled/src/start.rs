@@ -1,6 +1,6 @@
 //! Reads the options at the first allocation of the process, and starts the profiler when it is wanted.
 
-use core::ffi::{CStr, c_char, c_int};
+use core::ffi::{CStr, c_int};
 use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::OnceLock;
 
@@ -74,19 +74,11 @@ pub fn leak_error_code() -> Option<c_int> {
     error.then(|| options.get(const { at("prof_leak_error_code") }) as c_int)
 }
 
-/// Leaks that the program says are none, if it says so where LeakSanitizer asks for it: `__lsan_default_suppressions`.
+/// Leaks that the program says are none.
 fn suppressions() -> &'static [u8] {
-    let function: *const () = prof_options::weak_symbol!("__lsan_default_suppressions");
-    if function.is_null() {
-        return b"";
-    }
-    // SAFETY: by LeakSanitizer's documented interface the function of this name has this type.
-    let function =
-        unsafe { core::mem::transmute::<*const (), unsafe extern "C" fn() -> *const c_char>(function) };
-    // SAFETY: as above: it has no conditions, and answers a C string that stays, or null.
-    let text = unsafe { function() };
-    // SAFETY: as above.
-    if text.is_null() { b"" } else { unsafe { CStr::from_ptr(text) }.to_bytes() }
+    let function = prof_options::weak_symbol!("__lsan_default_suppressions");
+    // SAFETY: null, or the address of the program's symbol of this name, which is reserved for such a function.
+    unsafe { prof_runtime::default_suppressions(function) }
 }
 
 fn settings(options: &Options, lg_sample: u8) -> Settings<'_> {

@@ -4,10 +4,12 @@
 //! that mixes sizes is summarised rightly here.
 
 mod names;
+mod program;
 mod rules;
 
 use prof_format::{snapshot::Snapshot, vocab::Tally};
 
+pub use self::program::default_suppressions;
 use self::{names::Names, rules::is_suppressed};
 use crate::dump::{frozen::Frozen, names::Text};
 
