@@ -116,7 +116,8 @@ impl Mutex {
         }
     }
 
-    /// Before a fork, instead of holding a lock that is held for long and guards nothing that could be half done.
+    /// Before a fork, instead of holding a lock that is held for long and guards nothing that could be half done. Some other
+    /// lock is held for the fork already, so that there is one fork at a time.
     pub fn look_for_fork(&self) {
         // Nobody else can make it this thread's, or take it away.
         let own = self.word.load(Ordering::Relaxed) & !WAITERS == self_id();
@@ -129,6 +130,18 @@ impl Mutex {
         if self.for_fork.swap(false, Ordering::Relaxed) {
             self.word.store(0, Ordering::Relaxed);
         }
+    }
+
+    /// Whether [`Mutex::free_in_child`] would free it.
+    #[cfg(test)]
+    pub fn is_freed_in_child(&self) -> bool {
+        self.for_fork.load(Ordering::Relaxed)
+    }
+
+    /// How many threads wait for it.
+    #[cfg(test)]
+    pub fn waiting(&self) -> u32 {
+        self.counters.waiting()
     }
 
     /// In the child of a fork: the threads that waited in the parent do not exist.

@@ -187,6 +187,19 @@ fn a_program_that_closes_what_it_did_not_open_can_still_be_asked() {
     service.stop();
 }
 
+/// Who waits at the program's socket is not ours to accept, though the socket lies under the number of ours.
+#[test]
+fn a_program_s_socket_under_the_number_of_ours_keeps_who_waits_there() {
+    let service = Service::start("listen-take", "prof_listen:true", &["take", "busy"]);
+    // The first one that asks wakes whoever waits for it, at a socket that is nobody's any more.
+    eventually(|| service.ask(&["-o", "asked.heap"]).status.success().then_some(()));
+    is_of_the_service(&service.folder.file("asked.heap"));
+    let folder = service.folder.path().to_path_buf();
+    std::fs::write(folder.join("stop"), "").unwrap();
+    eventually(|| folder.join("kept").exists().then_some(()));
+    service.stop();
+}
+
 #[test]
 fn a_line_that_asks_for_nothing_known_is_refused_and_silence_holds_up_nobody() {
     use std::io::{Read, Write};

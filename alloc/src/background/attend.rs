@@ -11,7 +11,7 @@ use core::sync::atomic::*;
 use core::time::Duration;
 
 use prof_format::wire::{self, LINE_MAX, REFUSED};
-use prof_runtime::descriptors::Passing;
+use prof_runtime::descriptors::{FileId, Passing};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, BorrowedFd, RawFd};
 use rustix::fs::{FileType, Mode};
@@ -36,6 +36,7 @@ static PAUSE: Bell = Bell::new();
 
 /// The descriptor, the file behind it, and whose socket it is; -1 and 0 when there is none.
 static SOCKET: AtomicI32 = AtomicI32::new(-1);
+static DEVICE: AtomicU64 = AtomicU64::new(0);
 static INODE: AtomicU64 = AtomicU64::new(0);
 static OWNER: AtomicU32 = AtomicU32::new(0);
 
@@ -99,7 +100,9 @@ fn open() -> Result<(), Errno> {
     // Nobody can connect before `listen`.
     rustix::fs::chmod(path, Mode::RUSR | Mode::WUSR)?;
     net::listen(&socket, 8)?;
-    INODE.set(rustix::fs::fstat(&socket)?.st_ino);
+    let file = socket.file().ok_or(Errno::BADF)?;
+    DEVICE.set(file.device);
+    INODE.set(file.inode);
     OWNER.set(pid());
     SOCKET.set(socket.leak());
     Ok(())
@@ -114,7 +117,17 @@ fn socket() -> Option<BorrowedFd<'static>> {
     // SAFETY: not -1. The number is looked at with fstat(2), which answers an error when nothing is open there, and used
     // only while it is our socket, which we never close while a thread of this process waits at it.
     let socket = unsafe { BorrowedFd::borrow_raw(socket) };
-    (rustix::fs::fstat(socket).ok()?.st_ino == INODE.get()).then_some(socket)
+    let ours = FileId { device: DEVICE.get(), inode: INODE.get() };
+    (FileId::behind(socket) == Some(ours)).then_some(socket)
+}
+
+/// Takes the next connection. While we waited for it the program may have closed the socket, and made one of its own under
+/// the number, of which nothing is to be taken.
+///
+/// # Errors
+/// Those of accept(2); `EBADF` when the number belongs to something else by now.
+fn accept() -> Result<Passing, Errno> {
+    Passing::open(|| net::accept_with(socket().ok_or(Errno::BADF)?, SocketFlags::CLOEXEC))
 }
 
 /// Answers whoever asks, until the socket is gone.
@@ -122,7 +135,7 @@ fn attend() {
     while let Some(socket) = socket() {
         // Waiting for somebody is not accepting, for which a fork has to wait.
         let somebody = poll(&mut [PollFd::new(&socket, PollFlags::IN)], None);
-        match somebody.and_then(|_| Passing::open(|| net::accept_with(socket, SocketFlags::CLOEXEC))) {
+        match somebody.and_then(|_| accept()) {
             Ok(client) => answer(&client),
             Err(Errno::INTR | Errno::CONNABORTED | Errno::AGAIN) => {}
             Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {

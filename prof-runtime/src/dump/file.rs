@@ -17,7 +17,7 @@ use prof_format::{
     vocab::Format,
 };
 use rustix::{
-    fd::{AsFd, BorrowedFd, OwnedFd},
+    fd::{BorrowedFd, OwnedFd},
     fs::{FileType, Mode, OFlags, Stat},
     io::Errno,
 };
@@ -40,8 +40,8 @@ pub enum Failure {
 
 /// Where large pieces go.
 pub enum Target<'a> {
-    /// Into a file, as they are.
-    File(BorrowedFd<'a>),
+    /// Into a file, as they are, while it is behind its number.
+    File(&'a Passing),
     /// To another process, as frames of `prof_format::wire`: each with its length in front.
     Frames(BorrowedFd<'a>),
     /// To a function of the program, which may do anything: no lock is held.
@@ -68,7 +68,7 @@ impl<'a> FileSink<'a> {
             return Ok(());
         }
         match &mut self.target {
-            Target::File(file) => write_all(*file, collected)?,
+            Target::File(file) => write_all(file.ours()?, collected)?,
             Target::Frames(socket) => {
                 write_all(*socket, &(collected.len() as u32).to_le_bytes())?;
                 write_all(*socket, collected)?;
@@ -184,9 +184,12 @@ fn in_place(path: &CStr, new: bool, content: Writer) -> Result<(), Failure> {
     // A pipe is opened when somebody reads, and a fork does not wait for that.
     let file = Passing::of(create(path).map_err(|_| Failure::Open)?);
     let written = fill(&file, content);
-    if written.is_err() && rustix::fs::fstat(&file).is_ok_and(|stat| is_plain(&stat)) {
+    if written.is_err()
+        && let Ok(file) = file.ours()
+        && rustix::fs::fstat(file).is_ok_and(|stat| is_plain(&stat))
+    {
         // Half a dump would be taken for a whole one. Nothing more can be done about a file that cannot be changed.
-        let _ = rustix::fs::ftruncate(&file, 0);
+        let _ = rustix::fs::ftruncate(file, 0);
         if new {
             let _ = rustix::fs::unlink(path);
         }
@@ -196,7 +199,7 @@ fn in_place(path: &CStr, new: bool, content: Writer) -> Result<(), Failure> {
 
 fn fill(file: &Passing, content: Writer) -> Result<(), Failure> {
     let mut buffer = Rows::<u8>::zeroed(BUFFER).ok_or(Failure::OutOfMemory)?;
-    let mut sink = FileSink::new(Target::File(file.as_fd()), &mut buffer);
+    let mut sink = FileSink::new(Target::File(file), &mut buffer);
     content(&mut sink)?;
     sink.flush().map_err(|_| Failure::Write)
 }
@@ -208,5 +211,55 @@ fn create(path: &CStr) -> Result<OwnedFd, Errno> {
             Err(Errno::INTR) => {}
             answer => return answer,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{ffi::CString, fs, os::fd::AsRawFd, os::unix::ffi::OsStrExt, path::Path, vec::Vec};
+
+    /// The number under which this process has a file open.
+    fn number_of(path: &Path) -> i32 {
+        let all = fs::read_dir("/proc/self/fd").unwrap().flatten();
+        let mut all = all.filter(|entry| fs::read_link(entry.path()).is_ok_and(|to| to == path));
+        all.next().unwrap().file_name().to_str().unwrap().parse().unwrap()
+    }
+
+    /// Writes a file whose number the program takes for one of its own in the middle; what that has then, and whether the
+    /// file was made.
+    fn taken_over(name: &str, before: Option<&str>) -> (Vec<u8>, bool) {
+        let folder = std::env::temp_dir().join(std::format!("prof-runtime-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let (path, own) = (folder.join("x.heap"), folder.join("own"));
+        before.into_iter().for_each(|text| fs::write(&path, text).unwrap());
+        fs::write(&own, "the program's").unwrap();
+        let file = fs::File::options().append(true).open(&own).unwrap();
+        let target = CString::new(path.as_os_str().as_bytes()).unwrap();
+        let mut number = -1;
+        let mut content = |sink: &mut FileSink<'_>| {
+            let temporary = folder.join("x.heap.7.tmp");
+            number = number_of(if temporary.exists() { &temporary } else { &path });
+            // SAFETY: numbers only; what was open there is closed.
+            assert_eq!(unsafe { libc::dup2(file.as_raw_fd(), number) }, number);
+            sink.write(b"a dump").map_err(|_| Failure::Write)
+        };
+        let mut text = Rows::<Text>::zeroed(1).unwrap();
+        let written = write(&target, 7, text.first_mut().unwrap(), &mut content);
+        assert_eq!(written, Err(Failure::Write));
+        // SAFETY: open, and this test's.
+        assert_eq!(unsafe { libc::close(number) }, 0, "it is still open");
+        let has = fs::read(&own).unwrap();
+        let is_there = path.exists() || fs::read_dir(&folder).unwrap().count() != 1;
+        fs::remove_dir_all(&folder).unwrap();
+        (has, is_there)
+    }
+
+    #[test]
+    fn nothing_is_written_to_a_file_that_the_program_opened_under_our_number() {
+        assert_eq!(taken_over("number", None), (b"the program's".into(), false));
+        // In place, where what was written is taken back: not from the program's file.
+        let (has, _) = taken_over("number-in-place", Some(""));
+        assert_eq!(has.as_slice(), b"the program's");
     }
 }

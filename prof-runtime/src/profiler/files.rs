@@ -350,8 +350,9 @@ impl Profiler {
 
     /// Before `fork`, in the forking thread. Does not wait for a dump that is being written.
     pub fn fork_prepare(&self) {
-        self.dumps.lock().look_for_fork();
         self.locks().into_iter().for_each(Mutex::hold_for_fork);
+        // Under the locks: of two threads that fork at once each would else change what the other found.
+        self.dumps.lock().look_for_fork();
         // SAFETY: this thread forks, and has taken the lock, unless it had it before, which is told.
         unsafe { descriptors::before_fork() }
     }
@@ -409,4 +410,36 @@ fn tell_marks<'t>(marks: &Result<Marks, &[u8]>, text: &'t mut Text, message: fn(
         }
     }
     text.as_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One thread forks in a handler that interrupted its dump, another one just then.
+    #[test]
+    fn of_two_forks_at_once_each_knows_whether_the_lock_of_dumps_is_its_own() {
+        static PROFILER: Profiler = Profiler::new();
+        let dumps = PROFILER.dumps.lock();
+        let dump = dumps.lock().unwrap();
+        // The first of the locks: the other thread is in the middle of its preparations meanwhile.
+        let first = PROFILER.log.mutex().lock().unwrap();
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| {
+                PROFILER.fork_prepare();
+                let frees = dumps.is_freed_in_child();
+                PROFILER.fork_parent();
+                frees
+            });
+            while PROFILER.log.mutex().waiting() == 0 {
+                std::thread::yield_now();
+            }
+            PROFILER.fork_prepare();
+            assert!(!dumps.is_freed_in_child(), "the dump goes on in the child");
+            PROFILER.fork_parent();
+            drop(first);
+            assert!(other.join().unwrap(), "nobody in that child goes on with the dump");
+        });
+        drop(dump);
+    }
 }
