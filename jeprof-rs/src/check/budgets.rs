@@ -20,7 +20,7 @@ const DUMPS_OF_A_TREND: usize = 4;
 /// Verdicts of growth, process by process, and of each limit.
 pub fn check(stacks: &Stacks, sieve: &mut Sieve<'_>, config: &Config, plan: &CheckPlan) -> Findings {
     let mut findings = Findings { period: stacks.period(), stacks: stacks.all.len(), ..Findings::new(plan) };
-    for dumps in stacks.processes() {
+    for dumps in stacks.series() {
         match dumps.as_slice() {
             [] | [_] => {}
             [first, .., last] if dumps.len() < DUMPS_OF_A_TREND => {

@@ -1,6 +1,6 @@
 //! What grew from some dumps to others, by more than chance allows.
 //!
-//! Stacks of at least five samples on either side are tested; the share of false alarms among what is reported is held to
+//! Stacks of at least five samples, or distances between samples, on either side are tested; the share of false alarms among what is reported is held to
 //! `fdr` (Benjamini and Hochberg), or, family-wise, the chance of any (Holm). The total is tested by itself.
 
 use super::Sieve;
@@ -36,7 +36,7 @@ struct Compared<'s> {
 impl Compared<'_> {
     fn is_tested(&self) -> bool {
         let exact = self.before.is_exact() && self.after.is_exact();
-        exact || [&self.before, &self.after].iter().any(|side| side.effective_samples() >= SAMPLES_MIN)
+        exact || [&self.before, &self.after].iter().any(|side| side.is_worth(SAMPLES_MIN))
     }
 }
 

@@ -11,7 +11,6 @@ pub mod date;
 pub mod finding;
 pub mod growth;
 pub mod leaks;
-pub mod programs;
 pub mod stack_key;
 pub mod stacks;
 pub mod suppressions;

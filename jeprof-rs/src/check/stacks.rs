@@ -185,6 +185,19 @@ impl Stacks {
         processes.into_iter().map(|(_, dumps)| dumps).collect()
     }
 
+    /// The same, of processes while they ran: without the dump that one wrote when it ended, where there are two others. By then
+    /// a program may have given back what had grown all the time.
+    pub fn series(&self) -> Vec<Vec<usize>> {
+        let mut processes = self.processes();
+        for dumps in &mut processes {
+            let is_last = |dumps: &[usize]| dumps.last().is_some_and(|&last| is_final(&self.names[last]));
+            if dumps.len() > 2 && is_last(dumps) {
+                dumps.pop();
+            }
+        }
+        processes
+    }
+
     /// What is live in all stacks together in a dump.
     pub fn total(&self, dump: usize) -> Estimate {
         self.all.iter().map(|stack| stack.live[dump]).sum()
@@ -270,6 +283,12 @@ pub fn process_of(name: &str) -> Option<&str> {
     numbers(name).map(|(process, _)| process)
 }
 
+/// Whether a dump is of a process's end, as far as its name tells.
+fn is_final(name: &str) -> bool {
+    let file = name.strip_suffix(".gz").unwrap_or(name);
+    numbers(name).is_some() && file.rsplit('.').nth(1) == Some("f")
+}
+
 /// What keys need to know of each line, found out once.
 struct Lines {
     roles: Vec<Role>,
@@ -334,7 +353,7 @@ fn offset(view: &View<'_>, id: LineId) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::numbers;
+    use super::{is_final, numbers};
 
     #[test]
     fn process_and_sequence_are_in_the_names_of_dumps() {
@@ -347,6 +366,16 @@ mod tests {
             ("a.b.c.heap", None),
         ] {
             assert_eq!(numbers(name), known, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_dump_of_the_end_is_told_by_its_name() {
+        for name in ["jeprof.9.0.f.heap", "/tmp/python3.9.12.f.pb.gz", "a.9.1.f.heap.gz"] {
+            assert!(is_final(name), "{name}");
+        }
+        for name in ["svc.1234.7.i7.heap", "a.f.heap", "f.heap", "f/svc.1.2.m2.heap"] {
+            assert!(!is_final(name), "{name}");
         }
     }
 }

@@ -46,8 +46,7 @@ pub fn add_trends(
         let moments: Vec<Moment> =
             dumps.iter().zip(&times).map(|(&dump, &at)| Moment { at, live: stack.live[dump] }).collect();
         let enough = moments.iter().any(|moment| {
-            moment.live.is_exact() && moment.live.bytes > 0.0
-                || moment.live.effective_samples() >= SAMPLES_MIN
+            moment.live.is_exact() && moment.live.bytes > 0.0 || moment.live.is_worth(SAMPLES_MIN)
         });
         let last = stack.live[dumps[dumps.len() - 1]];
         if enough

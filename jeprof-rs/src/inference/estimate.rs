@@ -74,6 +74,13 @@ impl Estimate {
         if unit.is_finite() { unit.min(self.period) } else { self.period }
     }
 
+    /// Whether it is made of so many samples, or worth as many distances: a single block that is far larger than a distance cannot
+    /// have been missed, so that one sample of it says more than many of small ones.
+    pub fn is_worth(&self, samples: f64) -> bool {
+        let is_large = self.bytes > 0.0 && self.bytes >= samples * self.period;
+        is_large || self.effective_samples() >= samples
+    }
+
     /// How many samples it is made of. Where the dump does not tell, as many as blocks of the mean size would have given, which
     /// is at least as many as there were to be expected.
     pub fn effective_samples(&self) -> f64 {

@@ -136,7 +136,7 @@ fn heap(total: f64, stacks: usize) -> Vec<Vec<Blocks>> {
 
 /// What is reported as growth between two dumps: indices of stacks.
 fn grown(before: &[Estimate], after: &[Estimate], churn: &[Option<Churn>]) -> Vec<usize> {
-    let is_tested = |at: &usize| before[*at].effective_samples().max(after[*at].effective_samples()) >= 5.0;
+    let is_tested = |at: &usize| before[*at].is_worth(5.0) || after[*at].is_worth(5.0);
     let tested: Vec<usize> = (0..before.len()).filter(is_tested).collect();
     let p: Vec<f64> = tested.iter().map(|&at| chance(&before[at], &after[at], 0.0, churn[at])).collect();
     tested.into_iter().zip(q_values(&p)).filter(|(_, q)| *q <= 0.05).map(|(at, _)| at).collect()
