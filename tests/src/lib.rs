@@ -13,6 +13,7 @@ pub mod heap;
 pub mod heap_server;
 pub mod json;
 pub mod perl_jeprof;
+pub mod postgres;
 pub mod reference;
 pub mod run;
 pub mod sampling;

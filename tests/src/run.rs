@@ -101,6 +101,11 @@ impl Run {
         self
     }
 
+    /// The command itself, of a program that runs beside the test.
+    pub fn command(self) -> Command {
+        self.command
+    }
+
     /// Another time limit.
     pub fn limit(mut self, limit: Duration) -> Run {
         self.limit = limit;

@@ -1,12 +1,11 @@
 //! Servers on ours: Redis and named with ours in the place of `libjemalloc.so.2`, PostgreSQL under `LD_PRELOAD`.
 #![cfg(feature = "outside")]
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use suite::build::preload;
+use suite::postgres::Postgres;
 use suite::reference;
 use suite::run::Run;
 use suite::scratch::Scratch;
@@ -154,17 +153,6 @@ fn named_serves_a_zone_and_shuts_down_clean() {
     assert!(!log.contains("<jemalloc>") && !log.contains("assert"), "{log}");
 }
 
-/// A command as a user that may run PostgreSQL, which refuses root.
-fn as_postgres(program: &Path) -> Run {
-    let root =
-        std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
-    if root {
-        Run::new("setpriv").args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]).arg(program)
-    } else {
-        Run::new(program)
-    }
-}
-
 /// Thirty seconds in full; `SUITE_PGBENCH_SECONDS` says otherwise.
 fn pgbench_seconds() -> String {
     std::env::var("SUITE_PGBENCH_SECONDS").unwrap_or_else(|_| "5".into())
@@ -172,55 +160,16 @@ fn pgbench_seconds() -> String {
 
 #[test]
 fn postgresql_runs_pgbench() {
-    let tools = std::fs::read_dir("/usr/lib/postgresql").expect("postgresql is installed");
-    let tools = tools.map(|entry| entry.unwrap().path().join("bin")).max().expect("a version is installed");
-    let folder = Scratch::new("postgres");
-    std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o777)).unwrap();
-    // A copy that another user can read.
-    let library = folder.file("libjemalloc.so.2");
-    std::fs::copy(preload(), &library).unwrap();
-    std::fs::set_permissions(&library, PermissionsExt::from_mode(0o755)).unwrap();
-    let run = |tool: &str| {
-        let run = as_postgres(&tools.join(tool)).folder(folder.path()).env("HOME", folder.path());
-        run.preload(&library)
-            .env("PGHOST", folder.path())
-            .env("PGUSER", "tester")
-            .env("PGDATABASE", "postgres")
-    };
-    let data = folder.file("data");
-    run("initdb").args(["--no-sync", "-A", "trust", "-U", "tester", "-D"]).arg(&data).outcome().ok();
-    let options = format!("-c listen_addresses= -c unix_socket_directories={}", folder.path().display());
-    let log = folder.file("log");
-    run("pg_ctl").args(["start", "-w", "-o", &options, "-D"]).arg(&data).arg("-l").arg(&log).outcome().ok();
-    let stop = |how: &str| run("pg_ctl").args(["stop", "-w", "-m", how, "-D"]).arg(&data).outcome();
-    let work = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        run("pgbench").args(["-i", "-q", "-s", "2"]).outcome().ok();
-        let seconds = pgbench_seconds();
-        let bench = run("pgbench").args(["-c", "4", "-T", &seconds]).outcome().ok();
-        assert!(bench.stdout.contains("number of failed transactions: 0 ("), "{bench}");
-        let pid = std::fs::read_to_string(data.join("postmaster.pid")).unwrap();
-        let maps = format!("/proc/{}/maps", pid.lines().next().unwrap_or_default());
-        let maps = std::fs::read_to_string(maps).unwrap();
-        assert!(maps.contains(&*library.to_string_lossy()), "the server does not run on ours");
-        let sum =
-            "SELECT (SELECT sum(abalance) FROM pgbench_accounts) = (SELECT sum(delta) FROM pgbench_history)";
-        assert_eq!(run("psql").args(["-At", "-c", sum]).outcome().ok().stdout.trim(), "t");
-    }));
-    if let Err(panic) = work {
-        let _ = stop("immediate");
-        std::panic::resume_unwind(panic);
-    }
-    stop("fast").ok();
-    // pg_ctl waits for the server to give up its folder; its last words may come a moment later.
-    let mut said = String::new();
-    for _ in 0..100 {
-        said = std::fs::read_to_string(&log).unwrap();
-        if said.contains("database system is shut down") {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    let log = said;
-    assert!(log.contains("database system is shut down"), "{log}");
+    let server = Postgres::start(&preload(), "");
+    server.tool("pgbench").args(["-i", "-q", "-s", "2"]).outcome().ok();
+    let seconds = pgbench_seconds();
+    let bench = server.tool("pgbench").args(["-c", "4", "-T", &seconds]).outcome().ok();
+    assert!(bench.stdout.contains("number of failed transactions: 0 ("), "{bench}");
+    let maps = std::fs::read_to_string(format!("/proc/{}/maps", server.id())).unwrap();
+    assert!(maps.contains(&*server.library().to_string_lossy()), "the server does not run on ours");
+    let sum =
+        "SELECT (SELECT sum(abalance) FROM pgbench_accounts) = (SELECT sum(delta) FROM pgbench_history)";
+    assert_eq!(server.tool("psql").args(["-At", "-c", sum]).outcome().ok().stdout.trim(), "t");
+    let log = server.stop();
     assert!(!log.contains("<jemalloc>") && !log.contains("PANIC") && !log.contains("signal"), "{log}");
 }
