@@ -13,7 +13,7 @@ use crate::load::recent::Facts;
 use crate::load::statistics::{Bin, Statistics};
 use crate::load::{self, Source, inputs, statistics};
 use crate::model::labels::Labels;
-use crate::model::merge::Sign;
+use crate::model::merge::{Sign, program_of};
 use crate::model::{Profile, file_name};
 use crate::plan::Plan;
 use crate::plan::choice::{Compat, Granularity, Metric, NamedBy, Threads};
@@ -27,6 +27,8 @@ use crate::symbolize::{Outcome, Request, symbolize};
 pub struct Taken {
     /// File name or address.
     pub name: String,
+    /// Path of the program that it is of, as far as it tells.
+    pub program: Option<String>,
     /// Whether it has accumulated figures.
     pub has_accum: bool,
     /// Whether it has live figures.
@@ -274,6 +276,7 @@ fn taken(source: &Source, dump: &Dump) -> Taken {
     let empty = dump.stacks.is_empty();
     Taken {
         name: source.to_string(),
+        program: program_of(dump).1,
         has_accum: dump.has_accum || empty,
         has_live: dump.has_live || empty,
         has_peak: dump.has_peak || empty,

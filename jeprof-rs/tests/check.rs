@@ -298,10 +298,98 @@ fn a_baseline_forgives_what_is_known_and_nothing_else() {
     let wrong = folder.write("wrong.base", text.replace("jeprof-baseline 1", "jeprof-baseline 7"));
     let refused = check(&[&format!("--baseline={}", wrong.display())], &dumps[..1]);
     assert_eq!(refused.status, 2);
-    assert!(refused.stderr.contains("wrong.base:1: was written by another version"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("wrong.base:1: was written by the tool's 0."), "{}", refused.stderr);
     let refused = check(&[&option, "--key=file"], &dumps[..1]);
     assert!(refused.stderr.contains("has keys made with '-', not with 'file'"), "{}", refused.stderr);
     assert_eq!(std::fs::read_to_string(&base).unwrap(), text, "nothing was overwritten");
+}
+
+/// Each is told with file, line and key, by every command that looks at it.
+#[test]
+fn wrong_inputs_are_refused_with_their_place() {
+    let folder = Scratch::new("check-wrong");
+    let dumps = series(&folder, 1, 2, mixed);
+    let refused = |words: &[&str], dumps: &[PathBuf], told: &str| {
+        let dumps = dumps.iter().map(|path| path.to_str().unwrap());
+        let run = tool(&words.iter().copied().chain(dumps).collect::<Vec<&str>>());
+        assert_eq!((run.status, run.stdout.as_str()), (2, ""), "{words:?}: {}", run.stderr);
+        assert!(run.stderr.contains(told), "{words:?}: {}", run.stderr);
+    };
+    let file = |name: &str, text: &str| folder.write(name, text).display().to_string();
+    let budget = "[[budget]]\nmatch = \"total\"\nmax = \"1GiB\"\n";
+    for (name, text, told) in [
+        ("typo.toml", format!("{budget}[check]\nfrd = 0.05\n"), "typo.toml:5: unknown field 'frd'"),
+        (
+            "word.toml",
+            "[check]\nundecided = \"wran\"\n".into(),
+            "word.toml:2: undecided: unknown variant 'wran'",
+        ),
+        (
+            "regex.toml",
+            format!("{budget}[[budget]]\nstack = \"svc::(\"\nmax = \"1MiB\"\n"),
+            "regex.toml:5: stack: 'svc::(' does not compile: unclosed group",
+        ),
+    ] {
+        refused(&["check", &format!("--config={}", file(name, &text))], &dumps, told);
+    }
+    for (name, text, told) in [
+        (
+            "other.base",
+            "jeprof-baseline 2 unit=bytes tool=9.8.7\n",
+            "other.base:1: was written by the tool's 9.8.7 version",
+        ),
+        (
+            "keys.base",
+            "jeprof-baseline 1 unit=bytes rate=exact keys=- tool=9.8.7\nk2:5d0c1f9a3be02711 1 1 sd=0 f < main\n",
+            "keys.base:2: has a key of version k2, and this tool makes k1; remove it and write it anew with",
+        ),
+    ] {
+        let path = file(name, text);
+        refused(&["check", &format!("--baseline={path}")], &dumps, told);
+        refused(&["baseline", "update", &path], &dumps, told);
+        refused(&["baseline", "show", &path], &[], told);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text, "it stays as it is");
+    }
+    let rules = file("old.supp", "leak:f\n# jeprof-rs: until=2020-02-29\nleak:svc::log\n");
+    let rules = format!("--suppressions={rules}");
+    for command in ["leaks", "diff", "check"] {
+        let told = "old.supp: line 3: leak:svc::log: its date has passed (until=2020-02-29)";
+        refused(&[command, &rules], &dumps, told);
+    }
+}
+
+#[test]
+fn dumps_of_different_programs_are_not_compared_and_builds_of_one_are() {
+    let folder = Scratch::new("check-programs");
+    let dumps = series(&folder, 1, 2, mixed);
+    let of = |program: &str| {
+        let text = std::fs::read_to_string(&dumps[1]).unwrap().replace("/opt/svc", program);
+        let name = format!("new.{}.heap", program.replace('/', "_"));
+        [dumps[0].clone(), folder.write(&name, text)]
+    };
+    let run = |words: &[&str], dumps: &[PathBuf]| {
+        let dumps = dumps.iter().map(|path| path.to_str().unwrap());
+        tool(&words.iter().copied().chain(dumps).collect::<Vec<&str>>())
+    };
+    let other = of("/opt/worker");
+    let series = [folder.path("old.heap"), other[1].clone()];
+    std::fs::copy(&dumps[0], &series[0]).unwrap();
+    let [old, new] = [&series[0], &series[1]].map(|path| path.display().to_string());
+    let told = format!("{new}: program: it is of /opt/worker, and {old} of /opt/svc");
+    for words in
+        [&["diff"][..], &["diff", "--functions"], &["diff", "--functions", "--format=json"], &["check"]]
+    {
+        let refused = run(words, &series);
+        assert_eq!((refused.status, refused.stdout.as_str()), (2, ""), "{words:?}");
+        assert!(refused.stderr.contains(&told), "{words:?}: {}", refused.stderr);
+        let asked = run(&[words, &["--any_program"]].concat(), &series);
+        assert!(asked.status < 2 && !asked.stdout.is_empty(), "{words:?}: {}", asked.stderr);
+    }
+    let moved = run(&["diff"], &of("/home/ci/build/svc"));
+    assert_eq!(moved.status, 0, "{}", moved.stderr);
+    // What is not compared may be of anything.
+    let leaks = run(&["leaks"], &series);
+    assert_eq!(leaks.status, 1, "{}", leaks.stderr);
 }
 
 #[test]

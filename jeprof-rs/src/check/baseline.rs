@@ -15,6 +15,7 @@ use std::path::Path;
 use super::Sieve;
 use super::finding::{Finding, Findings, Kind, Measured};
 use super::leaks::last_of_each;
+use super::stack_key::VERSION as KEYS;
 use super::stacks::{Stack, Stacks};
 use crate::error::{Error, Result, read_text};
 use crate::inference::estimate::Estimate;
@@ -23,6 +24,9 @@ use crate::plan::check::KeyPlan;
 
 /// What a file begins with: its name and version.
 const HEAD: &str = "jeprof-baseline 1";
+
+/// What to do about a file that another version wrote.
+const WRITE_ANEW: &str = "remove it and write it anew with 'jeprof-rs baseline update'";
 
 /// What stands between frames.
 const BETWEEN: &str = " < ";
@@ -73,20 +77,23 @@ impl Baseline {
         let Some(fields) = head.strip_prefix(HEAD).filter(|rest| rest.is_empty() || rest.starts_with(' '))
         else {
             let what = match head.starts_with("jeprof-baseline ") {
-                true => format!("was written by another version ('{head}'): this one reads '{HEAD}'"),
+                true => {
+                    let tool =
+                        field(head, "tool").map_or("another".into(), |tool| format!("the tool's {tool}"));
+                    format!("was written by {tool} version ('{head}'): this one reads '{HEAD}'; {WRITE_ANEW}")
+                }
                 false => format!("does not begin with '{HEAD}'"),
             };
             return Err(at(1, &what));
         };
-        let field = |key: &str| {
-            fields
-                .split(' ')
-                .find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
-                .unwrap_or("")
-                .to_string()
-        };
+        let field = |key: &str| field(fields, key).unwrap_or("").to_string();
         let mut baseline = Baseline { rate: field("rate"), keys: field("keys"), rows: BTreeMap::new() };
         for (index, line) in lines {
+            if let Some(version) = other_keys(line) {
+                let what =
+                    format!("has a key of version {version}, and this tool makes {KEYS}; {WRITE_ANEW}");
+                return Err(at(index + 1, &what));
+            }
             let (key, row) =
                 row(line).ok_or_else(|| at(index + 1, "is no row: KEY BYTES OBJECTS sd=BYTES FRAMES"))?;
             if baseline.rows.insert(key.clone(), row).is_some() {
@@ -219,9 +226,22 @@ fn rate(stacks: &Stacks) -> String {
     }
 }
 
+/// The value of `KEY=VALUE` in the first line.
+fn field<'l>(line: &'l str, key: &str) -> Option<&'l str> {
+    line.split(' ').find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
+}
+
+/// The version of a row's key, when it is another one than ours.
+fn other_keys(line: &str) -> Option<&str> {
+    let (version, digits) = line.split(' ').next()?.split_once(':')?;
+    let number = version.strip_prefix('k').filter(|number| !number.is_empty())?;
+    let is_key = [number, digits].iter().all(|text| text.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    (is_key && version != KEYS).then_some(version)
+}
+
 fn row(line: &str) -> Option<(String, Row)> {
     let mut words = line.splitn(5, ' ');
-    let key = words.next().filter(|key| key.starts_with("k1:"))?;
+    let key = words.next().filter(|key| key.split(':').next() == Some(KEYS))?;
     let mut number = |prefix: &str| -> Option<f64> {
         let number: f64 = words.next()?.strip_prefix(prefix)?.parse().ok()?;
         (number.is_finite() && number >= 0.0).then_some(number)
@@ -290,11 +310,20 @@ mod tests {
         assert_eq!(told("hello"), "x.base:1: does not begin with 'jeprof-baseline 1'");
         assert_eq!(
             told("jeprof-baseline 2 unit=bytes"),
-            "x.base:1: was written by another version ('jeprof-baseline 2 unit=bytes'): this one reads 'jeprof-baseline 1'"
+            format!(
+                "x.base:1: was written by another version ('jeprof-baseline 2 unit=bytes'): this one reads \
+                 'jeprof-baseline 1'; {WRITE_ANEW}"
+            )
         );
+        let of_tool = told("jeprof-baseline 2 unit=bytes tool=9.8.7");
+        assert!(of_tool.starts_with("x.base:1: was written by the tool's 9.8.7 version ("), "{of_tool}");
         let row = "k1:01 1 1 sd=0 f\n";
         assert_eq!(
             told(&format!("{HEAD}\n{row}k2:01 1 1 sd=0 f")),
+            format!("x.base:3: has a key of version k2, and this tool makes k1; {WRITE_ANEW}")
+        );
+        assert_eq!(
+            told(&format!("{HEAD}\n{row}01 1 1 sd=0 f")),
             "x.base:3: is no row: KEY BYTES OBJECTS sd=BYTES FRAMES"
         );
         assert_eq!(told(&format!("{HEAD}\n{row}{row}")), "x.base:3: k1:01 is there twice");

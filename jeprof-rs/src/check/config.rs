@@ -116,6 +116,13 @@ impl Source<'_> {
         Error::at(format_args!("{}:{line}", self.name), what)
     }
 
+    /// The key of the line that a value is on.
+    fn key(&self, span: &Range<usize>) -> Option<&str> {
+        let start = self.text[..span.start.min(self.text.len())].rfind('\n').map_or(0, |at| at + 1);
+        let (key, _) = self.text[start..].lines().next()?.split_once('=')?;
+        Some(key.trim())
+    }
+
     fn size(&self, key: &str, text: &Option<Spanned<String>>) -> Result<Option<f64>> {
         let Some(text) = text else { return Ok(None) };
         match value::bytes(text.get_ref()) {
@@ -160,7 +167,11 @@ impl Config {
     fn parse(text: &str, name: &str, folder: &Path) -> Result<Config> {
         let source = Source { name: name.into(), text };
         let file: File = toml::from_str(text).map_err(|error| {
-            source.at(error.span().unwrap_or_default(), error.message().replace('`', "'"))
+            let (span, what) = (error.span().unwrap_or_default(), error.message().replace('`', "'"));
+            match source.key(&span).filter(|key| !what.contains(key)) {
+                Some(key) => source.at(span, format_args!("{key}: {what}")),
+                None => source.at(span, what),
+            }
         })?;
         source.share("confidence", &file.check.confidence)?;
         source.share("fdr", &file.check.fdr)?;
@@ -300,6 +311,10 @@ mod tests {
         let told = |text: &str| parse(text).unwrap_err().to_string();
         let unknown = told("[check]\nfdr = 0.05\nconfidenc = 0.9\n");
         assert!(unknown.starts_with("jeprof.toml:3: unknown field 'confidenc'"), "{unknown}");
+        let wrong = told("[check]\nundecided = \"wran\"\n");
+        assert!(wrong.starts_with("jeprof.toml:2: undecided: unknown variant 'wran'"), "{wrong}");
+        let wrong = told("[check]\n  fdr = \"0.05\"\n");
+        assert!(wrong.starts_with("jeprof.toml:2: fdr: invalid type: string"), "{wrong}");
         assert_eq!(told("[check]\nfdr = 5.0\n"), "jeprof.toml:2: fdr: 5 is no number between 0 and 1");
         assert_eq!(
             told("[[budget]]\nmatch = \"total\"\nmax = \"much\"\n"),

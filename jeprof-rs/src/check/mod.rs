@@ -11,6 +11,7 @@ pub mod date;
 pub mod finding;
 pub mod growth;
 pub mod leaks;
+pub mod programs;
 pub mod stack_key;
 pub mod stacks;
 pub mod suppressions;

@@ -191,11 +191,14 @@ pub fn own(roles: &[Role]) -> std::ops::Range<usize> {
     }
 }
 
-/// The key of a stack of such texts: `k1:` and 16 hexadecimal digits of SHA-256.
+/// The version of what a key is made of, which it begins with. Keys of different versions do not compare.
+pub const VERSION: &str = "k1";
+
+/// The key of a stack of such texts: [`VERSION`], a colon and 16 hexadecimal digits of SHA-256.
 pub fn key_of(texts: &[String]) -> String {
     let digest = Sha256::digest(texts.join("\n"));
     let digits: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("k1:{digits}")
+    format!("{VERSION}:{digits}")
 }
 
 /// A key as people read it: its first eight digits.

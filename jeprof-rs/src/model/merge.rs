@@ -272,16 +272,23 @@ impl Profile {
         if self.program.is_some() || self.program_path.is_some() {
             return;
         }
-        let named = dump.program.as_ref().and_then(|path| dump.maps.iter().position(|map| map.path == *path));
-        let guessed = || {
-            let is_program =
-                |map: &MapRow| map.path.starts_with('/') && !file_name(&map.path).contains(".so");
-            dump.maps.iter().position(is_program)
-        };
-        let map = named.or_else(|| if dump.program.is_none() { guessed() } else { None });
+        let (map, path) = program_of(dump);
         self.program = map.map(|map| image_of_map[map]);
-        self.program_path = dump.program.clone().or_else(|| map.map(|map| dump.maps[map].path.clone()));
+        self.program_path = path;
     }
+}
+
+/// Which program a dump is of: its mapping, and its path, as far as the dump tells; a guess is the first mapping that is
+/// not a library.
+pub fn program_of(dump: &Dump) -> (Option<usize>, Option<String>) {
+    let named = dump.program.as_ref().and_then(|path| dump.maps.iter().position(|map| map.path == *path));
+    let guessed = || {
+        let is_program = |map: &MapRow| map.path.starts_with('/') && !file_name(&map.path).contains(".so");
+        dump.maps.iter().position(is_program)
+    };
+    let map = named.or_else(|| if dump.program.is_none() { guessed() } else { None });
+    let path = dump.program.clone().or_else(|| map.map(|map| dump.maps[map].path.clone()));
+    (map, path)
 }
 
 #[cfg(test)]

@@ -37,6 +37,8 @@ pub struct CheckPlan {
     pub all: bool,
     /// How keys are made.
     pub keys: KeyPlan,
+    /// Whether dumps of programs with different names are compared, too.
+    pub any_program: bool,
     /// The file of limits.
     pub config: Option<PathBuf>,
     /// The file of what stacks are known to hold.
@@ -111,6 +113,7 @@ impl Default for CheckPlan {
             exit_code: false,
             all: false,
             keys: KeyPlan::default(),
+            any_program: false,
             config: None,
             baseline: None,
             baseline_change: BaselineChange::None,

@@ -11,6 +11,7 @@ use crate::aggregate::comparison::{Change, Compared, Verdict, comparison};
 use crate::check::Sieve;
 use crate::check::finding::Findings;
 use crate::check::growth::{Sides, changes};
+use crate::check::programs::check_sides;
 use crate::error::{Error, Result};
 use crate::plan::choice::{Metric, Order, Rows, Threads};
 use crate::plan::{Part, Plan};
@@ -37,6 +38,10 @@ Examples:
     keeps_labels: true,
     keeps_parts: true,
     compares: true,
+    wants: |request| match request.plan.check.any_program {
+        true => Ok(()),
+        false => check_sides(&request.session.base, &request.session.dumps),
+    },
     finds: Some(|request| compares_stacks(request.plan).then(|| find_changes(request))),
     json: Some(json_body),
     render,

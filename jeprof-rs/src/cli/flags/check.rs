@@ -192,6 +192,12 @@ pub const ROWS: &[Flag] = &[
         ..Flag::BASE
     },
     Flag {
+        name: "any_program",
+        takes: Takes::Switch(|plan| plan.check.any_program = true),
+        help: "diff, check: compare dumps of programs whose executables have different names, too",
+        ..Flag::BASE
+    },
+    Flag {
         name: "fold_generics",
         takes: Takes::Switch(|plan| plan.check.keys.fold_generics = true),
         help: "Stacks that differ in generic arguments only are one",

@@ -24,6 +24,7 @@ use crate::check::budgets::check;
 use crate::check::config::Config;
 use crate::check::finding::{Findings, Where};
 use crate::check::leaks::leaks;
+use crate::check::programs::check_series;
 use crate::check::stacks::{self, Stacks};
 use crate::check::suppressions::{self, Rule};
 use crate::error::{Error, Result, read_text};
@@ -143,6 +144,10 @@ Exit status: 0 all is well, 1 findings, 2 wrong use or input, 3 undecided with -
     parts: PARTS,
     keeps_labels: true,
     keeps_parts: true,
+    wants: |request| match request.plan.check.any_program {
+        true => Ok(()),
+        false => check_series(&request.session.dumps),
+    },
     finds: Some(|request| Some(find_all(request))),
     ..Output::BASE
 };
