@@ -385,7 +385,7 @@ fn dumps_of_different_programs_are_not_compared_and_builds_of_one_are() {
         let asked = run(&[words, &["--any_program"]].concat(), &series);
         assert!(asked.status < 2 && !asked.stdout.is_empty(), "{words:?}: {}", asked.stderr);
     }
-    let moved = run(&["diff"], &of("/home/ci/build/svc"));
+    let moved = run(&["diff"], &of("/srv/ci/build/svc"));
     assert_eq!(moved.status, 0, "{}", moved.stderr);
     // What is not compared may be of anything.
     let leaks = run(&["leaks"], &series);

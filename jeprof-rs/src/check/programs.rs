@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn builds_of_one_program_compare_and_programs_of_other_names_do_not() {
         for (a, b) in [
-            ("/opt/svc", "/home/ci/target/debug/svc"),
+            ("/opt/svc", "/srv/ci/target/debug/svc"),
             ("/opt/svc (deleted)", "/opt/svc"),
             ("/t/it-0123456789abcdef", "/t/it-fedcba9876543210"),
             ("/usr/bin/python3.11", "/usr/bin/python3.12"),
