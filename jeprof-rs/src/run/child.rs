@@ -15,7 +15,7 @@ use super::collect::Dump;
 use crate::error::{Error, Result, plain};
 
 /// Signals that are handed on; number, name.
-const PASSED: [(i32, &str); 12] = [
+const PASSED: [(i32, &str); 13] = [
     (SIGHUP, "SIGHUP"),
     (SIGINT, "SIGINT"),
     (SIGQUIT, "SIGQUIT"),
@@ -28,6 +28,7 @@ const PASSED: [(i32, &str); 12] = [
     (SIGURG, "SIGURG"),
     (SIGIO, "SIGIO"),
     (SIGWINCH, "SIGWINCH"),
+    (Signal::POWER.as_raw(), "SIGPWR"),
 ];
 
 /// Of these those that a terminal sends to all processes in front of it.
@@ -181,9 +182,12 @@ mod tests {
     #[test]
     fn a_signal_to_us_reaches_the_program() {
         // The shell signals its parent, this process, and waits for what comes back.
-        let script =
-            "trap 'exit 9' USR1; kill -USR1 $PPID; n=0; while [ $n -lt 100 ]; do sleep 0.1; n=$((n+1)); done";
-        assert_eq!(run_shell(script).how, How::Exited(9));
+        for name in ["USR1", "PWR"] {
+            let script = format!(
+                "trap 'exit 9' {name}; kill -{name} $PPID; n=0; while [ $n -lt 100 ]; do sleep 0.1; n=$((n+1)); done"
+            );
+            assert_eq!(run_shell(&script).how, How::Exited(9), "{name}");
+        }
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The folder that dumps are written to, and which of them are there.
 
-use std::os::unix::fs::DirBuilderExt;
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs::Metadata;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use crate::error::{Error, Result, plain};
 
@@ -25,7 +27,15 @@ pub struct Folder {
     is_kept: bool,
     /// How names start.
     name: String,
-    since: SystemTime,
+    /// What was there before, of earlier runs: files by name.
+    before: HashMap<OsString, Version>,
+}
+
+/// What tells a file from another one that got its name: the inode, and when it was written in seconds and nanoseconds.
+type Version = (u64, i64, i64);
+
+fn version(facts: &Metadata) -> Version {
+    (facts.ino(), facts.mtime(), facts.mtime_nsec())
 }
 
 impl Folder {
@@ -62,7 +72,10 @@ impl Folder {
     fn new(path: PathBuf, is_kept: bool, name: &str) -> Folder {
         // A dot would end the prefix for readers of names, a comma the option.
         let name = name.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-', "_");
-        Folder { path, is_kept, name, since: SystemTime::now() }
+        // Where nothing can be read nothing will be found either, which is told then.
+        let there = std::fs::read_dir(&path).into_iter().flatten().flatten();
+        let before = there.filter_map(|entry| Some((entry.file_name(), version(&entry.metadata().ok()?))));
+        Folder { before: before.collect(), path, is_kept, name }
     }
 
     /// Where it is.
@@ -97,9 +110,8 @@ impl Folder {
             let Some(mut dump) = name.to_str().and_then(|name| parsed(name.strip_prefix(&self.name)?)) else {
                 continue;
             };
-            // Of an earlier run. A file system may keep times in steps of two seconds.
-            let written = entry.metadata().and_then(|facts| facts.modified()).map_err(complain)?;
-            if self.since.duration_since(written).is_ok_and(|earlier| earlier.as_secs() >= 2) {
+            let facts = entry.metadata().map_err(complain)?;
+            if self.before.get(&name) == Some(&version(&facts)) {
                 continue;
             }
             dump.path = entry.path();
@@ -160,6 +172,13 @@ mod tests {
         let dumps = folder.dumps().unwrap();
         let found: Vec<_> = dumps.iter().map(|dump| (dump.pid, dump.seq)).collect();
         assert_eq!(found, [(9, 0), (9, 1), (10, 0)]);
+        // A later run counts what it finds anew: dumps that were not there, and one that was replaced under its name.
+        let later = Folder::kept(folder.path(), "a.b,c").unwrap();
+        std::fs::write(folder.path().join("a_b_c.11.0.f.heap"), "").unwrap();
+        std::fs::write(folder.path().join("new"), "").unwrap();
+        std::fs::rename(folder.path().join("new"), folder.path().join("a_b_c.9.0.i0.heap")).unwrap();
+        let found: Vec<_> = later.dumps().unwrap().iter().map(|dump| (dump.pid, dump.seq)).collect();
+        assert_eq!(found, [(9, 0), (11, 0)]);
         let last: Vec<_> = last_of_each(&dumps).iter().map(|dump| (dump.pid, dump.seq)).collect();
         assert_eq!(last, [(9, 1), (10, 0)]);
         let path = folder.path().to_path_buf();
