@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use prof_format::dump::{Dump, LabelValue};
-use suite::build::preload;
+use suite::build::{Profile, preload, viewer};
 use suite::fixture::{compiled, compiled_with};
 use suite::heap::read;
 use suite::run::{Outcome, Run};
@@ -129,6 +129,38 @@ fn what_other_threads_hold_is_reached_in_their_stacks_registers_and_own_variable
 fn a_thread_that_holds_signals_back_is_not_waited_for_for_ever_and_its_stack_counts() {
     let (outcome, dumps) = run(&compiled("reachable.c"), &["blocks-signals"], "prof_dump_format:pprof");
     assert_eq!((told(&dumps[0], "running_threads"), told(&dumps[0], "direct")), (1, 0), "{outcome}");
+}
+
+/// What only the registers of such a thread hold seems to be lost.
+#[test]
+fn what_is_lost_beside_a_thread_that_did_not_stop_is_not_decided() {
+    let folder = Scratch::new("reach-unsure");
+    let conf = format!("{CONF},prof_dump_format:pprof,prof_prefix:{}", folder.file("p").display());
+    let program = compiled("reachable.c");
+    let leaks = |scene: &str, more: &[&str]| {
+        folder.files("p.").into_iter().for_each(|file| std::fs::remove_file(file).unwrap());
+        Run::new(&program).preload(&preload()).arg(scene).conf(&conf).outcome().ok();
+        let tool = Run::new(viewer(Profile::own())).arg("leaks").args(more);
+        tool.arg(&program).args(folder.files(".pb.gz")).outcome()
+    };
+    let unsure = leaks("blocks-signals-and-loses", &[]).ok();
+    assert!(unsure.stdout.starts_with("no leak is certain, 2 stacks not decided"), "{unsure}");
+    assert!(
+        unsure.stdout.contains("lose_direct") && unsure.stdout.contains("a thread did not stop"),
+        "{unsure}"
+    );
+    let failing = leaks("blocks-signals-and-loses", &["--undecided=fail"]);
+    assert_eq!(failing.status.code(), Some(3), "{failing}");
+    let certain = leaks("direct", &[]);
+    assert_eq!(certain.status.code(), Some(1), "{certain}");
+}
+
+/// They hold all signals back, and nothing of the program.
+#[test]
+fn threads_of_the_allocator_are_not_waited_for_and_leave_nothing_open() {
+    let conf = "prof_dump_format:pprof,prof_signal:SIGUSR2,prof_listen:true,background_thread:true";
+    let (outcome, dumps) = run(&compiled("reachable.c"), &["direct"], conf);
+    assert_eq!((told(&dumps[0], "running_threads"), told(&dumps[0], "direct")), (0, 3), "{outcome}");
 }
 
 /// On x86-64: elsewhere nothing tells a stack that is kept for the next thread from memory of the program.

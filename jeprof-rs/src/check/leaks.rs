@@ -1,7 +1,8 @@
 //! What was not given back by the end.
 //!
 //! Where the dumps tell what nobody points to any more, that is a leak, and all else is not. Where they do not, everything
-//! that is live and that no rule leaves out counts.
+//! that is live and that no rule leaves out counts. Where threads could not be stopped while that was looked for, what only
+//! their registers held seems to be lost as well: such a leak is not decided.
 
 use super::Sieve;
 use super::finding::{Finding, Findings, Kind, Measured};
@@ -45,13 +46,23 @@ pub fn leaks(stacks: &Stacks, rules: &[Rule], plan: &CheckPlan) -> Findings {
             let stays = (live.bytes - lost.bytes, live.objects - lost.objects);
             reachable = (reachable.0 + 1, reachable.1 + stays.0, reachable.2 + stays.1);
         }
+        let is_unsure = |dump: usize| {
+            tells(dump) && stacks.dumps[dump].unseen_threads > 0 && stack.unreachable[dump].0 > 0.0
+        };
         let figure = Measured::bytes(&lost, plan.confidence());
         if lost.bytes <= 0.0 || !sieve.lets_through(stack, &lost, plan.confidence()) {
             continue;
         }
         total += lost;
+        let mut verdict = verdict(&figure, plan.min_leak);
+        let mut notes = Vec::new();
+        if verdict == Verdict::Fail && last.iter().any(|&dump| is_unsure(dump)) {
+            verdict = Verdict::Unsure;
+            notes.push(UNSEEN.to_string());
+        }
         findings.all.push(Finding {
-            verdict: verdict(&figure, plan.min_leak),
+            verdict,
+            notes,
             objects: Some(lost.objects),
             limit: (plan.min_leak > 0.0).then_some(plan.min_leak),
             ..Finding::of_stack(Kind::Leak, stack, figure)
@@ -65,6 +76,10 @@ pub fn leaks(stacks: &Stacks, rules: &[Rule], plan: &CheckPlan) -> Findings {
     sieve.tell(&mut findings);
     findings
 }
+
+/// What is said of a leak that may be none.
+const UNSEEN: &str =
+    "not decided: a thread did not stop (it holds signals back), and its registers may point to this";
 
 /// A sample is proof of an object, which is more than nothing whatever the lower bound.
 fn verdict(figure: &Measured, limit: f64) -> Verdict {

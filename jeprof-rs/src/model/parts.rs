@@ -21,6 +21,8 @@ pub struct PartDump {
     pub has_accum: bool,
     /// Whether its labels tell what nobody points to. The text form has the sums alone.
     pub tells_reach: bool,
+    /// Threads whose registers were not seen then: what only those held is told to be lost.
+    pub unseen_threads: u64,
 }
 
 /// What a dump says of having looked for what nobody points to.
@@ -29,17 +31,22 @@ const REACH: &str = "reach";
 /// How that begins where it was looked for; otherwise it says why it was not.
 const REACH_DONE: &str = "done";
 
+/// A word of it, with a number: threads that could not be stopped.
+const RUNNING: &str = "running_threads=";
+
 impl PartDump {
     /// That of a dump.
     pub fn new(dump: &Dump, sign: Sign) -> PartDump {
+        let reach = dump.about.iter().find(|(name, _)| name == REACH).map_or("", |(_, text)| text);
+        let running = reach.split(' ').find_map(|word| word.strip_prefix(RUNNING)?.parse().ok());
         PartDump {
             sign,
             period: dump.period,
             time_nanos: dump.time_nanos,
             tells_spread: !dump.more.is_empty(),
             has_accum: dump.has_accum,
-            tells_reach: dump.format == Format::Pprof
-                && dump.about.iter().any(|(name, text)| name == REACH && text.starts_with(REACH_DONE)),
+            tells_reach: dump.format == Format::Pprof && reach.starts_with(REACH_DONE),
+            unseen_threads: running.unwrap_or(0),
         }
     }
 }

@@ -3,10 +3,13 @@
 //!
 //! A thread is stopped by a signal that nobody uses: the kernel puts its registers on its stack, and its handler waits. One
 //! that holds the signal back, or does not come in time, goes on; then its whole stack counts, and its registers are not seen. Without
-//! a free signal, or in a process of one thread, nobody is sent any.
+//! a free signal, or in a process of one thread, nobody is sent any. Threads of allocators hold all signals back, and
+//! nothing of the program in their registers: they are not waited for, and do not count as going on.
+//!
+//! The calling thread takes no signal meanwhile: a handler of the program may wait for what a stopped thread holds.
 
 use core::{
-    ffi::{c_int, c_void},
+    ffi::{CStr, c_int, c_void},
     mem::MaybeUninit,
     ptr::{null, null_mut},
     sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering},
@@ -122,15 +125,57 @@ fn tasks() -> Option<OwnedFd> {
     rustix::fs::open(c"/proc/self/task", flags, Mode::empty()).ok()
 }
 
-/// Calls `each` with every thread of the process but this one.
+/// How the names of threads of ours begin, and of jemalloc's.
+const OF_ALLOCATORS: &[u8] = b"jemalloc_";
+
+/// Whether a thread is an allocator's, by its name.
+fn is_of_allocator(folder: &OwnedFd, tid: &CStr) -> bool {
+    let mut path = [0; 32];
+    let (tid, comm) = (tid.to_bytes(), b"/comm\0");
+    let Some(place) = path.get_mut(..tid.len() + comm.len()) else { return false };
+    place[..tid.len()].copy_from_slice(tid);
+    place[tid.len()..].copy_from_slice(comm);
+    let Ok(path) = CStr::from_bytes_with_nul(place) else { return false };
+    let mut name = [0; OF_ALLOCATORS.len()];
+    let file = rustix::fs::openat(folder, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+    file.and_then(|file| rustix::io::read(&file, &mut name)).is_ok() && name == OF_ALLOCATORS
+}
+
+/// Calls `each` with every thread of the process but this one and those of allocators.
 fn each_thread(mut each: impl FnMut(u32)) {
-    let Some(folder) = tasks() else { return };
+    let (Some(folder), Some(names)) = (tasks(), tasks()) else { return };
     let own = own_tid();
     let mut buffer = [MaybeUninit::<u8>::uninit(); 4096];
     let mut entries = RawDir::new(folder, &mut buffer);
     while let Some(Ok(entry)) = entries.next() {
         let tid = core::str::from_utf8(entry.file_name().to_bytes()).ok().and_then(|name| name.parse().ok());
-        tid.filter(|tid| *tid != own).into_iter().for_each(&mut each);
+        let is_other = |tid: &u32| *tid != own && !is_of_allocator(&names, entry.file_name());
+        tid.filter(is_other).into_iter().for_each(&mut each);
+    }
+}
+
+/// While it lives, the calling thread takes no signal.
+struct Masked(libc::sigset_t);
+
+impl Masked {
+    fn all() -> Masked {
+        // SAFETY: zero is a value of a set, which is bits.
+        let (mut all, mut before): (libc::sigset_t, libc::sigset_t) = unsafe { core::mem::zeroed() };
+        keeping_errno(|| {
+            // SAFETY: both sets are valid places, and live through the calls.
+            unsafe {
+                libc::sigfillset(&raw mut all);
+                libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
+            }
+        });
+        Masked(before)
+    }
+}
+
+impl Drop for Masked {
+    fn drop(&mut self) {
+        // SAFETY: the mask that the thread had.
+        keeping_errno(|| unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, null_mut()) });
     }
 }
 
@@ -138,6 +183,8 @@ fn each_thread(mut each: impl FnMut(u32)) {
 pub struct Stopped {
     signal: Option<c_int>,
     running: u64,
+    /// Dropped last: when the others go on.
+    _masked: Masked,
 }
 
 impl Stopped {
@@ -147,16 +194,20 @@ impl Stopped {
             SLOTS.store(Map::new(MOST * size_of::<Slot>())?.leak(), Ordering::Release);
         }
         USED.store(0, Ordering::Release);
+        let masked = Masked::all();
         let mut others = 0;
         each_thread(|_| others += 1);
         if others == 0 {
-            return Some(Stopped { signal: None, running: 0 });
+            return Some(Stopped { signal: None, running: 0, _masked: masked });
         }
         let signal =
             keeping_errno(|| free_signal().filter(|signal| set_action(*signal, wait as *const () as usize)));
-        let Some(signal) = signal else { return Some(Stopped { signal: None, running: others }) };
+        let Some(signal) = signal else {
+            return Some(Stopped { signal: None, running: others, _masked: masked });
+        };
         STOPS.fetch_add(1, Ordering::Release);
-        Some(Stopped { signal: Some(signal), running: keeping_errno(|| stop_all(signal)) })
+        let running = keeping_errno(|| stop_all(signal));
+        Some(Stopped { signal: Some(signal), running, _masked: masked })
     }
 
     /// How many go on.
@@ -263,6 +314,25 @@ impl Ended {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn blocks(signal: c_int) -> bool {
+        // SAFETY: zero is a value of a set.
+        let mut now: libc::sigset_t = unsafe { core::mem::zeroed() };
+        // SAFETY: asks only, into a valid place, and of a set that was written.
+        unsafe {
+            libc::pthread_sigmask(libc::SIG_BLOCK, null(), &raw mut now);
+            libc::sigismember(&raw const now, signal) == 1
+        }
+    }
+
+    #[test]
+    fn a_thread_takes_no_signal_until_it_has_its_mask_back() {
+        let before = [libc::SIGUSR1, libc::SIGTERM].map(blocks);
+        let masked = Masked::all();
+        assert!(blocks(libc::SIGUSR1) && blocks(libc::SIGTERM));
+        drop(masked);
+        assert_eq!([libc::SIGUSR1, libc::SIGTERM].map(blocks), before);
+    }
 
     #[test]
     fn where_threads_ended_is_remembered_once() {

@@ -50,7 +50,10 @@ fn leaks(shown: &Shown<'_>) -> String {
     }
     suppressed(findings, &mut out);
     let count = rows_max(shown.request.plan.rows.count, screen);
-    for (index, finding) in failing.iter().take(count).enumerate() {
+    let is_unsure = |finding: &&Finding| finding.verdict == Verdict::Unsure && !shown.request.plan.check.all;
+    let unsure = findings.all.iter().filter(is_unsure);
+    let listed: Vec<&Finding> = failing.iter().copied().chain(unsure).collect();
+    for (index, finding) in listed.iter().take(count).enumerate() {
         let key = finding.key().map_or("", short_key);
         let number = format!("#{}", index + 1);
         let figure = measured(&finding.figure);
@@ -63,8 +66,8 @@ fn leaks(shown: &Shown<'_>) -> String {
             let _ = writeln!(out, "      {note}");
         }
     }
-    if failing.len() > count {
-        let _ = writeln!(out, "\n({} more: --nodecount=0 shows all)", failing.len() - count);
+    if listed.len() > count {
+        let _ = writeln!(out, "\n({} more: --nodecount=0 shows all)", listed.len() - count);
     }
     if !failing.is_empty() {
         let total = findings.totals.first().copied().unwrap_or_default();

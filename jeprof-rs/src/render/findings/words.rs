@@ -145,7 +145,10 @@ pub fn limit_text(finding: &Finding) -> Option<String> {
 /// What leaked, in one line: `2 leaking stacks, 1.2 MiB in 10,402 blocks`.
 pub fn leaked(findings: &Findings, leaking: &[&Finding]) -> String {
     if leaking.is_empty() {
-        return "no leaks".into();
+        return match findings.count(Verdict::Unsure) {
+            0 => "no leaks".into(),
+            unsure => format!("no leak is certain, {} not decided", counted(unsure, "stack")),
+        };
     }
     let total = findings.totals.first().copied().unwrap_or_default();
     let stacks = counted(leaking.len(), "leaking stack");
