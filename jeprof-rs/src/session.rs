@@ -14,6 +14,7 @@ use crate::load::statistics::{Bin, Statistics};
 use crate::load::{self, Source, inputs, statistics};
 use crate::model::labels::Labels;
 use crate::model::merge::{Sign, program_of};
+use crate::model::parts::samples_taken;
 use crate::model::{Profile, file_name};
 use crate::plan::Plan;
 use crate::plan::choice::{Compat, Granularity, Metric, NamedBy, Threads};
@@ -109,8 +110,10 @@ impl Session {
                 }
             };
             text = bytes;
-            // With every object recorded, nothing that is live at the end is what a search for leaks is after.
-            if dump.stacks.is_empty() && !(plan.input.keep_parts && dump.period == 1) {
+            // With every object recorded, nothing that is live at the end is what a search for leaks is after; with some of them,
+            // too, of a program that is known to have been sampled.
+            let says_something = plan.input.keep_parts && (dump.period == 1 || samples_taken(&dump) != 0);
+            if dump.stacks.is_empty() && !says_something {
                 empty.push(source);
             }
             same_process.extend(earlier.iter().any(|maps| one_process(maps, &dump.maps)).then_some(source));

@@ -164,12 +164,13 @@ impl Stacks {
         self.base..self.dumps.len()
     }
 
-    /// Whether none of the dumps to look at has anything: a gate that looks at nothing is not to be green.
+    /// Whether none of the dumps to look at shows that anything was sampled: a gate that looks at nothing is not to be green.
     pub fn is_empty(&self) -> bool {
         let has = |stack: &Stack| {
             self.looked_at().any(|dump| stack.live[dump].bytes > 0.0 || stack.allocated[dump] > 0.0)
         };
-        !self.all.iter().any(has)
+        let sampled = self.dumps[self.looked_at()].iter().any(|dump| dump.samples_taken != 0);
+        !sampled && !self.all.iter().any(has)
     }
 
     /// The dumps to look at by process, as far as their names tell; those whose names do not are of one.

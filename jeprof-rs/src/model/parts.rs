@@ -1,6 +1,7 @@
 //! What each dump has of each stack, for what compares dumps instead of adding them up.
 
 use prof_format::dump::{Dump, More};
+use prof_format::snapshot::SAMPLES;
 use prof_format::vocab::Format;
 
 use super::Figures;
@@ -19,6 +20,8 @@ pub struct PartDump {
     pub tells_spread: bool,
     /// Whether accumulated figures are there.
     pub has_accum: bool,
+    /// How many objects were sampled, whether they live or not; 0 when the file does not say.
+    pub samples_taken: u64,
     /// Whether its labels tell what nobody points to. The text form has the sums alone.
     pub tells_reach: bool,
     /// Threads whose registers were not seen then: what only those held is told to be lost.
@@ -45,10 +48,17 @@ impl PartDump {
             time_nanos: dump.time_nanos,
             tells_spread: !dump.more.is_empty(),
             has_accum: dump.has_accum,
+            samples_taken: samples_taken(dump),
             tells_reach: dump.format == Format::Pprof && reach.starts_with(REACH_DONE),
             unseen_threads: running.unwrap_or(0),
         }
     }
+}
+
+/// How many objects a dump says were sampled; 0 when it does not.
+pub fn samples_taken(dump: &Dump) -> u64 {
+    let told = dump.about.iter().find(|(name, _)| name == SAMPLES);
+    told.and_then(|(_, number)| number.parse().ok()).unwrap_or(0)
 }
 
 /// What one dump has of a stack.

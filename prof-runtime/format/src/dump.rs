@@ -183,7 +183,8 @@ pub struct Dump {
     pub duration_nanos: u64,
     /// Sums over the whole process, when the dump tells some.
     pub totals: Option<Totals>,
-    /// How the process was started, by name (`command`, `host`, `conf`, `start_nanos`), as far as the dump tells.
+    /// How the process was started, by name (`command`, `host`, `conf`, `start_nanos`, `samples`), as far as the dump
+    /// tells.
     pub about: Vec<(String, String)>,
     /// Regular expression of functions whose frames are to be dropped leafward (pprof), may be empty.
     pub drop_frames: String,

@@ -77,9 +77,15 @@ pub struct About<'a> {
     /// Leaks that the program itself says are none: the text of its `__lsan_default_suppressions`, LeakSanitizer's rules and
     /// comments, a line each.
     pub suppressions: &'a [u8],
+    /// How many objects were sampled since sampling began, whether they live or not: a dump without samples is of a program
+    /// that holds little when there were some, and else perhaps of one that was not profiled.
+    pub samples: u64,
     /// Whether it was found out what the program can still reach, `done` and sums or `unknown` and why; empty where nobody asked.
     pub reach: &'a [u8],
 }
+
+/// Name of [`About::samples`].
+pub const SAMPLES: &str = "samples";
 
 /// Name of [`About::reach`].
 pub const REACH: &str = "reach";
@@ -88,12 +94,19 @@ pub const REACH: &str = "reach";
 pub const SUPPRESSION: &str = "suppression";
 
 impl<'a> About<'a> {
-    /// What is known, by name, as a text; `start_nanos` is a number and not among them.
+    /// What is known, by name, as a text; not what is a number.
     pub fn texts(&self) -> impl Iterator<Item = (&'static str, &'a [u8])> {
         let all = [("command", self.command), ("host", self.host), ("conf", self.conf), (REACH, self.reach)];
         let rules =
             self.suppressions.split(|byte| *byte == b'\n').map(|line| (SUPPRESSION, line.trim_ascii()));
         all.into_iter().chain(rules).filter(|(_, text)| !text.is_empty())
+    }
+
+    /// What is known, by name, as a number.
+    pub fn numbers(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        [("start_nanos", self.start_nanos), (SAMPLES, self.samples)]
+            .into_iter()
+            .filter(|(_, number)| *number != 0)
     }
 }
 

@@ -85,8 +85,6 @@ pub(crate) const PREFIX: &str = "# total ";
 
 /// Start of a line or comment that tells how the process was started, `# about NAME TEXT`.
 pub(crate) const ABOUT_PREFIX: &str = "# about ";
-/// Name of the one that is a number.
-pub(crate) const START_NANOS: &str = "start_nanos";
 
 #[cfg(test)]
 mod tests {

@@ -338,6 +338,7 @@ impl Copying<'_, '_> {
                 continue;
             }
             let tallies = tables.contexts.tallies(context, tables.generation);
+            self.frozen.facts.about.samples += tallies.accum.sampled.objs;
             let shown = if tables.accum { tallies.accum } else { Tally::default() };
             let peak = self.frozen.facts.peak && !tallies.peak.is_empty();
             if tallies.live.is_empty() && shown.is_empty() && !peak {

@@ -140,6 +140,8 @@ impl Job<'_> {
                 start_nanos: self.kept.start_nanos,
                 conf: self.kept.conf(),
                 suppressions: self.suppressions,
+                // Counted with the tables.
+                samples: 0,
                 reach: self.reach,
             },
             // The others have no place for it.

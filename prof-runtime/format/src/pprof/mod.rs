@@ -29,7 +29,7 @@
 //! * Mappings carry real bounds, offsets and build ids, the program first, so that every viewer can symbolize.
 //!   Location ids are address indices plus one, mapping ids module indices plus one; addresses are lowered by one.
 //! * Totals of the process are comments `# total NAME BYTES`, which viewers do not show; so are `# about command WORDS`,
-//!   `# about host NAME`, `# about conf OPTIONS` and `# about start_nanos NANOSECONDS`.
+//!   `# about host NAME`, `# about conf OPTIONS`, `# about start_nanos NANOSECONDS` and `# about samples N`.
 //! * The string table comes last and its last string is referred to, so a file that was cut off has an index out of
 //!   range.
 //!

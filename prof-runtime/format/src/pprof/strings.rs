@@ -5,7 +5,7 @@ use super::fields::profile;
 use super::wire_write::Message;
 use crate::out::hex_of;
 use crate::snapshot::{Facts, Snapshot};
-use crate::totals::{self, ABOUT_PREFIX, START_NANOS};
+use crate::totals::{self, ABOUT_PREFIX};
 
 /// Makes [`Str`] and the texts it stands for. The empty string is not among them: it is always the first.
 macro_rules! strings {
@@ -78,7 +78,7 @@ impl Strings {
             threads: snapshot.threads(),
             labels: snapshot.labels(),
             modules: snapshot.modules(),
-            silent: totals.count() + about.texts().count() + usize::from(about.start_nanos != 0),
+            silent: totals.count() + about.texts().count() + about.numbers().count(),
         }
     }
 
@@ -153,8 +153,8 @@ fn comments<E>(facts: &Facts, out: &mut Message<'_, E>) -> Result<(), E> {
     for (name, text) in facts.about.texts() {
         silent(out, ABOUT_PREFIX, name, &|message| words(text, message))?;
     }
-    if facts.about.start_nanos != 0 {
-        silent(out, ABOUT_PREFIX, START_NANOS, &|message| message.decimal(facts.about.start_nanos))?;
+    for (name, number) in facts.about.numbers() {
+        silent(out, ABOUT_PREFIX, name, &|message| message.decimal(number))?;
     }
     out.message(profile::STRING_TABLE, |message| {
         message.raw(b"Heap profile of ")?;

@@ -134,7 +134,7 @@ fn how_the_program_was_started_is_told_and_not_shown() {
     let (command, host) = (&b"./serve\0--port\0 80\nx"[..], &b"box"[..]);
     let suppressions = b"# jeprof-rs: max=4KiB\n\n leak:once\r\nleak:^a*b$\n";
     snapshot.facts.about =
-        About { command, host, start_nanos: 17, conf: b"prof:true", suppressions, reach: b"" };
+        About { command, host, start_nanos: 17, conf: b"prof:true", suppressions, samples: 3, reach: b"" };
     for format in [Format::Pprof, Format::Text] {
         let dump = read(&written(format, &snapshot)).unwrap();
         let about: Vec<_> = dump.about.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
@@ -150,6 +150,7 @@ fn how_the_program_was_started_is_told_and_not_shown() {
             ("suppression", "leak:once"),
             ("suppression", "leak:^a*b$"),
             ("start_nanos", "17"),
+            ("samples", "3"),
         ];
         assert_eq!(about, expected);
         assert!(dump.comments.iter().all(|comment| !comment.contains("box")), "{:?}", dump.comments);

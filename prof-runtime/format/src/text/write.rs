@@ -3,7 +3,7 @@
 use super::MARK;
 use crate::out::Out;
 use crate::snapshot::{About, Sink, Snapshot};
-use crate::totals::{ABOUT_PREFIX, START_NANOS};
+use crate::totals::ABOUT_PREFIX;
 use crate::unbias::split_for_viewers;
 use crate::vocab::{Counts, Tally};
 
@@ -92,11 +92,11 @@ fn about<S: Sink>(out: &mut Out<'_, S>, about: &About) -> Result<(), S::Error> {
         }
         out.text("\n")?;
     }
-    if about.start_nanos != 0 {
+    for (name, number) in about.numbers() {
         out.text(ABOUT_PREFIX)?;
-        out.text(START_NANOS)?;
+        out.text(name)?;
         out.text(" ")?;
-        out.number(about.start_nanos)?;
+        out.number(number)?;
         out.text("\n")?;
     }
     Ok(())
