@@ -6,7 +6,6 @@
 use super::Sieve;
 use super::finding::{Finding, Findings, Kind, Measured};
 use super::stacks::{Stack, Stacks, process_of};
-use crate::inference::discovery;
 use crate::inference::estimate::Estimate;
 use crate::inference::growth::{Churn, Growth, chance, growth};
 use crate::inference::interval::Verdict;
@@ -95,8 +94,7 @@ pub fn changes(stacks: &Stacks, sides: &Sides, sieve: &mut Sieve<'_>, plan: &Che
 fn correct(all: &mut [Compared<'_>], up: bool, plan: &CheckPlan) {
     let mut tested: Vec<&mut Compared<'_>> = all.iter_mut().filter(|compared| compared.is_tested()).collect();
     let p: Vec<f64> = tested.iter().map(|compared| chance_of(compared, up)).collect();
-    let q = if plan.family_wise { discovery::holm(&p) } else { discovery::q_values(&p) };
-    tested.iter_mut().zip(q).for_each(|(compared, q)| compared.q = q);
+    tested.iter_mut().zip(plan.correction.of(&p)).for_each(|(compared, q)| compared.q = q);
 }
 
 fn chance_of(compared: &Compared<'_>, up: bool) -> f64 {

@@ -4,7 +4,6 @@ use super::Sieve;
 use super::finding::{Finding, Findings, Kind, Measured};
 use super::growth::SAMPLES_MIN;
 use super::stacks::{Stack, Stacks};
-use crate::inference::discovery::q_values;
 use crate::inference::interval::Verdict;
 use crate::inference::trend::{
     Course, DUMPS_ADVISED, Moment, Trend, courses, dumps_needed, dumps_wanted, trend, warm_up,
@@ -15,8 +14,9 @@ use crate::units::bytes_for_people;
 /// When dumps were made: in minutes where all tell, else their numbers, with the unit of a slope.
 pub fn times(stacks: &Stacks, dumps: &[usize]) -> (Vec<f64>, &'static str) {
     let nanos: Vec<u64> = dumps.iter().map(|&dump| stacks.dumps[dump].time_nanos).collect();
-    if nanos.windows(2).all(|pair| pair[0] < pair[1]) && nanos[0] != 0 {
-        let minutes = nanos.iter().map(|time| (time - nanos[0]) as f64 / 60e9);
+    let told = nanos.first().filter(|first| **first != 0 && nanos.is_sorted_by(|a, b| a < b));
+    if let Some(&first) = told {
+        let minutes = nanos.iter().map(|time| (time - first) as f64 / 60e9);
         return (minutes.collect(), "bytes/min");
     }
     ((0..dumps.len()).map(|number| number as f64).collect(), "bytes/dump")
@@ -32,19 +32,21 @@ pub fn add_trends(
     findings: &mut Findings,
 ) {
     let totals: Vec<f64> = all.iter().map(|&dump| stacks.total(dump).bytes).collect();
-    // No more are left out than can be spared: a leak that is most of the heap looks like a start.
+    let (times, unit) = times(stacks, all);
+    // No more are left out than can be spared: the order of those that are left has to prove something.
     let spare = all.len().saturating_sub(dumps_needed(stacks.all.len(), plan.fdr()));
-    let skip =
-        plan.skip_first.unwrap_or_else(|| warm_up(&totals).min(spare)).min(all.len().saturating_sub(2));
-    let dumps = &all[skip..];
+    let skip = plan
+        .skip_first
+        .unwrap_or_else(|| warm_up(&times, &totals).min(spare))
+        .min(all.len().saturating_sub(2));
+    let (dumps, times) = (&all[skip..], &times[skip..]);
     if dumps.len() < 2 {
         return;
     }
-    let (times, unit) = times(stacks, dumps);
     let mut tested: Vec<(&Stack, Trend)> = Vec::new();
     for stack in &stacks.all {
         let moments: Vec<Moment> =
-            dumps.iter().zip(&times).map(|(&dump, &at)| Moment { at, live: stack.live[dump] }).collect();
+            dumps.iter().zip(times).map(|(&dump, &at)| Moment { at, live: stack.live[dump] }).collect();
         let enough = moments.iter().any(|moment| {
             moment.live.is_exact() && moment.live.bytes > 0.0 || moment.live.is_worth(SAMPLES_MIN)
         });
@@ -64,7 +66,7 @@ pub fn add_trends(
     // not say that growth goes on.
     let blind = dumps.len() < dumps_needed(tested.len(), plan.fdr());
     let changes: Vec<f64> = trends.iter().map(|trend| trend.change.p).collect();
-    let judged = courses(&trends, plan.fdr()).into_iter().zip(q_values(&changes));
+    let judged = courses(&trends, plan.correction, plan.fdr()).into_iter().zip(plan.correction.of(&changes));
     for ((stack, trend), ((course, q), changed)) in tested.iter().zip(judged) {
         let (course, q) = match course {
             Course::Steady if blind && changed <= plan.fdr() && trend.order.p < 0.5 => {

@@ -4,6 +4,26 @@
 //! those reported, [`holm`] the chance of any. Both take the chances `p` in any order and answer in the same order; what is no
 //! number counts as 1. Cost: one sort.
 
+/// Against what findings are held to a rate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Correction {
+    /// The share of false ones among those reported: [`q_values`].
+    #[default]
+    DiscoveryRate,
+    /// The chance of any false one: [`holm`].
+    FamilyWise,
+}
+
+impl Correction {
+    /// The rate at which each is just reported.
+    pub fn of(self, p: &[f64]) -> Vec<f64> {
+        match self {
+            Correction::DiscoveryRate => q_values(p),
+            Correction::FamilyWise => holm(p),
+        }
+    }
+}
+
 /// The false-discovery rate at which each is just reported (Benjamini and Hochberg 1995): `min over j >= i of p(j) m / j`.
 ///
 /// Reporting what has `q <= f` keeps the expected share of false findings at `f`, for tests that are independent, as those

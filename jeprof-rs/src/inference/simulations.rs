@@ -3,7 +3,7 @@
 //! Seeds are fixed, so that each figure is the same on every machine; tolerances say how far it may be from its expectation by
 //! chance if a change of the code draws other numbers.
 
-use super::discovery::q_values;
+use super::discovery::{Correction, q_values};
 use super::estimate::Estimate;
 use super::growth::{Churn, chance, growth};
 use super::interval::interval;
@@ -237,7 +237,7 @@ fn counted(seed: u64, runs: usize, mut series: impl FnMut(&mut Random) -> Vec<Mo
     let mut counts = [0; 4];
     for _ in 0..runs {
         let trend = trend(&series(&mut random), None, 0.95).unwrap();
-        counts[courses(&[trend], 0.01)[0].0 as usize] += 1;
+        counts[courses(&[trend], Correction::DiscoveryRate, 0.01)[0].0 as usize] += 1;
     }
     counts
 }

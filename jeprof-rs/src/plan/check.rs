@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::inference::discovery::Correction;
+
 /// What is asked for.
 #[derive(Clone, Debug)]
 pub struct CheckPlan {
@@ -11,8 +13,8 @@ pub struct CheckPlan {
     pub confidence: Option<f64>,
     /// The share of false alarms among what is reported, below 1; see [`CheckPlan::fdr`].
     pub fdr: Option<f64>,
-    /// Whether `fdr` is the chance of any false alarm instead.
-    pub family_wise: bool,
+    /// What `fdr` is held against.
+    pub correction: Correction,
     /// Growth is reported from here on, in bytes; from `min_growth` and a hundredth of the total on when not given.
     pub min_growth: Option<f64>,
     /// Leaks of a stack are reported from here on, in bytes.
@@ -100,7 +102,7 @@ impl Default for CheckPlan {
         CheckPlan {
             confidence: None,
             fdr: None,
-            family_wise: false,
+            correction: Correction::default(),
             min_growth: None,
             min_leak: 0.0,
             suppressions: Vec::new(),

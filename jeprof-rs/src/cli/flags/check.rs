@@ -1,6 +1,7 @@
 //! Flags about leaks, growth and limits.
 
 use super::{Flag, Takes};
+use crate::inference::discovery::Correction;
 use crate::plan::check::{BaselineChange, Undecided, Unused};
 use crate::plan::query::value;
 
@@ -38,7 +39,7 @@ pub const ROWS: &[Flag] = &[
     },
     Flag {
         name: "fwer",
-        takes: Takes::Switch(|plan| plan.check.family_wise = true),
+        takes: Takes::Switch(|plan| plan.check.correction = Correction::FamilyWise),
         help: "Hold --fdr against the chance of any false alarm in the report instead",
         ..Flag::BASE
     },
