@@ -2,6 +2,7 @@
 
 pub mod chart;
 pub mod figures;
+pub mod leaks;
 pub mod locks;
 pub mod operations;
 pub mod profiler;

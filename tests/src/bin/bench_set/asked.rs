@@ -1,5 +1,6 @@
 //! What the command line asks for.
 
+use suite::bench::leaks::WAYS;
 use suite::bench::locks::LOADS;
 use suite::bench::operations::OPERATIONS;
 use suite::bench::profiler::SUBSET;
@@ -19,6 +20,8 @@ pub enum Part {
     Operations,
     /// What profiling costs.
     Profiler,
+    /// What looking for leaks costs.
+    Leaks,
 }
 
 impl Part {
@@ -30,6 +33,7 @@ impl Part {
             Part::Locks => "--locks",
             Part::Operations => "--operations",
             Part::Profiler => "--profiler",
+            Part::Leaks => "--leaks",
         }
     }
 
@@ -38,7 +42,7 @@ impl Part {
         match self {
             Part::Preloaded => ROWS,
             Part::Rust => RUST,
-            Part::Locks | Part::Operations | Part::Profiler => &[],
+            Part::Locks | Part::Operations | Part::Profiler | Part::Leaks => &[],
         }
     }
 
@@ -60,6 +64,7 @@ impl Part {
                 ];
                 whole.into_iter().chain(SUBSET.iter().map(row)).collect()
             }
+            Part::Leaks => WAYS.iter().map(|way| (way.name, way.what.to_owned())).collect(),
             Part::Operations => {
                 OPERATIONS.iter().map(|operation| (operation.name, operation.what.to_owned())).collect()
             }
@@ -108,6 +113,7 @@ impl Asked {
                 "--locks" => asked.part = Part::Locks,
                 "--operations" => asked.part = Part::Operations,
                 "--profiler" => asked.part = Part::Profiler,
+                "--leaks" => asked.part = Part::Leaks,
                 "--quick" => asked.quick = true,
                 "--rounds" => {
                     let count = value()?.parse().ok().filter(|count| (1..=1000).contains(count));

@@ -1,10 +1,10 @@
 //! The benchmark set: every row under every allocator, each run a process of its own, as ratios to the C jemalloc.
 //!
-//! `cargo bench-set [--rust | --locks | --operations | --profiler] [--quick] [--rounds N] [--only ROWS] [--peers NAMES] [--list]
+//! `cargo bench-set [--rust | --locks | --operations | --profiler | --leaks] [--quick] [--rounds N] [--only ROWS] [--peers NAMES] [--list]
 //! [--report]`. ROWS and NAMES are words with commas between; a row is taken when its name begins with a word. Allocators
 //! are put in by `LD_PRELOAD`, with their defaults. With `--rust` the rows are Rust programs that are linked with each, with
 //! `--locks` it is counted how often locks are taken and waited for, with `--operations` what single operations cost, with
-//! `--profiler` what profiling costs.
+//! `--profiler` what profiling costs, with `--leaks` what looking for leaks costs, beside other tools.
 //!
 //! In each round every allocator runs a row once, in an order that rotates from round to round, so that a slow moment of
 //! the machine hits all alike; the tables hold medians over the rounds (5). A quick run does an eighth of the work once and
@@ -12,6 +12,7 @@
 //! in the target folder, so that the set can be run in pieces; `--report` writes from them without running.
 
 mod asked;
+mod leaks;
 mod locks;
 mod measure;
 mod operations;
@@ -186,6 +187,7 @@ fn main() -> ExitCode {
             Part::Locks => locks::run(&asked),
             Part::Operations => operations::run(&asked),
             Part::Profiler => profiler::run(&asked),
+            Part::Leaks => leaks::run(&asked),
         }
     });
     match answer {

@@ -75,7 +75,7 @@ pub fn run(
     meanwhile: Option<&(dyn Fn() -> Result<(), String> + Sync)>,
 ) -> Result<Run, String> {
     let errors = output.with_extension("errors");
-    let child = start(command, output, &errors)?;
+    let child = start(command, output, &errors, true)?;
     let id = child.id() as libc::pid_t;
     let (status, mut run, served) = std::thread::scope(|scope| {
         let client = |meanwhile: &'_ (dyn Fn() -> Result<(), String> + Sync)| {
@@ -98,17 +98,41 @@ pub fn run(
     Err(format!("ended with wait status {status:#x}: {}", run.errors.lines().last().unwrap_or_default()))
 }
 
-/// Starts it, to be traced by this thread.
-fn start(command: &mut Command, output: &Path, errors: &Path) -> Result<Child, String> {
+/// Runs to the end without being traced, which tools that trace by themselves do not bear. The peak is that of the largest of its
+/// processes, and at least this one's own; CPU seconds are of all.
+///
+/// # Errors
+/// When it cannot be started, ends with another exit status than `status`, or runs over the limit.
+pub fn run_untraced(command: &mut Command, output: &Path, status: i32) -> Result<Run, String> {
+    let errors = output.with_extension("errors");
+    let child = start(command, output, &errors, false)?;
+    let started = Instant::now();
+    let (ended, used) = wait(child.id() as libc::pid_t)?;
+    let run = Run {
+        wall: started.elapsed().as_secs_f64(),
+        cpu: seconds(&used),
+        peak: used.ru_maxrss as f64 * 1024.0,
+        output: fs::read_to_string(output).unwrap_or_default(),
+        errors: fs::read_to_string(errors).unwrap_or_default(),
+        ..Run::default()
+    };
+    if libc::WIFEXITED(ended) && libc::WEXITSTATUS(ended) == status {
+        return Ok(run);
+    }
+    Err(format!("ended with wait status {ended:#x}: {}", run.errors.lines().last().unwrap_or_default()))
+}
+
+/// Starts it, to be traced by this thread or not.
+fn start(command: &mut Command, output: &Path, errors: &Path, traced: bool) -> Result<Child, String> {
     // Files, because nobody reads a pipe until the program has ended.
     let file = |path: &Path| File::create(path).map_err(|error| format!("{}: {error}", path.display()));
     command.stdout(file(output)?).stderr(file(errors)?);
     // SAFETY: all are system calls without memory of ours, which are allowed between fork and exec.
     unsafe {
-        command.pre_exec(|| {
+        command.pre_exec(move || {
             libc::alarm(LIMIT);
             ahead_of_the_rest();
-            if libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0) < 0 {
+            if traced && libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0) < 0 {
                 return Err(std::io::Error::last_os_error());
             }
             Ok(())
@@ -134,9 +158,9 @@ fn ahead_of_the_rest() {
 fn follow(id: libc::pid_t) -> Result<(i32, Run), String> {
     let (mut started, mut run) = (None, Run::default());
     loop {
-        let (status, cpu) = wait(id)?;
+        let (status, used) = wait(id)?;
         if libc::WIFEXITED(status) || libc::WIFSIGNALED(status) {
-            run.cpu = cpu;
+            run.cpu = seconds(&used);
             return Ok((status, run));
         }
         // A stop for a signal passes it on; the other stops have none.
@@ -161,8 +185,14 @@ fn follow(id: libc::pid_t) -> Result<(i32, Run), String> {
     }
 }
 
-/// Wait status and CPU seconds so far.
-fn wait(id: libc::pid_t) -> Result<(i32, f64), String> {
+/// User and system seconds.
+fn seconds(used: &libc::rusage) -> f64 {
+    let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
+    seconds(used.ru_utime) + seconds(used.ru_stime)
+}
+
+/// Wait status and what was used so far.
+fn wait(id: libc::pid_t) -> Result<(i32, libc::rusage), String> {
     let mut status = 0;
     // SAFETY: numbers, for which all bits zero are a value.
     let mut used: libc::rusage = unsafe { std::mem::zeroed() };
@@ -171,8 +201,7 @@ fn wait(id: libc::pid_t) -> Result<(i32, f64), String> {
     if answer < 0 {
         return Err(format!("wait4: {}", std::io::Error::last_os_error()));
     }
-    let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
-    Ok((status, seconds(used.ru_utime) + seconds(used.ru_stime)))
+    Ok((status, used))
 }
 
 fn trace(request: libc::c_uint, id: libc::pid_t, data: usize) -> Result<(), String> {

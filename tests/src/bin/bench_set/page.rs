@@ -41,21 +41,25 @@ fn line_of(program: &str, arguments: &[&str]) -> String {
     text.lines().next().unwrap_or("-").to_owned()
 }
 
-/// Machine, date and versions.
-pub fn conditions(peers: &[Peer], missing: &[String], left_out: &[String]) -> String {
+/// Date and machine.
+pub fn machine() -> String {
     let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model =
         cpus.lines().find(|line| line.starts_with("model name")).and_then(|line| line.split(": ").nth(1));
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
-    let versions: Vec<String> =
-        peers.iter().map(|peer| format!("{} ({})", peer.name, peer.version)).collect();
-    let mut text = format!(
-        "{}, {cores} cores ({}), Linux {}. Allocators: {}.\n",
+    format!(
+        "{}, {cores} cores ({}), Linux {}",
         line_of("date", &["-u", "+%F"]),
         model.unwrap_or("unknown"),
-        line_of("uname", &["-r"]),
-        versions.join(", ")
-    );
+        line_of("uname", &["-r"])
+    )
+}
+
+/// Machine, date and versions.
+pub fn conditions(peers: &[Peer], missing: &[String], left_out: &[String]) -> String {
+    let versions: Vec<String> =
+        peers.iter().map(|peer| format!("{} ({})", peer.name, peer.version)).collect();
+    let mut text = format!("{}. Allocators: {}.\n", machine(), versions.join(", "));
     for (title, list) in [("Allocators that could not be had", missing), ("Rows left out", left_out)] {
         if !list.is_empty() {
             text += &format!("{title}: {}.\n", list.join("; "));

@@ -107,7 +107,11 @@ pub fn told(program: &str, arguments: &[&str]) -> Result<String, String> {
     Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
 }
 
-fn find(names: &[&str]) -> Result<PathBuf, String> {
+/// A program by the first of its names that is found.
+///
+/// # Errors
+/// That it is not installed.
+pub fn find(names: &[&str]) -> Result<PathBuf, String> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = || std::env::split_paths(&path).chain([target_folder().join("peers/venv/bin")]);
     let mut found = names.iter().flat_map(|name| folders().map(move |folder| folder.join(name)));
