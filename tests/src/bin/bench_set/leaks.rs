@@ -14,7 +14,7 @@ use crate::asked::{Asked, Part};
 use crate::{measure, page, real};
 
 /// Entries that the service keeps, and requests.
-const WORK: [u64; 2] = [200_000, 400_000];
+const WORK: [u64; 2] = [100_000, 100_000];
 
 /// A quick run does so small a part of the requests.
 const QUICK: u64 = 8;
