@@ -393,6 +393,15 @@ fn dumps_of_different_programs_are_not_compared_and_builds_of_one_are() {
 }
 
 #[test]
+fn what_leaks_are_not_held_against_is_told_to_have_no_effect() {
+    let folder = Scratch::new("check-unused");
+    let dumps = series(&folder, 1, 1, mixed);
+    let run = tool(&["leaks", "--baseline=no-such-file", "--skip_first=1", dumps[0].to_str().unwrap()]);
+    assert!(run.stderr.contains("--baseline has no effect on leaks"), "{}", run.stderr);
+    assert!(run.stderr.contains("--skip_first has no effect on leaks"), "{}", run.stderr);
+}
+
+#[test]
 fn every_form_can_be_read_and_is_the_same_each_time() {
     let folder = Scratch::new("check-forms");
     let dumps = series(&folder, 1, 9, mixed);

@@ -44,6 +44,8 @@ pub enum Part {
     Ages,
     /// What counts as a leak or as growth.
     Check,
+    /// What memory is held against.
+    Limits,
     /// Which nodes and edges a graph has.
     Graph,
     /// How a picture looks.
@@ -69,6 +71,7 @@ impl Part {
             Part::Groups => "Groups of samples",
             Part::Ages => "Ages",
             Part::Check => "Leaks and growth",
+            Part::Limits => "Limits and series",
             Part::Graph => "Call graph",
             Part::Picture => "Picture",
             Part::Listing => "Source code",

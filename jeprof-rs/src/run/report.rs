@@ -3,7 +3,7 @@
 use super::collect::Dump;
 use crate::error::Result;
 use crate::plan::Plan;
-use crate::render::findings::LEAKS;
+use crate::render::findings::rows::LEAKS;
 use crate::report;
 use crate::session::Session;
 use crate::terminal::Screen;

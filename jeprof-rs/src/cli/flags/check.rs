@@ -2,7 +2,7 @@
 
 use super::{Flag, Takes};
 use crate::inference::discovery::Correction;
-use crate::plan::check::{BaselineChange, Undecided, Unused};
+use crate::plan::check::{Undecided, Unused};
 use crate::plan::query::value;
 
 /// A share between 0 and 1, both excluded.
@@ -139,57 +139,6 @@ pub const ROWS: &[Flag] = &[
         name: "all",
         takes: Takes::Switch(|plan| plan.check.all = true),
         help: "Show changes that chance explains, and limits that are kept, too",
-        ..Flag::BASE
-    },
-    Flag {
-        name: "config",
-        takes: Takes::One("FILE", |plan, value| {
-            plan.check.config = Some(value.into());
-            Ok(())
-        }),
-        help: "check: limits, and what the command line does not say [default: jeprof.toml, if there is one]",
-        ..Flag::BASE
-    },
-    Flag {
-        name: "baseline",
-        takes: Takes::One("FILE", |plan, value| {
-            plan.check.baseline = Some(value.into());
-            Ok(())
-        }),
-        help: "check: what stacks are known to hold; only what is new or more fails ('jeprof-rs baseline' writes it)",
-        ..Flag::BASE
-    },
-    Flag {
-        name: "update_baseline",
-        takes: Takes::Switch(|plan| plan.check.baseline_change = BaselineChange::Update),
-        help: "check: take what is live into the file of --baseline, instead of failing for it",
-        ..Flag::BASE
-    },
-    Flag {
-        name: "prune_baseline",
-        takes: Takes::Switch(|plan| plan.check.baseline_change = BaselineChange::Prune),
-        help: "check: forget the rows of the file of --baseline that no stack has any more",
-        ..Flag::BASE
-    },
-    Flag {
-        name: "skip_first",
-        takes: Takes::One("N", |plan, value| {
-            let count = value.parse().ok();
-            plan.check.skip_first = Some(count.ok_or_else(|| format!("'{value}' is no number of dumps"))?);
-            Ok(())
-        }),
-        help: "check: leave N dumps at the beginning out of trends [default: those of the warm-up]",
-        ..Flag::BASE
-    },
-    Flag {
-        name: "iterations",
-        takes: Takes::One("N", |plan, value| {
-            let count = value.parse().ok().filter(|count: &f64| count.is_finite() && *count > 0.0);
-            plan.check.iterations =
-                Some(count.ok_or_else(|| format!("'{value}' is no number of iterations"))?);
-            Ok(())
-        }),
-        help: "check: N iterations lie between one dump and the next, for limits per iteration [default: 1]",
         ..Flag::BASE
     },
     Flag {

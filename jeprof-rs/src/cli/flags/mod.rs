@@ -8,6 +8,7 @@ mod granularity;
 mod graph;
 mod groups;
 mod input;
+mod limits;
 mod listing;
 mod output;
 mod picture;
@@ -86,6 +87,7 @@ pub const PARTS: &[(Part, &[Flag])] = &[
     (Part::Groups, groups::ROWS),
     (Part::Ages, ages::ROWS),
     (Part::Check, check::ROWS),
+    (Part::Limits, limits::ROWS),
     (Part::Graph, graph::ROWS),
     (Part::Selection, selection::ROWS),
     (Part::Picture, picture::ROWS),
