@@ -11,7 +11,7 @@ use prof_format::vocab::Format;
 use crate::compat::short_name::short_name;
 use crate::error::{Error, Result, plain};
 use crate::model::labels::Labels;
-use crate::model::merge::Sign;
+use crate::model::sign::Sign;
 use crate::model::{FrameId, Profile, file_name};
 use crate::plan::Plan;
 use crate::plan::choice::Compat;

@@ -122,7 +122,7 @@ mod tests {
     use crate::load::recent::read;
     use crate::model::Profile;
     use crate::model::labels::Labels;
-    use crate::model::merge::Sign;
+    use crate::model::sign::Sign;
     use crate::plan::Plan;
     use crate::plan::choice::Granularity;
     use crate::plan::query::Query;

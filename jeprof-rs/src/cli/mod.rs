@@ -1,5 +1,6 @@
 //! From the words of a command line to what is to be done. Opens nothing.
 
+pub mod arguments;
 mod completions;
 mod flags;
 mod man;
@@ -8,7 +9,7 @@ mod spelling;
 
 use clap::builder::{PossibleValuesParser, Styles};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, ValueHint};
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
 
 use crate::ask;
 use crate::check::command as baseline;
@@ -21,6 +22,7 @@ use crate::run;
 use crate::sampling_plan;
 use crate::statistics;
 use crate::tool::Tool;
+use arguments::{given, hint, settings};
 use flags::Takes;
 pub use flags::pattern;
 use settings::Settings;
@@ -184,10 +186,6 @@ fn refusal(error: &clap::Error) -> Error {
 /// From this likeness on, of at most 1, a known option is suggested for an unknown one.
 const ALIKE_MIN: f64 = 0.6;
 
-fn given(source: clap::parser::ValueSource) -> bool {
-    source == clap::parser::ValueSource::CommandLine
-}
-
 /// The parser, built from the rows.
 pub fn parser() -> Command {
     command_line(Argument::Option)
@@ -312,42 +310,6 @@ fn with_inputs(command: Command) -> Command {
     )
 }
 
-/// The flags of these names, for a command that makes no report of its own; dashes stand for underscores, too.
-pub fn arguments_of(names: &[&'static str]) -> impl Iterator<Item = Arg> {
-    let rows = flags::all().filter(|(_, flag)| names.contains(&flag.name));
-    rows.map(|(_, flag)| {
-        let arg = Arg::new(flag.name).long(flag.name).help(flag.help).help_heading("Report");
-        let dashed = flag.name.replace('_', "-");
-        let arg = if dashed == flag.name { arg } else { arg.alias(dashed) };
-        let arg = match flag.takes {
-            Takes::Switch(_) => arg.action(ArgAction::SetTrue),
-            Takes::One(value, _) => arg.action(ArgAction::Set).value_name(value).value_hint(hint(value)),
-            Takes::Many(value, _) => arg.action(ArgAction::Append).value_name(value).value_hint(hint(value)),
-        };
-        match flag.short {
-            Some(short) => arg.short(short),
-            None => arg,
-        }
-    })
-}
-
-/// The plan that they make.
-///
-/// # Errors
-/// A value that does not fit.
-pub fn plan_of(names: &[&'static str], matches: &ArgMatches) -> Result<Plan> {
-    settings_of(flags::all().filter(|(_, flag)| names.contains(&flag.name)), matches).plan()
-}
-
-/// What a shell offers for a value, by what the value is called in the help.
-fn hint(value: &str) -> ValueHint {
-    match value {
-        "FILE" | "DUMP" => ValueHint::FilePath,
-        "DIR" => ValueHint::DirPath,
-        _ => ValueHint::Unknown,
-    }
-}
-
 /// The plan that the parser's findings make for this output.
 fn fill(output: &'static Output, matches: &ArgMatches) -> Result<(&'static Output, Plan)> {
     let mut plan = settings(matches).plan()?;
@@ -388,28 +350,6 @@ fn command_meant(word: &str) -> Option<String> {
     let alike = |name: &str| strsim::normalized_damerau_levenshtein(word, name);
     let nearest = commands.max_by(|a, b| alike(a).total_cmp(&alike(b)))?;
     (alike(nearest) >= ALIKE_MIN).then(|| format!("the command {nearest}"))
-}
-
-/// The flags that are given.
-fn settings(matches: &ArgMatches) -> Settings {
-    settings_of(flags::all(), matches)
-}
-
-/// Those among these that are given.
-fn settings_of(flags: impl Iterator<Item = (Part, &'static flags::Flag)>, matches: &ArgMatches) -> Settings {
-    let mut settings = Settings::default();
-    for (_, flag) in flags.filter(|(_, flag)| matches.value_source(flag.name).is_some_and(given)) {
-        settings.give(
-            flag,
-            match flag.takes {
-                Takes::Switch(_) => Vec::new(),
-                Takes::One(..) | Takes::Many(..) => {
-                    matches.get_many::<String>(flag.name).into_iter().flatten().cloned().collect()
-                }
-            },
-        );
-    }
-    settings
 }
 
 #[cfg(test)]

@@ -8,19 +8,11 @@ use prof_format::dump::{Dump, MapRow, NamedFrame, StackRow};
 
 use super::labels::{Labels, LabelsId, RowLabels};
 use super::parts::{Part, PartDump};
+use super::sign::Sign;
 use super::{
     Figures, Frame, FrameId, Image, ImageId, Mapped, Place, Profile, Share, Stack, Thread, file_name,
 };
 use crate::error::{Error, Result};
-
-/// Whether a dump is added or subtracted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sign {
-    /// A dump to look at.
-    Plus,
-    /// A base.
-    Minus,
-}
 
 /// What finds a known image, frame or stack again.
 #[derive(Debug, Default)]

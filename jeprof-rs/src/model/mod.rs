@@ -6,6 +6,7 @@
 pub mod labels;
 pub mod merge;
 pub mod parts;
+pub mod sign;
 #[cfg(test)]
 pub mod testing;
 

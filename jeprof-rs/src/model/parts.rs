@@ -5,7 +5,7 @@ use prof_format::snapshot::SAMPLES;
 use prof_format::vocab::Format;
 
 use super::Figures;
-use super::merge::Sign;
+use super::sign::Sign;
 
 /// A dump that parts were noted of.
 #[derive(Clone, Debug, PartialEq)]

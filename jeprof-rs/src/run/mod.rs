@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 
-use crate::cli;
+use crate::cli::arguments::{arguments_of, plan_of};
 use crate::error::{Error, Result};
 use crate::render::findings;
 use crate::tell;
@@ -120,7 +120,7 @@ fn parser() -> Command {
         )
         .arg(switch(NO_PRELOAD, "Preload nothing: the program has the allocator").conflicts_with(LIBRARY))
         .arg(switch(LEAKS_WIN, "A leak's exit status goes before the program's own"))
-        .args(cli::arguments_of(OF_LEAKS))
+        .args(arguments_of(OF_LEAKS))
         .arg(
             Arg::new(COMMAND)
                 .help("Program and arguments")
@@ -137,7 +137,7 @@ fn run(matches: &ArgMatches) -> Result<ExitCode> {
     let Some((name, arguments)) = words.split_first() else {
         return Err(Error::at(TOOL.name, "wants a COMMAND"));
     };
-    let plan = cli::plan_of(OF_LEAKS, matches)?;
+    let plan = plan_of(OF_LEAKS, matches)?;
     // The report is text on stderr, unless it is told where else to go.
     findings::check_places(&plan, false)?;
     let program = Program::find(name)?;
