@@ -162,6 +162,13 @@ impl Base {
         NonNull::new(core::ptr::with_exposed_provenance_mut(start))
     }
 
+    /// The pages of the newest chunk that are not all handed out; empty where there is none.
+    #[cfg(feature = "prof")]
+    pub fn rest(&self) -> core::ops::Range<usize> {
+        let bump = self.bump.lock();
+        bump.at & !(PAGE - 1)..bump.end
+    }
+
     /// Takes a chunk of whole huge pages, and asks for such when it is time to.
     #[cold]
     fn extend_huge(&self, bump: &mut Bump, bytes: usize, mode: MetadataThp) -> Option<()> {

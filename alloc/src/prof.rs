@@ -9,10 +9,12 @@ use prof_runtime::{DumpError, Fullness, Settings};
 use crate::VERSION;
 use crate::arena::inspect;
 use crate::arena::settings::hold_stand_ins;
+use crate::arena::table;
 use crate::boot;
 use crate::conf::{self, Place};
 use crate::entry;
 use crate::extent::{Kind, map};
+use crate::os::pages;
 use crate::report;
 use crate::sampling::{CLASSES, PROFILER};
 use crate::stats;
@@ -22,10 +24,13 @@ use crate::tables::value::CtlError;
 use crate::thread::block::Block;
 use crate::units::{Ns, PAGE};
 
-/// What has to be done before the allocator takes memory, if the options ask for it.
+/// What has to be done before the allocator takes memory for more than the texts of the options, if these ask for it.
 pub fn prepare() {
     if option::PROF.on() && option::PROF_LEAK_REACH.on() {
         prof_runtime::own_pages::track();
+        // The texts of the options took memory before they could ask for this, and our structures follow in the same chunk.
+        let begun = table::BASE.rest();
+        pages::owned(begun.start, begun.len());
         // A sample has room for one address: the object's, or that of what tells how full its slab would be.
         option::PROF_FRAG.resolve(0);
     }

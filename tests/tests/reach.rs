@@ -69,14 +69,7 @@ fn loses(scene: &str, direct: u64, indirect: u64, alive: u64) {
 #[test]
 fn what_nothing_leads_to_is_direct_and_what_it_leads_to_is_indirect() {
     loses("direct", 3, 0, 0);
-    let program = compiled("reachable.c");
-    // A block of the allocator's pages begins among so many objects. Where the process happens to lie so that an object lies right
-    // there, a word that the allocator keeps leads to it in about one run of seven, and hides what is behind it.
-    let whole = (0..5).any(|_| {
-        let (_, dumps) = run(&program, &["chain"], "prof_dump_format:pprof");
-        (labelled(&dumps[0], "direct").0, labelled(&dumps[0], "indirect").0) == (1, 99_999)
-    });
-    assert!(whole, "five runs of a chain");
+    loses("chain", 1, 99_999, 0);
 }
 
 #[test]
