@@ -182,8 +182,7 @@ fn ages_ends_the_peak_labels_and_requested_bytes_are_exact_where_all_is_sampled(
     let samples = seen.by_site(|_, more| more.samples);
     assert_eq!(samples["old_leak"], 1000.0);
     assert!(seen.dump.more.iter().all(|more| more.variance == 0.0 && more.births == 0.0));
-    let about =
-        |name: &str| seen.dump.about.iter().find(|about| about.0 == name).map(|about| about.1.as_str());
+    let about = |name: &str| seen.dump.about(name);
     assert_eq!(about("conf"), Some("prof:true,lg_prof_sample:0,prof_accum:true,prof_peak:true"));
     assert!(about("command").unwrap().ends_with(".pb.gz 1"), "{:?}", about("command"));
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();

@@ -27,7 +27,7 @@ fn told(command: &[&str]) -> Vec<(String, String)> {
     assert!(!dumps.is_empty(), "{command:?}");
     let of = |path: PathBuf| {
         let dump = read(&path);
-        let reach = dump.about.iter().find(|(name, _)| name == "reach").unwrap().1.clone();
+        let reach = dump.about("reach").unwrap().to_owned();
         (dump.program.unwrap_or_default(), reach)
     };
     dumps.into_iter().map(of).collect()

@@ -22,7 +22,7 @@ fn labelled(dump: &Dump, value: &str) -> (u64, u64) {
 }
 
 fn about(dump: &Dump) -> &str {
-    dump.about.iter().find(|(name, _)| name == "reach").map_or("", |(_, text)| text)
+    dump.about("reach").unwrap_or("")
 }
 
 /// A number of the line that tells what was found out.

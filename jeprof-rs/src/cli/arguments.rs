@@ -7,18 +7,23 @@ use super::settings::Settings;
 use crate::error::Result;
 use crate::plan::{Part, Plan};
 
+/// A flag under a heading of the help: its name, and what it takes.
+pub(super) fn argument(flag: &'static Flag, heading: &'static str) -> Arg {
+    let arg = Arg::new(flag.name).long(flag.name).help(flag.help).help_heading(heading);
+    match flag.takes {
+        Takes::Switch(_) => arg.action(ArgAction::SetTrue),
+        Takes::One(value, _) => arg.action(ArgAction::Set).value_name(value).value_hint(hint(value)),
+        Takes::Many(value, _) => arg.action(ArgAction::Append).value_name(value).value_hint(hint(value)),
+    }
+}
+
 /// The flags of these names, for a command that makes no report of its own; dashes stand for underscores, too.
 pub fn arguments_of(names: &[&'static str]) -> impl Iterator<Item = Arg> {
     let rows = flags::all().filter(|(_, flag)| names.contains(&flag.name));
     rows.map(|(_, flag)| {
-        let arg = Arg::new(flag.name).long(flag.name).help(flag.help).help_heading("Report");
+        let arg = argument(flag, "Report");
         let dashed = flag.name.replace('_', "-");
         let arg = if dashed == flag.name { arg } else { arg.alias(dashed) };
-        let arg = match flag.takes {
-            Takes::Switch(_) => arg.action(ArgAction::SetTrue),
-            Takes::One(value, _) => arg.action(ArgAction::Set).value_name(value).value_hint(hint(value)),
-            Takes::Many(value, _) => arg.action(ArgAction::Append).value_name(value).value_hint(hint(value)),
-        };
         match flag.short {
             Some(short) => arg.short(short),
             None => arg,

@@ -22,7 +22,7 @@ use crate::run;
 use crate::sampling_plan;
 use crate::statistics;
 use crate::tool::Tool;
-use arguments::{given, hint, settings};
+use arguments::{argument, given, hint, settings};
 use flags::Takes;
 pub use flags::pattern;
 use settings::Settings;
@@ -272,13 +272,10 @@ fn more_of(output: &Output) -> String {
 fn with_flags(mut command: Command, style: Argument) -> Command {
     let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
     for (part, flag) in flags::all() {
-        let arg = Arg::new(flag.name).long(flag.name).help(flag.help).help_heading(part.title());
+        let arg = argument(flag, part.title());
         let arg = match flag.takes {
-            Takes::Switch(_) => arg.action(ArgAction::SetTrue).overrides_with(flag.name),
-            Takes::One(value, _) => {
-                arg.action(ArgAction::Set).value_name(value).value_hint(hint(value)).overrides_with(flag.name)
-            }
-            Takes::Many(value, _) => arg.action(ArgAction::Append).value_name(value).value_hint(hint(value)),
+            Takes::Switch(_) | Takes::One(..) => arg.overrides_with(flag.name),
+            Takes::Many(..) => arg,
         };
         // The plan itself tells wrong values in better words than the parser.
         let offers_words = style == Argument::Word && !flag.words.is_empty();

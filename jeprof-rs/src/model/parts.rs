@@ -1,7 +1,7 @@
 //! What each dump has of each stack, for what compares dumps instead of adding them up.
 
 use prof_format::dump::{Dump, More};
-use prof_format::snapshot::SAMPLES;
+use prof_format::snapshot::{REACH, SAMPLES};
 use prof_format::vocab::Format;
 
 use super::Figures;
@@ -28,10 +28,7 @@ pub struct PartDump {
     pub unseen_threads: u64,
 }
 
-/// What a dump says of having looked for what nobody points to.
-const REACH: &str = "reach";
-
-/// How that begins where it was looked for; otherwise it says why it was not.
+/// How what [`REACH`] tells begins where it was looked for what nobody points to; otherwise it says why it was not.
 const REACH_DONE: &str = "done";
 
 /// A word of it, with a number: threads that could not be stopped.
@@ -40,7 +37,7 @@ const RUNNING: &str = "running_threads=";
 impl PartDump {
     /// That of a dump.
     pub fn new(dump: &Dump, sign: Sign) -> PartDump {
-        let reach = dump.about.iter().find(|(name, _)| name == REACH).map_or("", |(_, text)| text);
+        let reach = dump.about(REACH).unwrap_or("");
         let running = reach.split(' ').find_map(|word| word.strip_prefix(RUNNING)?.parse().ok());
         PartDump {
             sign,
@@ -57,8 +54,7 @@ impl PartDump {
 
 /// How many objects a dump says were sampled; 0 when it does not.
 pub fn samples_taken(dump: &Dump) -> u64 {
-    let told = dump.about.iter().find(|(name, _)| name == SAMPLES);
-    told.and_then(|(_, number)| number.parse().ok()).unwrap_or(0)
+    dump.about(SAMPLES).and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
 /// What one dump has of a stack.

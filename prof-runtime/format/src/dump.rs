@@ -205,6 +205,11 @@ pub struct Dump {
 }
 
 impl Dump {
+    /// What is told under this name of how the process was started; of several the first.
+    pub fn about(&self, name: &str) -> Option<&str> {
+        self.about.iter().find(|(known, _)| known == name).map(|(_, text)| text.as_str())
+    }
+
     /// A dump of nothing, with live figures and no accumulated ones.
     pub fn new(format: Format) -> Dump {
         Dump {
