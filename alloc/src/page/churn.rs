@@ -3,21 +3,25 @@
 //! Oversize runs are given back when they become free: few of them are enough to cost much memory, and nothing bounds how
 //! long the next one is away. A program that allocates and frees them in turns pays for that with a system call and a
 //! fault for each page, again and again. So what it has shown to take again within [`WINDOW`] may stay: as much as it took
-//! again, and until it has done without for that long.
+//! again, or as was unused when that was given back, and until it has done without for that long.
 
 use crate::units::{Ns, PAGE};
 
 /// How long memory that was given back counts as missed when it is taken again, and how long it stays once it was.
 pub const WINDOW: Ns = Ns::from_ms(100);
 
-/// Most pages that stay: 64 MiB.
-const MOST: usize = (64 << 20) / PAGE;
+/// Most pages that stay: 256 MiB.
+const MOST: usize = (256 << 20) / PAGE;
 
 /// What one supply gave back and took lately. All-zero is nothing.
 #[derive(Default)]
 pub struct Churn {
     /// Pages that were given back at once and not taken again.
     purged: usize,
+    /// How many these were when some were last given back.
+    most: usize,
+    /// Dirty pages that there were then, with these.
+    had: usize,
     /// Dirty pages that there may be.
     allowance: usize,
     /// When pages were last given back or stayed.
@@ -38,20 +42,17 @@ impl Churn {
         self.forget(now);
         let again = npages.min(self.purged);
         self.purged -= again;
-        self.allowance = (self.allowance + again).min(MOST);
-    }
-
-    fn purged(&mut self, npages: usize, now: Ns) {
-        self.forget(now);
-        self.purged += npages;
-        self.at = now.0;
+        // The greater part is in use again: had it stayed, there would have been no more than this.
+        let enough = if 2 * self.purged <= self.most { self.had } else { 0 };
+        self.allowance = (self.allowance + again).max(enough).min(MOST);
     }
 
     /// Whether an oversize run of `npages` may stay, with which there are `dirty` dirty pages. What does not is purged.
     pub fn keeps(&mut self, npages: usize, dirty: usize, now: Ns) -> bool {
         self.forget(now);
         if dirty > self.allowance {
-            self.purged(npages, now);
+            self.purged += npages;
+            (self.most, self.had, self.at) = (self.purged, dirty, now.0);
             return false;
         }
         (self.at, self.kept) = (now.0, npages);
@@ -72,7 +73,7 @@ impl Churn {
 
     fn forget(&mut self, now: Ns) {
         if now.since(Ns(self.at)) > WINDOW {
-            (self.purged, self.allowance, self.kept) = (0, 0, 0);
+            (self.purged, self.most, self.had, self.allowance, self.kept) = (0, 0, 0, 0, 0);
         }
     }
 }
@@ -96,6 +97,17 @@ mod tests {
         now.0 += WINDOW.0 + 1;
         assert!(!churn.keeps(100, 100, now), "it did without for long enough");
         assert_eq!(churn.kept().0, 0);
+    }
+
+    #[test]
+    fn what_was_unused_beside_it_counts_once_most_of_it_is_taken_again() {
+        let mut churn = Churn::default();
+        let now = Ns(1 << 40);
+        assert!(!churn.keeps(100, 700, now));
+        churn.took(40, now);
+        assert!(!churn.keeps(100, 700, now), "not most of it yet");
+        churn.took(80, now);
+        assert!(churn.keeps(100, 700, now) && !churn.keeps(100, 701, now));
     }
 
     #[test]
