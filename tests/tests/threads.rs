@@ -78,7 +78,7 @@ fn limits(conf: &str, sizes: &[(usize, usize)]) {
 
 #[test]
 fn options_say_which_sizes_threads_cache_and_how_many_objects() {
-    limits("", &[(64, 256), (4096, 32), (32768, 16), (40960, 0)]);
+    limits("", &[(64, 256), (4096, 48), (32768, 16), (40960, 0)]);
     limits("tcache_max:64", &[(64, 256), (80, 0), (32768, 0)]);
     limits("lg_tcache_max:17", &[(65536, 16), (131072, 16), (163840, 0)]);
     limits("tcache_max:8388608", &[(100000, 16), (1 << 20, 16)]);
@@ -89,7 +89,7 @@ fn options_say_which_sizes_threads_cache_and_how_many_objects() {
         "lg_tcache_flush_small_div:3,lg_tcache_flush_large_div:2,tcache_gc_delay_bytes:10000",
         &[(64, 256)],
     );
-    limits("tcache_gc_incr_bytes:1024,tcache_gc_interval:10", &[(64, 256), (4096, 32)]);
+    limits("tcache_gc_incr_bytes:1024,tcache_gc_interval:10", &[(64, 256), (4096, 48)]);
     limits("tcache:false", &[(64, 0)]);
     let several = Run::new(compiled("limits.c")).preload(&preload()).args(["64", "80", "96"]);
     let several =
