@@ -169,7 +169,7 @@ fn free_cached(thread: &'static Block, class: SzInd, object: *mut u8) {
     if !bin.push(object) {
         // A thread that only frees has no other occasion.
         let freed = bin.depth() as u64 / 2;
-        event::passed(thread, freed, freed * class_size(class.idx()) as u64);
+        event::passed(thread, class, freed);
         // A callback of the program may have ended the caching of this class just now, and with it the room for it.
         if thread.caches(class) {
             make_room(thread, class);

@@ -31,11 +31,12 @@ const _: () = assert!(size_of::<CacheBin>() == 32);
 const SLOT: u16 = size_of::<*mut u8>() as u16;
 
 impl CacheBin {
-    /// Gives the bin its array, which ends at `end`, empty, and with room for nothing yet. Nothing was requested so far.
+    /// Gives the bin its array, which ends at `end`, empty, and with room for nothing yet. Nothing was requested so far, and
+    /// the first request will be an event.
     pub fn start(&self, end: *mut *mut u8) {
         self.place(end);
-        self.count.set(0);
-        self.total.set(0);
+        self.count.set(-1);
+        self.total.set(1);
         self.due.set(false);
     }
 

@@ -19,10 +19,15 @@ pub const fn first_fill(class: SzInd) -> u16 {
     FIRST_FILLS[class.idx()]
 }
 
-/// Requests between two events at most, so that an event comes at least every 128 KiB, and every 16 to 4096
-/// requests: collection and decay wait for events, and so do changes of the sampling rate.
+/// Requests between two events at most: an event comes at least every 128 KiB, or every 64 requests of 2 KiB and more, and
+/// every 4096 requests. Collection and decay wait for events, and so do changes of the sampling rate.
 pub const fn event_distance(class: SzInd) -> u64 {
     DISTANCES[class.idx()] as u64
+}
+
+/// [`event_distance`] in a thread whose peak is watched: an event comes every [`TICK_BYTES`].
+pub fn watched_distance(class: SzInd) -> u64 {
+    (TICK_BYTES as u64 / class_size(class.idx()) as u64).clamp(1, event_distance(class))
 }
 
 /// [`first_fill`] of each class: a thread that starts asks for all of them, and divisions would be most of what that takes.
@@ -37,7 +42,7 @@ static FIRST_FILLS: [u16; NCACHED_MAX] = {
 };
 
 /// [`event_distance`] of each class.
-static DISTANCES: [u16; NCACHED_MAX] = quotients(128 << 10, 16, 4096);
+static DISTANCES: [u16; NCACHED_MAX] = quotients(128 << 10, 64, 4096);
 
 /// How many objects of each class are so many bytes, but `least` to `most`.
 const fn quotients(bytes: usize, least: u16, most: u16) -> [u16; NCACHED_MAX] {

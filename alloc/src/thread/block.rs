@@ -42,6 +42,9 @@ pub struct Side {
     pub rest: AtomicU64,
     /// Epoch of the profiler in which that was drawn.
     pub drawn: AtomicU32,
+    /// Whether the distance to the next event was set. It is when the first request was made, which therefore is one: most threads
+    /// use few classes.
+    pub armed: AtomicBool,
     /// Log2 of the mean distance that the last draw was made with.
     pub lg: AtomicU8,
     /// Requests until the next event, where each of them takes the slow path and the bin counts to the next one only.
@@ -76,6 +79,8 @@ pub struct Block {
     pub exact: AtomicBool,
     /// Class whose turn the next collection is.
     pub gc_class: AtomicU8,
+    /// When the last round of collections began that was not asked for at a pace of its own.
+    pub gc_round: AtomicU64,
     /// Bytes until the next look at what decayed.
     pub tick_wait: AtomicI64,
     /// Bytes or requests since the last collection step, when those have a pace of their own.
@@ -118,8 +123,7 @@ impl Listed<ByState> for Block {
 }
 
 impl Block {
-    /// Prepares a block, fresh or recycled, for a new thread. Its events are not armed yet. `false`: `base` had no
-    /// memory for the bins.
+    /// Prepares a block, fresh or recycled, for a new thread. `false`: `base` had no memory for the bins.
     ///
     /// # Safety
     /// 1. No thread uses the block.
@@ -132,6 +136,7 @@ impl Block {
         self.wait_on.set(false);
         self.exact.set(false);
         self.gc_class.set(0);
+        self.gc_round.set(0);
         self.tick_wait.set(TICK_BYTES);
         self.gc_wait.set(0);
         self.allocated_other.set(0);
@@ -151,11 +156,13 @@ impl Block {
     }
 
     /// Takes the bins of all classes up to `last` into use that are not yet, with the limits of the process and without
-    /// arrays; their events are to be armed.
+    /// arrays; the first request of each is an event.
     pub fn cover(&self, last: SzInd) {
         for class in (self.nclasses.get()..=last.0).map(SzInd) {
             let side = self.side(class);
             self.bin(class).start(core::ptr::null_mut());
+            side.armed.set(false);
+            side.wait.set(0);
             side.capacity.set(0);
             side.limit.set(settings::limit(class));
             side.delay.set(settings::gc_delay(class));

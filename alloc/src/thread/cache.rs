@@ -4,7 +4,7 @@
 //! whose sizes change would be code that hardly ever runs. Without memory for the arrays the thread goes on uncached.
 
 use super::block::Block;
-use super::{event, lifecycle};
+use super::lifecycle;
 use crate::arena::table;
 use crate::relaxed::Relaxed;
 use crate::size_class::{NCACHED_MAX, class_size};
@@ -33,7 +33,7 @@ pub fn set_max(thread: &'static Block, bytes: usize) -> bool {
         return true;
     }
     lifecycle::flush(thread);
-    cover(thread, last);
+    thread.cover(last);
     thread.last.set(last.0);
     thread.lay_out(&table::BASE)
 }
@@ -46,17 +46,9 @@ pub fn set_limits(thread: &'static Block, text: &[u8]) -> bool {
     }
     lifecycle::flush(thread);
     // Classes that the thread does not cache, too: their limits count once it does.
-    cover(thread, SzInd(NCACHED_MAX as u8 - 1));
+    thread.cover(SzInd(NCACHED_MAX as u8 - 1));
     ranges::read(text, |class, n| thread.side(class).limit.set(n));
     thread.lay_out(&table::BASE)
-}
-
-fn cover(thread: &Block, last: SzInd) {
-    let covered = thread.nclasses();
-    thread.cover(last);
-    (covered..thread.nclasses()).for_each(|class| {
-        event::rearm(thread, SzInd(class));
-    });
 }
 
 /// The thread will be idle for a while: empties its cache, and, where there are many arenas, gives back the unused pages

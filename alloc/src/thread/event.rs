@@ -11,7 +11,7 @@ use crate::arena::Arena;
 use crate::relaxed::Relaxed;
 use crate::sampling::{self, Rate};
 use crate::size_class::class_size;
-use crate::tcache::geometry::{TICK_BYTES, event_distance};
+use crate::tcache::geometry::{TICK_BYTES, event_distance, watched_distance};
 use crate::tcache::settings::{self, Pace};
 use crate::thread::{gc, watch};
 use crate::units::SzInd;
@@ -19,12 +19,24 @@ use crate::units::SzInd;
 /// Handles the event of a class. When the request that it fell on is to be sampled, answers with which rate: that of its
 /// draw, which may have been before a change.
 pub fn handle(thread: &Block, class: SzInd) -> Option<Rate> {
+    if !thread.side(class).armed.get() {
+        return begin(thread, class);
+    }
     let due = thread.bin(class).due.get().then(|| Rate::new(thread.side(class).lg.get()));
     // What the class allocates until then is counted in advance.
     let distance = rearm(thread, class);
-    let bytes = distance * class_size(class.idx()) as u64;
-    watch::count(bytes);
-    passed(thread, distance, bytes);
+    watch::count(distance * class_size(class.idx()) as u64);
+    passed(thread, class, distance);
+    due
+}
+
+/// Sets the first distance of a class, of which a request was just made that no draw has counted yet; answers as [`handle`].
+fn begin(thread: &Block, class: SzInd) -> Option<Rate> {
+    let wait = until_sample(thread, class);
+    let side = thread.side(class);
+    let due = (wait == Some(1)).then(|| Rate::new(side.lg.get()));
+    side.rest.set(wait.map_or(0, |wait| wait - 1));
+    rearm(thread, class);
     due
 }
 
@@ -36,6 +48,8 @@ pub fn rearm(thread: &Block, class: SzInd) -> u64 {
         Some(Pace::Requests(n)) => n.min(event_distance(class)),
         _ => event_distance(class),
     };
+    let most = if thread.watch.is_on() { most.min(watched_distance(class)) } else { most };
+    thread.side(class).armed.set(true);
     let until_sample = until_sample(thread, class);
     let distance = until_sample.map_or(most, |wait| wait.min(most));
     thread.side(class).rest.set(until_sample.map_or(0, |wait| wait - distance));
@@ -76,8 +90,8 @@ pub fn passes(thread: &Block, class: SzInd) -> bool {
     true
 }
 
-/// Sets all distances of a new thread, or of the calling one anew, so that a change of the profiler that it made itself
-/// takes effect with its next allocation. Other threads notice at their next event of each class.
+/// Sets all distances of the calling thread anew, so that a change of the profiler that it made itself takes effect with its next
+/// allocation. Other threads notice at their next event of each class.
 pub fn refresh(thread: &Block) {
     for class in thread.classes() {
         rearm(thread, class);
@@ -116,6 +130,10 @@ fn draw_wait(thread: &Block) -> bool {
 /// are looked at by the page layer itself.
 const STEP_MAX: u64 = TICK_BYTES as u64 / 8;
 
+/// Most bytes of one object of a cache that do so. What lies in caches unused is found by requests as well as by bytes: were
+/// all bytes counted, a thousand objects of 8 KiB would bring three turns for every class, and empty caches that are about to be used.
+const CACHED_STEP_MAX: u64 = TICK_BYTES as u64 / 64;
+
 /// An uncached object was allocated, and counted.
 pub fn allocated(thread: &Block, usable: usize) {
     watch::count(usable as u64);
@@ -129,9 +147,10 @@ pub fn passed_one(thread: &Block, usable: usize) {
     passed_by(thread, 1, bytes, if thread.watch.is_on() { bytes } else { bytes.min(STEP_MAX) });
 }
 
-/// About `n` objects of `bytes` bytes in all were allocated or freed: collection and decay have their turn now and then.
-pub fn passed(thread: &Block, n: u64, bytes: u64) {
-    passed_by(thread, n, bytes, bytes);
+/// About `n` objects of a cached class were allocated or freed: collection and decay have their turn now and then.
+pub fn passed(thread: &Block, class: SzInd, n: u64) {
+    let size = class_size(class.idx()) as u64;
+    passed_by(thread, n, n * size, n * if thread.watch.is_on() { size } else { size.min(CACHED_STEP_MAX) });
 }
 
 fn passed_by(thread: &Block, n: u64, bytes: u64, step: u64) {
@@ -146,7 +165,7 @@ fn passed_by(thread: &Block, n: u64, bytes: u64, step: u64) {
     }
     thread.tick_wait.set(TICK_BYTES);
     if pace.is_none() {
-        gc::step(thread);
+        gc::turn(thread);
     }
     thread.arena().tick();
     watch::tick();

@@ -1,15 +1,32 @@
 //! Collection: a cache gives back what it did not need lately.
 //!
 //! Every [`TICK_BYTES`](crate::tcache::geometry::TICK_BYTES) bytes that a thread allocates (options can set another
-//! pace), one class has its turn. Between two turns the bin cannot have fallen below its depth at the first minus the requests since: that many objects were
+//! pace), one class has its turn, and all of them at most once in [`ROUND`]. Between two turns the bin cannot have fallen below its depth at the first minus the requests since: that many objects were
 //! surely not needed. Three quarters of them go back; at the next turn if another thread is just at the arena's bin.
 
+use crate::os::clock;
 use crate::relaxed::Relaxed;
 use crate::tcache::geometry::capacity_min;
 use crate::tcache::settings;
 use crate::thread::block::Block;
 use crate::thread::exchange::return_oldest;
-use crate::units::SzInd;
+use crate::units::{Ns, SzInd};
+
+/// Least time from the first class's turn to its next one. What a program does not need for so short a time it mostly needs
+/// again: a thread that allocates a gigabyte in a second would give up all that it caches hundreds of times, and take it again.
+pub const ROUND: Ns = Ns::from_ms(10);
+
+/// Gives one class its turn, unless all had theirs just now.
+pub fn turn(thread: &Block) {
+    if thread.gc_class.get() == 0 {
+        let now = clock::now();
+        if now.since(Ns(thread.gc_round.get())) < ROUND {
+            return;
+        }
+        thread.gc_round.set(now.0);
+    }
+    step(thread);
+}
 
 /// Gives one class its turn. Does nothing for a thread that does not cache: its bins must keep no room.
 pub fn step(thread: &Block) {

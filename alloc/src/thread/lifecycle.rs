@@ -7,7 +7,6 @@ use core::ffi::c_void;
 use core::sync::atomic::*;
 
 use super::block::{Block, ByState, current};
-use super::event;
 use crate::arena::{Arena, binding, table};
 use crate::os::tls::{self, Phase};
 use crate::relaxed::{List, Relaxed};
@@ -61,7 +60,6 @@ pub(super) fn make() -> Option<&'static Block> {
         FREE.lock().push(block);
         return None;
     }
-    event::refresh(block);
     LIVE.lock().push(block);
     Some(block)
 }
