@@ -10,6 +10,7 @@ pub mod files;
 pub mod memory;
 pub mod output;
 pub mod pages;
+pub mod prefetch;
 pub mod probes;
 pub mod thp;
 pub mod tls;

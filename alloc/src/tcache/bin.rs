@@ -12,6 +12,7 @@
 
 use core::sync::atomic::*;
 
+use crate::os::prefetch;
 use crate::relaxed::Relaxed;
 
 /// One class of one thread's cache. Only the thread itself writes; others may read for statistics.
@@ -31,8 +32,7 @@ const _: () = assert!(size_of::<CacheBin>() == 32);
 const SLOT: u16 = size_of::<*mut u8>() as u16;
 
 impl CacheBin {
-    /// Gives the bin its array, which ends at `end`, empty, and with room for nothing yet. Nothing was requested so far, and
-    /// the first request will be an event.
+    /// Gives the bin its array, as [`CacheBin::place`]. Nothing was requested so far, and the first request will be an event.
     pub fn start(&self, end: *mut *mut u8) {
         self.place(end);
         self.count.set(-1);
@@ -40,7 +40,7 @@ impl CacheBin {
         self.due.set(false);
     }
 
-    /// Gives an empty bin another array, with room for nothing yet.
+    /// Gives an empty bin another array, which ends at `end`, where one more pointer can be read; with room for nothing yet.
     pub fn place(&self, end: *mut *mut u8) {
         self.head.set(end);
         self.empty.set(end.addr() as u16);
@@ -87,7 +87,11 @@ impl CacheBin {
         }
         // SAFETY: the stack is not empty, so `head` points at its newest object.
         let object = unsafe { *head };
-        self.head.set(head.wrapping_add(1));
+        let rest = head.wrapping_add(1);
+        self.head.set(rest);
+        // What was freed long ago is in no cache of the processor any more when its turn comes.
+        // SAFETY: it points into the array or at its end, where a pointer can be read, too, if not one to an object of this class.
+        prefetch::to_write(unsafe { *rest });
         Some(object)
     }
 
@@ -187,10 +191,10 @@ mod tests {
     use super::*;
 
     fn bin(room: usize) -> (std::vec::Vec<*mut u8>, CacheBin) {
-        let mut array = std::vec![core::ptr::null_mut(); room];
+        let mut array = std::vec![core::ptr::null_mut(); room + 1];
         // SAFETY: all fields are atomic numbers or pointers.
         let bin: CacheBin = unsafe { core::mem::zeroed() };
-        bin.start(array.as_mut_ptr_range().end);
+        bin.start(array[..room].as_mut_ptr_range().end);
         bin.set_capacity(room);
         (array, bin)
     }

@@ -171,8 +171,8 @@ fn make_room(bin: &CacheBin, class: SzInd, base: &Base, n: usize) -> bool {
         return false;
     }
     if !bin.is_placed() {
-        let Some(slots) = base.make_slice::<AtomicPtr<u8>>(limit) else { return false };
-        bin.place(slots.as_ptr_range().end.cast_mut().cast());
+        let Some(slots) = base.make_slice::<AtomicPtr<u8>>(limit + 1) else { return false };
+        bin.place(slots[..limit].as_ptr_range().end.cast_mut().cast());
         bin.set_capacity(limit);
     }
     let depth = bin.depth();

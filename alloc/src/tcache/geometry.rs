@@ -19,7 +19,7 @@ pub const fn first_fill(class: SzInd) -> u16 {
     FIRST_FILLS[class.idx()]
 }
 
-/// Requests between two events at most: an event comes at least every 128 KiB, or every 64 requests of 2 KiB and more, and
+/// Requests between two events at most: an event comes at least every 256 KiB, or every 64 requests of 4 KiB and more, and
 /// every 4096 requests. Collection and decay wait for events, and so do changes of the sampling rate.
 pub const fn event_distance(class: SzInd) -> u64 {
     DISTANCES[class.idx()] as u64
@@ -42,7 +42,7 @@ static FIRST_FILLS: [u16; NCACHED_MAX] = {
 };
 
 /// [`event_distance`] of each class.
-static DISTANCES: [u16; NCACHED_MAX] = quotients(128 << 10, 64, 4096);
+static DISTANCES: [u16; NCACHED_MAX] = quotients(256 << 10, 64, 4096);
 
 /// How many objects of each class are so many bytes, but `least` to `most`.
 const fn quotients(bytes: usize, least: u16, most: u16) -> [u16; NCACHED_MAX] {

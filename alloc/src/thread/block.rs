@@ -202,9 +202,9 @@ impl Block {
         let cached = (0..self.nclasses().min(self.ncached())).map(SzInd);
         let total = cached.map(|class| self.side(class).limit.get() as usize).sum::<usize>();
         if total > self.nslots.get() {
-            // Twice what there was at least, so that what is abandoned stays less than what is in use.
+            // Twice what there was at least, so that what is abandoned stays less than what is in use; and one to be read at the end.
             let n = total.max(2 * self.nslots.get());
-            let Some(slots) = base.make_slice::<AtomicPtr<u8>>(n) else {
+            let Some(slots) = base.make_slice::<AtomicPtr<u8>>(n + 1) else {
                 self.caching.set(false);
                 self.place_bins();
                 return false;
