@@ -86,6 +86,7 @@ fn allocation_works_in_constructors_thread_destructors_and_atexit() {
 fn a_child_forked_from_busy_threads_can_allocate() {
     checks_hold("forking.c", "", &[]);
     checks_hold("forking.c", "prof:true,lg_prof_sample:10", &[]);
+    checks_hold("forking.c", "", &["asking"]);
 }
 
 #[test]

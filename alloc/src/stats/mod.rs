@@ -24,7 +24,8 @@ use crate::background;
 use crate::relaxed::{Link, Relaxed};
 pub use crate::report::{write, write_for};
 use crate::sampling;
-use crate::sync::{Guard, Mutex, Patience};
+use crate::sync::Patience;
+use crate::sync::fair::{Fair, Turn};
 use crate::tables::metric::{Metric, Scope};
 use crate::tables::value::{ARENAS_ALL, CtlError, Value};
 use crate::thread::lifecycle;
@@ -40,10 +41,11 @@ static EPOCH: AtomicU64 = AtomicU64::new(0);
 /// All snapshots.
 struct Slots(Link<Slot>);
 
-static SLOTS: Mutex<Slots> = Mutex::new(Slots(Link::new()));
+/// Who asks for statistics all the time has the lock nearly all the time.
+static SLOTS: Fair<Slots> = Fair::new(Slots(Link::new()));
 
 /// The lock of the snapshots; `None` for a function of the program that cannot wait for the thread that has it.
-fn locked() -> Option<Guard<'static, Slots>> {
+fn locked() -> Option<Turn<'static, Slots>> {
     SLOTS.lock_within(Patience::of_caller())
 }
 
@@ -95,7 +97,7 @@ pub fn advance() -> Option<()> {
 }
 
 /// The current snapshot, taken now if there is none yet, with the lock that [`locked`] answered.
-fn current_under(slots: &mut Option<Guard<'static, Slots>>) -> Option<&'static Slot> {
+fn current_under(slots: &mut Option<Turn<'static, Slots>>) -> Option<&'static Slot> {
     match slots {
         Some(slots) => slots.current(),
         None => CURRENT.acquire(),
@@ -208,7 +210,7 @@ pub(crate) fn hold() {
 /// Unlocks after a fork.
 ///
 /// # Safety
-/// As [`Mutex::unhold`].
+/// As [`Fair::unhold`].
 pub(crate) unsafe fn unhold() {
     // SAFETY: by the caller's promise.
     unsafe { SLOTS.unhold() }

@@ -1,5 +1,8 @@
 //! A mutex of one futex word, and its statistics. Unlike pthread's it needs no initialisation, works before libc does,
-//! never allocates, and can be taken over the fork by [`Mutex::hold`] and [`Mutex::unhold`].
+//! never allocates, and can be taken over the fork by [`Mutex::hold`] and [`Mutex::unhold`]. Who comes first takes it; where
+//! that is too unfair, see [`fair`].
+
+pub mod fair;
 
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
