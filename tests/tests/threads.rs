@@ -16,6 +16,13 @@ fn a_thread_changes_its_cache_at_any_time() {
 }
 
 #[test]
+fn a_thread_begins_as_the_first_did_whatever_the_one_before_has_left() {
+    for conf in ["", "narenas:1", "tcache_gc_incr_bytes:1024", "prof:true,lg_prof_sample:30", "junk:true"] {
+        run("heirs.c", conf, &[]);
+    }
+}
+
+#[test]
 fn background_threads_purge_while_the_program_sleeps_and_end_when_told() {
     run("background.c", "dirty_decay_ms:300", &[]);
     run("background.c", "dirty_decay_ms:300,muzzy_decay_ms:300,narenas:6,background_thread:true", &["on"]);

@@ -35,6 +35,11 @@ impl CacheBin {
     /// Gives the bin its array, as [`CacheBin::place`]. Nothing was requested so far, and the first request will be an event.
     pub fn start(&self, end: *mut *mut u8) {
         self.place(end);
+        self.restart();
+    }
+
+    /// Forgets what was requested.
+    pub fn restart(&self) {
         self.count.set(-1);
         self.total.set(1);
         self.due.set(false);

@@ -51,6 +51,26 @@ pub struct Side {
     pub wait: AtomicU64,
 }
 
+impl Side {
+    /// Nothing was requested yet.
+    fn restart(&self, class: SzInd) {
+        self.armed.set(false);
+        self.wait.set(0);
+        self.delay.set(settings::gc_delay(class));
+        self.fill.set(first_fill(class));
+        self.moved.set(0);
+        self.told.set(0);
+        self.misses.set(0);
+        self.gc_depth.set(0);
+        self.gc_requests.set(0);
+    }
+}
+
+/// Capacity of a bin that can hold `limit` objects, to begin with.
+fn first_capacity(class: SzInd, limit: usize, adaptive: bool) -> u16 {
+    (if adaptive { limit.min(capacity_min(class)) } else { limit }) as u16
+}
+
 /// Block of a thread. Lives in base memory, recycled from thread to thread.
 ///
 /// **Synchronization**: only the thread itself writes; a forked child and the statistics read.
@@ -73,6 +93,8 @@ pub struct Block {
     pub caching: AtomicBool,
     /// The last class that it caches (`thread.tcache.max`).
     pub last: AtomicU8,
+    /// Whether the bins are as a new thread gets them, but for what was asked of them and freed.
+    plain: AtomicBool,
     /// Classes whose bins are in use; never fewer than by default, and never fewer than before in a thread's life.
     nclasses: AtomicU8,
     /// Whether every call takes the slow path and counts (`thread.allocatedp`).
@@ -143,6 +165,9 @@ impl Block {
         self.deallocated_other.set(0);
         self.allocations_other.set(0);
         self.deallocations_other.set(0);
+        if self.plain.get() {
+            return true;
+        }
         self.caching.set(settings::caching());
         self.last.set(settings::last().0);
         let left_over = SzInd(self.nclasses.get());
@@ -152,7 +177,30 @@ impl Block {
             self.bin(class).start(core::ptr::null_mut());
             self.side(class).capacity.set(0);
         }
-        self.lay_out(base)
+        let laid_out = self.lay_out(base);
+        self.plain.set(laid_out);
+        laid_out
+    }
+
+    /// Makes the empty bins of a thread that has ended new for the next one, where that is less than to do so for all.
+    pub fn renew(&self) {
+        if self.exact.get() {
+            self.plain.set(false);
+        }
+        if !self.plain.get() {
+            return;
+        }
+        for class in self.classes() {
+            let (bin, side) = (self.bin(class), self.side(class));
+            // What was freed without a request has left since.
+            if side.armed.get() || side.moved.get() != 0 {
+                bin.restart();
+                side.restart(class);
+                let capacity = first_capacity(class, self.limit(class), settings::adaptive());
+                side.capacity.set(capacity);
+                bin.set_capacity(capacity as usize);
+            }
+        }
     }
 
     /// Takes the bins of all classes up to `last` into use that are not yet, with the limits of the process and without
@@ -161,18 +209,11 @@ impl Block {
         for class in (self.nclasses.get()..=last.0).map(SzInd) {
             let side = self.side(class);
             self.bin(class).start(core::ptr::null_mut());
-            side.armed.set(false);
-            side.wait.set(0);
-            side.capacity.set(0);
             side.limit.set(settings::limit(class));
-            side.delay.set(settings::gc_delay(class));
-            side.fill.set(first_fill(class));
-            side.moved.set(0);
-            side.told.set(0);
-            side.misses.set(0);
-            side.gc_depth.set(0);
-            side.gc_requests.set(0);
+            side.restart(class);
+            side.capacity.set(0);
         }
+        self.plain.set(false);
         self.nclasses.set(self.nclasses.get().max(last.0 + 1));
     }
 
@@ -199,6 +240,7 @@ impl Block {
     /// Gives every bin, all of which are empty, an array as long as its limit. `false`: `base` had no memory, and the
     /// thread does not cache any more.
     pub fn lay_out(&self, base: &Base) -> bool {
+        self.plain.set(false);
         let cached = (0..self.nclasses().min(self.ncached())).map(SzInd);
         let total = cached.map(|class| self.side(class).limit.get() as usize).sum::<usize>();
         if total > self.nslots.get() {
@@ -225,10 +267,10 @@ impl Block {
             let limit = if class.0 < ncached { side.limit.get() as usize } else { 0 };
             end = end.wrapping_add(limit);
             bin.place(end);
-            let capacity = if adaptive { limit.min(capacity_min(class)) } else { limit };
-            side.capacity.set(capacity as u16);
+            let capacity = first_capacity(class, limit, adaptive);
+            side.capacity.set(capacity);
             if !exact {
-                bin.set_capacity(capacity);
+                bin.set_capacity(capacity as usize);
             }
         }
     }

@@ -78,6 +78,7 @@ extern "C" fn end(_: *mut c_void) {
     }
     // Last, since from now on the arena may be destroyed, with what it counts.
     binding::unbind(block.arena());
+    block.renew();
     FREE.lock().push(block);
 }
 
@@ -123,8 +124,11 @@ pub fn follow_processor(thread: &Block) {
 /// live threads held.
 fn tell_requests(thread: &Block) {
     for class in thread.classes() {
-        let untold = untold(thread, class);
         // Of most classes there are none, and an addition that others see takes as long as a lock.
+        if !thread.side(class).armed.get() {
+            continue;
+        }
+        let untold = untold(thread, class);
         if untold != 0 {
             thread.arena().requests(class).fetch_add(untold, Ordering::Relaxed);
             thread.side(class).told.set(thread.bin(class).requests());
