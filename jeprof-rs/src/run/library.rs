@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::program::Facts;
+use super::headers::Headers;
 use crate::error::{Error, Result};
 
 /// Its names: as it is built, and as it is installed.
@@ -20,7 +20,7 @@ const HOW: &str =
 /// See the module's head.
 pub struct Library {
     path: PathBuf,
-    facts: Facts,
+    headers: Headers,
 }
 
 impl Library {
@@ -43,8 +43,8 @@ impl Library {
     fn open(path: &Path) -> std::result::Result<Library, String> {
         // The loader takes a path without a slash for a name, and a program may change its folder.
         let path = path.canonicalize().map_err(|error| crate::error::plain(&error))?;
-        let facts = Facts::of(&path)?.ok_or("is no library")?;
-        if !facts.has_allocator {
+        let headers = Headers::of(&path)?.ok_or("is no library")?;
+        if !headers.has_allocator {
             return Err(format!("is not this project's libjemalloc.so with the profiler: {HOW}"));
         }
         if path.as_os_str().as_encoded_bytes().iter().any(|byte| matches!(byte, b':' | b' ')) {
@@ -52,7 +52,7 @@ impl Library {
                 "has a colon or a blank in its path, which LD_PRELOAD cannot tell: copy it elsewhere".into(),
             );
         }
-        Ok(Library { path, facts })
+        Ok(Library { path, headers })
     }
 
     /// Where it is.
@@ -61,8 +61,8 @@ impl Library {
     }
 
     /// What its headers say.
-    pub fn facts(&self) -> Facts {
-        self.facts
+    pub fn headers(&self) -> Headers {
+        self.headers
     }
 
     /// `LD_PRELOAD` with it in front of what is there.
@@ -99,8 +99,8 @@ mod tests {
 
     #[test]
     fn it_stands_in_front_of_what_is_preloaded_already() {
-        let facts = Facts::of(Path::new("/bin/ls")).unwrap().unwrap();
-        let library = Library { path: "/l/libjemalloc.so".into(), facts };
+        let headers = Headers::of(Path::new("/bin/ls")).unwrap().unwrap();
+        let library = Library { path: "/l/libjemalloc.so".into(), headers };
         assert_eq!(library.before(None), "/l/libjemalloc.so");
         assert_eq!(library.before(Some("".into())), "/l/libjemalloc.so");
         assert_eq!(library.before(Some("/x.so".into())), "/l/libjemalloc.so:/x.so");

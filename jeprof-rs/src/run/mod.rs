@@ -1,11 +1,13 @@
 //! `jeprof-rs run -- COMMAND`: runs a program under the allocator and tells what it leaked.
 //!
-//! One call: `program` (what is run, and whether it can be) - `library` (what is preloaded) - `conf` (the allocator's
-//! options) - `child` (runs it, passes signals on) - `collect` (its dumps) - `report` (what leaked). Knows nothing of stacks.
+//! One call: `headers` (what files tell of themselves) - `library` (what is preloaded) - `program` (what is run, and whether
+//! the library goes into it) - `conf` (the allocator's options) - `child` (runs it, passes signals on) - `collect` (its
+//! dumps) - `report` (what leaked). Knows nothing of stacks.
 
 mod child;
 mod collect;
 mod conf;
+mod headers;
 mod library;
 mod program;
 mod report;

@@ -5,50 +5,15 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use object::{Architecture, Object, ObjectSection, ReadCache};
-
-use prof_format::text::MARK;
-
+use super::headers::Headers;
 use super::library::Library;
 use crate::error::{Error, Result, plain};
-
-/// What a file's headers say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Facts {
-    /// For which processor.
-    pub architecture: Architecture,
-    /// Whether a loader starts it.
-    pub is_dynamic: bool,
-    /// Whether this project's allocator is in it, with its profiler: then a line that all its dumps have is in its read-only
-    /// data.
-    pub has_allocator: bool,
-}
-
-impl Facts {
-    /// Reads them; `None` for what is no ELF file.
-    ///
-    /// # Errors
-    /// In words: it cannot be read.
-    pub fn of(path: &Path) -> std::result::Result<Option<Facts>, String> {
-        let file = std::fs::File::open(path).map_err(|error| plain(&error))?;
-        let cache = ReadCache::new(file);
-        let Ok(object) = object::File::parse(&cache) else { return Ok(None) };
-        let mark = |section: object::Section<'_, '_, _>| {
-            section.data().is_ok_and(|data| memchr::memmem::find(data, MARK.as_bytes()).is_some())
-        };
-        Ok(Some(Facts {
-            architecture: object.architecture(),
-            is_dynamic: object.section_by_name(".interp").is_some(),
-            has_allocator: object.section_by_name(".rodata").is_some_and(mark),
-        }))
-    }
-}
 
 /// See the module's head.
 pub struct Program {
     path: PathBuf,
     /// Those of the program, or of the interpreter of a script, with its path.
-    facts: Option<(PathBuf, Facts)>,
+    headers: Option<(PathBuf, Headers)>,
 }
 
 impl Program {
@@ -68,13 +33,13 @@ impl Program {
             return Err(complain(&"is not executable"));
         }
         // What cannot be read may be run all the same.
-        let mut facts = Facts::of(&path).unwrap_or(None).map(|facts| (path.clone(), facts));
-        if facts.is_none()
+        let mut headers = Headers::of(&path).unwrap_or(None).map(|headers| (path.clone(), headers));
+        if headers.is_none()
             && let Some(interpreter) = interpreter(&path)
         {
-            facts = Facts::of(&interpreter).unwrap_or(None).map(|facts| (interpreter, facts));
+            headers = Headers::of(&interpreter).unwrap_or(None).map(|headers| (interpreter, headers));
         }
-        Ok(Program { path, facts })
+        Ok(Program { path, headers })
     }
 
     /// What is executed.
@@ -89,7 +54,7 @@ impl Program {
 
     /// Whether this project's allocator is in the program itself.
     pub fn has_allocator(&self) -> bool {
-        self.facts.as_ref().is_some_and(|(_, facts)| facts.has_allocator)
+        self.headers.as_ref().is_some_and(|(_, headers)| headers.has_allocator)
     }
 
     /// Whether the loader would take the library into the program.
@@ -97,17 +62,17 @@ impl Program {
     /// # Errors
     /// It would not; the text says what to do.
     pub fn check_preload(&self, library: &Library) -> Result<()> {
-        let Some((path, facts)) = &self.facts else { return Ok(()) };
+        let Some((path, headers)) = &self.headers else { return Ok(()) };
         let complain = |what: &str| Err(Error::at(path.display(), what));
-        if facts.architecture != library.facts().architecture {
+        if headers.architecture != library.headers().architecture {
             return complain(&format!(
                 "is for another processor ({:?}) than {} ({:?})",
-                facts.architecture,
+                headers.architecture,
                 library.path().display(),
-                library.facts().architecture
+                library.headers().architecture
             ));
         }
-        if !facts.is_dynamic {
+        if !headers.is_dynamic {
             return complain(
                 "is linked statically, so nothing can be preloaded: link it with libjemalloc.a, or, in Rust, with the \
                  crate jealloc",
@@ -161,12 +126,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn programs_are_found_in_the_path_and_their_headers_read() {
+    fn programs_are_found_in_the_path() {
         let program = Program::find("ls").unwrap();
         assert!(program.path().is_absolute() && program.name() == "ls" && !program.has_allocator());
-        let facts = Facts::of(program.path()).unwrap().unwrap();
-        assert!(facts.is_dynamic);
-        assert_eq!(Facts::of(Path::new("/proc/self/status")).unwrap(), None);
     }
 
     #[test]
