@@ -7,7 +7,7 @@ use prof_format::sample_log;
 
 use crate::{
     deque::Deque,
-    dump::{frozen::Tables, names::Text},
+    dump::{names::Text, tables::Tables},
     memory::{Plain, Rows},
     numbering::Numbering,
     recent::Death,

@@ -9,7 +9,7 @@ use prof_format::{
     vocab::{Counts, Tally},
 };
 
-use super::frozen::Tables;
+use super::tables::Tables;
 use crate::{
     context::ContextId,
     lifetimes::lg,

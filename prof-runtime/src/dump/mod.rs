@@ -12,6 +12,7 @@ pub mod image;
 mod kernel;
 pub mod names;
 mod quiet;
+pub mod tables;
 
 use core::{
     ffi::CStr,
@@ -29,9 +30,10 @@ use crate::{
     clock::{Clock, nanos},
     dump::{
         file::{Content, Failure},
-        frozen::{Frozen, Tables},
+        frozen::Frozen,
         image::ProcessImage,
         names::{Owner, Prefix, Text, Trigger},
+        tables::Tables,
     },
     hooks::DumpHook,
     leak,

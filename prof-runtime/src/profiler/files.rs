@@ -13,8 +13,8 @@ use crate::{
     dump::{
         DumpError, Form, Job,
         file::{Failure, FileSink},
-        frozen::Tables,
         names::{Text, Trigger},
+        tables::Tables,
     },
     log::{Listed, Taken, Target},
     memory::Rows,
