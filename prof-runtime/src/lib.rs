@@ -4,8 +4,8 @@
 //! change of `errno`; memory comes from mappings of its own, system calls bypass the C library. It knows no allocator:
 //! the host decides when to ask, embeds a [`ThreadProf`] per thread and keeps a [`SampleRef`] per sampled object.
 //!
-//! Rooms, each using only those above it: `arch`, `probe`, `errno`, `own_pages`, `memory`, `sync`, `descriptors` (closed in children of forks), `procmaps`, `elf`, `dynamic_symbols` (machine, kernel, file
-//! facts) - `index` - `sampler` (pure) - `unwind` - `stack_table`, `markers` (what stands for missing stacks and frames) - `labels` - `thread` - `sums` - `lifetimes` (how objects
+//! Rooms, each using only those above it: `arch`, `probe`, `errno`, `mapping`, `own_pages`, `memory`, `sync`, `descriptors`
+//! (closed in children of forks), `procmaps`, `elf`, `dynamic_symbols` (machine, kernel, file facts) - `index` - `sampler` (pure) - `unwind` - `stack_table`, `markers` (what stands for missing stacks and frames) - `labels` - `thread` - `sums` - `lifetimes` (how objects
 //! ended) - `peak` - `context` (live and accumulated) - `live`
 //! (one record per sampled object) - `objects` (the addresses of sampled objects, for hosts that need it) - `reach` (which of the living the program can still reach) - `hooks` (the program's functions) - `deque`, `numbering`, `pieces` (tools) -
 //! `recent` (the newest samples one by one) - `dump` (naming, triggers, writing) - `log` (freed samples one by one) -
@@ -32,6 +32,7 @@ mod leak;
 mod lifetimes;
 mod live;
 mod log;
+mod mapping;
 mod markers;
 mod memory;
 mod numbering;

@@ -1,21 +1,15 @@
-//! Memory straight from the kernel, and the few raw loads that an unwinder needs.
+//! What the profiler keeps its tables in, and the few raw loads that an unwinder needs.
 //!
-//! The profiler runs inside `malloc`, so everything it keeps lies in anonymous mappings of its own: [`Map`] is one
-//! mapping, [`Rows`] a vector of fixed room, [`Array`] an append-only array that grows by doubling chunks without moving anything. Nothing here knows
-//! what is stored.
+//! The profiler runs inside `malloc`, so everything it keeps lies in anonymous mappings of its own, which are noted as its own:
+//! [`Map`] is one mapping, [`Rows`] a vector of fixed room, [`Array`] an append-only array that grows by doubling chunks
+//! without moving anything. Nothing here knows what is stored.
 
 use core::{
     ptr::{self, NonNull},
     sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering},
 };
 
-use rustix::mm::{Advice, MapFlags, ProtFlags};
-
-use crate::own_pages;
-
-/// From this size on a mapping is kept out of transparent huge pages: tables are touched sparsely, and a huge page
-/// per touch would make them resident as a whole.
-const HUGE_PAGE: usize = 2 << 20;
+use crate::{mapping, own_pages};
 
 /// Types for which zeroed memory is a value, and which are shared between threads.
 ///
@@ -41,28 +35,9 @@ pub struct Map {
 impl Map {
     /// At least `bytes` bytes (one page if 0); `None` when the kernel gives none. One or two system calls.
     pub fn new(bytes: usize) -> Option<Map> {
-        let map = Map::unnoted(bytes)?;
+        let mapping = mapping::map(bytes)?;
+        let map = Map { base: mapping.cast(), bytes: mapping.len() };
         own_pages::add(map.base.as_ptr().addr(), map.bytes);
-        Some(map)
-    }
-
-    /// As [`Map::new`], for the notes of whose pages are whose.
-    pub fn unnoted(bytes: usize) -> Option<Map> {
-        let bytes = bytes.max(1).checked_next_multiple_of(4096)?;
-        // SAFETY: no address is asked for, so no existing mapping can be replaced.
-        let base = unsafe {
-            rustix::mm::mmap_anonymous(
-                ptr::null_mut(),
-                bytes,
-                ProtFlags::READ | ProtFlags::WRITE,
-                MapFlags::PRIVATE | MapFlags::NORESERVE,
-            )
-        };
-        let map = Map { base: NonNull::new(base.ok()?.cast::<u8>())?, bytes };
-        if bytes >= HUGE_PAGE {
-            // SAFETY: the range is the mapping just made; the advice changes no contents. Refusal costs memory only.
-            let _ = unsafe { rustix::mm::madvise(map.base.as_ptr().cast(), bytes, Advice::LinuxNoHugepage) };
-        }
         Some(map)
     }
 
@@ -175,8 +150,8 @@ impl<T: Plain> core::ops::DerefMut for Rows<T> {
 impl Drop for Map {
     fn drop(&mut self) {
         own_pages::remove(self.base.as_ptr().addr(), self.bytes);
-        // SAFETY: `self` owns the mapping, and every reference into it borrowed from `self`.
-        let _ = unsafe { rustix::mm::munmap(self.base.as_ptr().cast(), self.bytes) };
+        // SAFETY: `self` owns the mapping, all of it, and every reference into it borrowed from `self`.
+        unsafe { mapping::unmap(NonNull::slice_from_raw_parts(self.base, self.bytes)) };
     }
 }
 

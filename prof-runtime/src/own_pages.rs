@@ -8,7 +8,7 @@ use core::{
     sync::atomic::{AtomicPtr, AtomicU64, Ordering},
 };
 
-use crate::memory::{Map, Zeroed};
+use crate::mapping;
 
 const LG_PAGE: u32 = 12;
 /// Pages of a leaf.
@@ -20,18 +20,14 @@ const WORDS: usize = 1 << (LG_LEAF - 6);
 type Word = AtomicU64;
 
 /// A slot for each leaf.
-#[repr(transparent)]
-struct Slot(AtomicPtr<Word>);
-
-// SAFETY: an atomic pointer, for which zero is a value.
-unsafe impl Zeroed for Slot {}
+type Slot = AtomicPtr<Word>;
 
 static SLOTS: AtomicPtr<Slot> = AtomicPtr::new(null_mut());
 
 /// From now on pages are noted. Without memory for it nothing is, and no page is known as ours.
 pub fn track() {
-    if let Some(map) = Map::unnoted(LEAVES * size_of::<Slot>()) {
-        SLOTS.store(map.leak(), Ordering::Release);
+    if let Some(slots) = mapping::map(LEAVES * size_of::<Slot>()) {
+        SLOTS.store(slots.as_ptr().cast(), Ordering::Release);
     }
 }
 
@@ -45,26 +41,25 @@ fn slot(leaf: usize) -> Option<&'static Slot> {
     if slots.is_null() || leaf >= LEAVES {
         return None;
     }
-    // SAFETY: `track` leaked a mapping of `LEAVES` zeroed slots, and `leaf` is below that.
+    // SAFETY: `track` made a mapping of `LEAVES` zeroed slots, which stays, and `leaf` is below that.
     unsafe { slots.add(leaf).as_ref() }
 }
 
 /// The words of a leaf.
 fn words(leaf: usize) -> Option<&'static [Word; WORDS]> {
-    let words = slot(leaf)?.0.load(Ordering::Acquire).cast::<[Word; WORDS]>();
-    // SAFETY: null, or a leaked mapping of `WORDS` zeroed words, as `words_or_new` stored it.
+    let words = slot(leaf)?.load(Ordering::Acquire).cast::<[Word; WORDS]>();
+    // SAFETY: null, or a mapping of `WORDS` zeroed words that stays, as `words_or_new` stored it.
     unsafe { words.as_ref() }
 }
 
 fn words_or_new(leaf: usize) -> Option<&'static [Word; WORDS]> {
     let slot = slot(leaf)?;
-    if slot.0.load(Ordering::Acquire).is_null() {
-        let map = Map::unnoted(WORDS * size_of::<Word>())?;
-        let made = map.part().cast::<Word>();
-        if slot.0.compare_exchange(null_mut(), made, Ordering::AcqRel, Ordering::Acquire).is_err() {
-            let made = core::ptr::NonNull::new(made.cast::<u8>())?;
-            // SAFETY: let go just above, with the same length, and nobody else was given it.
-            drop(unsafe { Map::adopt(made, WORDS * size_of::<Word>()) });
+    if slot.load(Ordering::Acquire).is_null() {
+        let made = mapping::map(WORDS * size_of::<Word>())?;
+        let words = made.as_ptr().cast::<Word>();
+        if slot.compare_exchange(null_mut(), words, Ordering::AcqRel, Ordering::Acquire).is_err() {
+            // SAFETY: made just above, and nobody else was given it.
+            unsafe { mapping::unmap(made) };
         }
     }
     words(leaf)
@@ -113,6 +108,7 @@ pub fn contains(at: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::Map;
 
     /// One test, since there is one set.
     #[test]
