@@ -8,7 +8,8 @@ use core::ptr::null_mut;
 
 use prof_runtime::SampleRef;
 
-use crate::sampling::{self, Held, born, due, held, may_be_sampled, retract};
+use crate::alignment::{self, may_be_sampled};
+use crate::sampling::{Held, born, due, held, retract};
 use crate::thread::count;
 
 /// An allocator with the profiler around it.
@@ -121,7 +122,7 @@ impl<A: GlobalAlloc> Profiled<A> {
     /// As of `alloc`.
     #[unsafe(link_section = "profiled_text")]
     unsafe fn alloc_sampled(&self, layout: Layout, zeroed: bool, sample: SampleRef) -> *mut u8 {
-        let greater = sampling::layout(layout);
+        let greater = alignment::layout(layout);
         // SAFETY: the caller's promise; the size is no smaller, and alignments may be any.
         let object = unsafe { self.plain(greater, zeroed) };
         if object.is_null() {
@@ -166,7 +167,7 @@ impl<A: GlobalAlloc> Profiled<A> {
         let was_plain = held.is_none_or(|held| held.layout == layout);
         // SAFETY: the caller promises that the size, rounded up to the alignment, is no more than `isize::MAX`.
         let wanted = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
-        let is_plain = sample.is_none() || sampling::layout(wanted) == wanted;
+        let is_plain = sample.is_none() || alignment::layout(wanted) == wanted;
         if was_plain && is_plain {
             // SAFETY: the caller's promises; the object was asked for with this very layout.
             return unsafe { self.realloc_plain(object, layout, wanted, held, sample) };

@@ -7,8 +7,8 @@ use std::path::Path;
 use prof_runtime::{DumpError, Tally};
 
 use crate::allocator::Profiled;
-use crate::sampling::{self, PROFILER};
-use crate::{start, thread};
+use crate::profiler::PROFILER;
+use crate::{alignment, start, thread};
 
 /// Why something was not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,7 +125,7 @@ impl<A> Profiled<A> {
     /// [`Error::Off`].
     pub fn reset(&self, lg_sample: Option<u8>) -> Result<(), Error> {
         require()?;
-        lg_sample.into_iter().for_each(sampling::prepare);
+        lg_sample.into_iter().for_each(alignment::prepare);
         PROFILER.reset(lg_sample);
         thread::with(|thread| thread.refresh(&PROFILER));
         Ok(())

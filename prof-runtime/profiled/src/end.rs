@@ -2,10 +2,10 @@
 
 use core::ffi::{c_int, c_void};
 use core::ptr;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
-use crate::sampling::PROFILER;
-use crate::{start, thread};
+use crate::profiler::PROFILER;
+use crate::thread;
 
 unsafe extern "C" {
     fn pthread_atfork(
@@ -21,8 +21,15 @@ type OnExit = unsafe extern "C" fn(extern "C" fn(c_int, *mut c_void), *mut c_voi
 /// The key whose destructor is called when a thread ends, plus one; 0 while there is none.
 static KEY: AtomicU64 = AtomicU64::new(0);
 
-/// Registers with the C library; once. It may allocate by `malloc`.
-pub fn register() {
+/// Status that the process ends with when it is to end with an error because memory leaked.
+static LEAK_ERROR_CODE: AtomicI32 = AtomicI32::new(1);
+
+/// Registers with the C library; once. It may allocate by `malloc`. `leak_error_code` is the status that the process ends with
+/// when it is to end with an error because memory leaked; `None` when it never is.
+pub fn register(leak_error_code: Option<c_int>) {
+    if let Some(code) = leak_error_code {
+        LEAK_ERROR_CODE.store(code, Ordering::Relaxed);
+    }
     let mut key: libc::pthread_key_t = 0;
     // SAFETY: `key` is a place for the result, and `thread_ends` has a destructor's signature.
     if unsafe { libc::pthread_key_create(&raw mut key, Some(thread_ends)) } == 0 {
@@ -32,7 +39,7 @@ pub fn register() {
     unsafe { pthread_atfork(Some(prepare), Some(parent), Some(child)) };
     let on_exit: *const () = prof_options::weak_symbol!("on_exit");
     // It alone tells the status that the program ends with, which goes before an error of ours; musl has none.
-    if start::leak_error_code().is_some() && !on_exit.is_null() {
+    if leak_error_code.is_some() && !on_exit.is_null() {
         // SAFETY: glibc's function of this name has this type.
         let on_exit = unsafe { core::mem::transmute::<*const (), OnExit>(on_exit) };
         // SAFETY: the handler has the signature that on_exit wants, and this code is never unloaded, as above.
@@ -79,6 +86,6 @@ extern "C" fn process_ends_with(status: c_int, _: *mut c_void) {
     if thread::with(|thread| PROFILER.at_exit(Some(&thread.prof), status)) {
         // The C library goes on with the handlers that are left, flushes its streams, and ends with this status.
         // SAFETY: glibc and musl define this for a handler of atexit.
-        unsafe { libc::exit(start::leak_error_code().unwrap_or(1)) }
+        unsafe { libc::exit(LEAK_ERROR_CODE.load(Ordering::Relaxed)) }
     }
 }

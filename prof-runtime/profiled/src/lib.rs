@@ -61,10 +61,12 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("the profiler runs on Linux only");
 
+mod alignment;
 mod allocator;
 mod control;
 mod end;
 mod options;
+mod profiler;
 mod report;
 mod sampling;
 mod start;

@@ -8,8 +8,8 @@ use prof_options::at;
 use prof_runtime::{Format, Settings};
 
 use crate::options::Options;
-use crate::sampling::{self, PROFILER};
-use crate::{end, report};
+use crate::profiler::{self, PROFILER};
+use crate::{alignment, end, report};
 
 const NEW: u8 = 0;
 const READING: u8 = 1;
@@ -56,20 +56,19 @@ pub fn begin() -> bool {
         return true;
     }
     let lg_sample = options.get(const { at("lg_prof_sample") }) as u8;
-    sampling::prepare(lg_sample);
+    alignment::prepare(lg_sample);
     if PROFILER.boot(&settings(options, lg_sample)).is_err() {
         report::message(format_args!("No memory for the profiler's tables; profiling is off"));
         return false;
     }
     if !REGISTERED.swap(true, Ordering::Relaxed) {
-        end::register();
+        end::register(leak_error_code(options));
     }
     PROFILER.enabled()
 }
 
 /// Status that the process ends with when it is to end with an error because memory leaked; `None` when it never is.
-pub fn leak_error_code() -> Option<c_int> {
-    let options = OPTIONS.get()?;
+fn leak_error_code(options: &Options) -> Option<c_int> {
     let error = options.on(const { at("prof_leak_error") });
     error.then(|| options.get(const { at("prof_leak_error_code") }) as c_int)
 }
@@ -110,7 +109,7 @@ fn settings(options: &Options, lg_sample: u8) -> Settings<'_> {
         version: env!("CARGO_PKG_VERSION"),
         pid_namespace: options.on(const { at("prof_pid_namespace") }),
         abort: options.on(const { at("abort") }),
-        own_text: sampling::text(),
+        own_text: profiler::text(),
         message: report::write,
         // None of that is known of the allocator below.
         gdump: false,
