@@ -151,7 +151,7 @@ impl Trend {
 ///
 /// `times` and `totals` are in the order of dumps, one for each. At most a third of all are the start.
 pub fn warm_up(times: &[f64], totals: &[f64]) -> usize {
-    let Some(median) = median(totals.to_vec()) else { return 0 };
+    let Some(median) = upper_median(totals.to_vec()) else { return 0 };
     let points: Vec<(f64, f64)> = times.iter().copied().zip(totals.iter().copied()).collect();
     let paces: Vec<f64> =
         points.windows(2).map(|pair| (pair[1].1 - pair[0].1) / (pair[1].0 - pair[0].0)).collect();
@@ -163,11 +163,11 @@ pub fn warm_up(times: &[f64], totals: &[f64]) -> usize {
 
 /// The median of the second half.
 fn median_of_rest(paces: &[f64]) -> f64 {
-    median(paces[paces.len() / 2..].to_vec()).unwrap_or(0.0)
+    upper_median(paces[paces.len() / 2..].to_vec()).unwrap_or(0.0)
 }
 
 /// The middle one, or the upper of two.
-fn median(mut values: Vec<f64>) -> Option<f64> {
+fn upper_median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied()
 }

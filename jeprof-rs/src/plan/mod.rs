@@ -6,6 +6,7 @@ pub mod choice;
 pub mod finding;
 pub mod pattern;
 pub mod query;
+pub mod selection;
 pub mod tag_filter;
 
 use std::path::PathBuf;
@@ -16,12 +17,10 @@ use crate::terminal::Color;
 use crate::units::{ByteUnit, Unit};
 use check::CheckPlan;
 use choice::{
-    Compat, Contexts, Format, Frames, Granularity, GroupBy, GroupOrder, Layout, Metric, NamedBy, Negative,
-    Order, Rows, Threads,
+    Compat, Contexts, Format, Granularity, GroupBy, GroupOrder, Layout, Metric, NamedBy, Order, Rows,
 };
 use finding::Finding;
-use query::Query;
-use tag_filter::TagFilter;
+use selection::Selection;
 
 /// Part of a plan. Headings of the help are parts, and each output tells which parts it looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,45 +126,6 @@ pub struct FigurePlan {
     pub normalize: bool,
     /// Whether shares relate to what the filters leave.
     pub relative_percentages: bool,
-}
-
-/// Which stacks and frames count.
-#[derive(Clone, Debug)]
-pub struct Selection {
-    /// Only stacks in which a frame matches.
-    pub focus: Option<Regex>,
-    /// Only stacks in which no frame matches.
-    pub ignore: Option<Regex>,
-    /// Frames whose function does not match are left out, before anything else is looked at.
-    pub retain: Option<Regex>,
-    /// Frames whose function matches are left out, before anything else is looked at.
-    pub exclude: Option<Regex>,
-    /// Only what these threads allocated.
-    pub threads: Threads,
-    /// Frames that match are left out.
-    pub hide: Option<Regex>,
-    /// Frames that do not match are left out.
-    pub show: Option<Regex>,
-    /// Frames between the root and the first match are left out, and stacks without a match.
-    pub show_from: Option<Regex>,
-    /// Frames between the last match and the leaf are left out.
-    pub prune_from: Option<Regex>,
-    /// Whether inlined frames count for the function that they are inlined into.
-    pub no_inlines: bool,
-    /// Only stacks whose labels match.
-    pub tag_focus: Option<TagFilter>,
-    /// Only stacks whose labels do not match.
-    pub tag_ignore: Option<TagFilter>,
-    /// Only stacks or samples of which this holds.
-    pub condition: Option<Query>,
-    /// Labels that become frames at the root.
-    pub tag_root: Vec<String>,
-    /// Labels that become frames at the leaf.
-    pub tag_leaf: Vec<String>,
-    /// What becomes of negative differences.
-    pub negative: Negative,
-    /// Which frames are shown.
-    pub frames: Frames,
 }
 
 /// Rows of tables and nodes of graphs.
@@ -363,25 +323,7 @@ impl Default for Plan {
                 normalize: false,
                 relative_percentages: false,
             },
-            selection: Selection {
-                focus: None,
-                ignore: None,
-                retain: None,
-                exclude: None,
-                threads: Threads::Process,
-                hide: None,
-                show: None,
-                show_from: None,
-                prune_from: None,
-                no_inlines: false,
-                tag_focus: None,
-                tag_ignore: None,
-                condition: None,
-                tag_root: Vec::new(),
-                tag_leaf: Vec::new(),
-                negative: Negative::Keep,
-                frames: Frames::Program,
-            },
+            selection: Selection::default(),
             rows: RowPlan {
                 granularity: Granularity::Functions,
                 is_chosen: false,
@@ -420,6 +362,19 @@ impl Plan {
             (false, _) => Unit::Objects,
             (true, true) => Unit::Bytes,
             (true, false) => Unit::Megabytes,
+        }
+    }
+
+    /// The plan for stacks that were chosen by this one, with figures of their own: filters, figure, rows and quirks are those
+    /// of an empty command line, and which frames are shown stays.
+    pub fn of_chosen_stacks(&self) -> Plan {
+        let plain = Plan::default();
+        Plan {
+            selection: self.selection.of_chosen_stacks(),
+            figure: plain.figure,
+            rows: plain.rows,
+            compat: plain.compat,
+            ..self.clone()
         }
     }
 }

@@ -5,9 +5,10 @@ use std::fmt::Write;
 use regex::Regex;
 
 use super::Request;
+use crate::plan::Part;
 use crate::plan::choice::Threads;
+use crate::plan::selection::Selection;
 use crate::plan::tag_filter::TagFilter;
-use crate::plan::{Part, Selection};
 use crate::terminal::names::{columns, shortened};
 use crate::terminal::{harmless, paint, style};
 use crate::units::{BYTE_UNITS, ByteUnit, Measure, pprof_percent};

@@ -516,7 +516,7 @@ mod tests {
     use regex::Regex;
 
     use crate::model::testing::example;
-    use crate::plan::Selection;
+    use crate::plan::selection::Selection;
 
     fn plan() -> Plan {
         Plan::default()

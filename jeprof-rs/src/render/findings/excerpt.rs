@@ -8,8 +8,7 @@ use crate::check::finding::Kind;
 use crate::inference::interval::Verdict;
 use crate::model::labels::LabelsId;
 use crate::model::{Figures, Stack};
-use crate::plan::choice::{Negative, Threads};
-use crate::plan::{Plan, Selection};
+use crate::plan::Plan;
 use crate::render::Request;
 use crate::transform::View;
 
@@ -63,7 +62,7 @@ impl Excerpt {
             (stack.figures, stack.base, stack.pinned) = (figures, Figures::default(), 0.0);
             stack
         };
-        Excerpt { plan: plan(request.plan), stacks: rows.into_iter().map(stack).collect() }
+        Excerpt { plan: request.plan.of_chosen_stacks(), stacks: rows.into_iter().map(stack).collect() }
     }
 
     /// Says so where there is no stack although something was found.
@@ -83,24 +82,4 @@ impl Excerpt {
     pub fn view<'v>(&'v self, request: &'v Request<'_>) -> View<'v> {
         View::new(request.view.profile(), request.view.symbols(), &self.plan).of_stacks(self.stacks.clone())
     }
-}
-
-/// Filters of stacks have chosen already, and figures are those of the findings; which frames are shown stays.
-fn plan(given: &Plan) -> Plan {
-    let plain = Plan::default();
-    let mut plan = given.clone();
-    plan.selection = Selection {
-        focus: None,
-        ignore: None,
-        threads: Threads::Process,
-        tag_focus: None,
-        tag_ignore: None,
-        condition: None,
-        tag_root: Vec::new(),
-        tag_leaf: Vec::new(),
-        negative: Negative::Keep,
-        ..plan.selection
-    };
-    (plan.figure, plan.rows, plan.compat) = (plain.figure, plain.rows, plain.compat);
-    plan
 }

@@ -147,7 +147,7 @@ impl Net {
         for (place, &vertex) in vertices.iter().enumerate() {
             let mut at: Vec<usize> = neighbours[vertex].iter().map(|&(other, _)| position[other]).collect();
             at.sort_unstable();
-            if let Some(median) = median(&at) {
+            if let Some(median) = weighted_median(&at) {
                 movable.push((median, vertex));
                 places.push(place);
             }
@@ -215,7 +215,7 @@ impl Net {
 }
 
 /// The middle of sorted places; of an even number the middle leans to the side where they are denser (Gansner et al.).
-fn median(at: &[usize]) -> Option<f64> {
+fn weighted_median(at: &[usize]) -> Option<f64> {
     let middle = at.len() / 2;
     Some(match at.len() {
         0 => return None,
