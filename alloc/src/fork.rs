@@ -4,7 +4,7 @@ use crate::arena::table;
 use crate::stats;
 use crate::sync;
 use crate::tcache::explicit;
-use crate::thread::lifecycle;
+use crate::thread::registry;
 use crate::{background, cgroup};
 
 /// Registers the handlers. May allocate.
@@ -28,7 +28,7 @@ extern "C" fn prepare() {
     crate::sampling::PROFILER.fork_prepare();
     stats::hold();
     cgroup::hold();
-    lifecycle::hold();
+    registry::hold();
     explicit::hold();
     table::hold();
 }
@@ -38,7 +38,7 @@ fn release() {
     unsafe {
         table::unhold();
         explicit::unhold();
-        lifecycle::unhold();
+        registry::unhold();
         cgroup::unhold();
         stats::unhold();
     }
@@ -57,7 +57,7 @@ extern "C" fn child() {
     release();
     table::forked();
     sync::forked(false);
-    lifecycle::forget_others();
+    registry::forget_others();
     #[cfg(feature = "prof")]
     crate::sampling::PROFILER.fork_child();
     // SAFETY: held first in `prepare`, by the thread that this one is a copy of.

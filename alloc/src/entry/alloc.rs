@@ -21,7 +21,7 @@ use crate::size_class::{
 use crate::tcache::{explicit, settings};
 use crate::thread::block::{Block, current, current_or_nobody};
 use crate::thread::exchange::{refill, stock};
-use crate::thread::lifecycle::follow_processor;
+use crate::thread::registry::follow_processor;
 use crate::thread::start::current_or_start;
 use crate::thread::{event, watch};
 use crate::units::{ArenaInd, PAGE, SzInd};

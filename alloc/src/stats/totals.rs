@@ -8,7 +8,7 @@ use crate::extent::map;
 use crate::size_class::class_size;
 use crate::sync::Patience;
 use crate::tcache::explicit;
-use crate::thread::lifecycle;
+use crate::thread::registry;
 use crate::units::PAGE;
 
 /// Sums over all arenas, in bytes.
@@ -43,7 +43,7 @@ pub fn gather(patience: Patience) -> Option<Totals> {
         mapped: table::BASE.mapped(),
         ..Totals::default()
     };
-    let told = lifecycle::caches(patience, |cached| {
+    let told = registry::caches(patience, |cached| {
         totals.tcache_bytes += cached.objects * class_size(cached.class.idx());
     });
     told.then_some(())?;

@@ -1,8 +1,6 @@
 //! Objects that a thread allocated and freed and their usable bytes, exact although neither `malloc` nor `free` counts
 //! bytes: requests are counted per class, and frees follow from depth, requests and what moved.
 
-use core::sync::atomic::AtomicU64;
-
 use super::block::Block;
 use crate::relaxed::Relaxed;
 use crate::size_class::class_size;
@@ -61,18 +59,7 @@ pub fn deallocated(thread: &Block) -> u64 {
     thread.deallocated_other.get() + bins.sum::<u64>()
 }
 
-/// Words that hold both counts from now on (`thread.allocatedp`, `thread.deallocatedp`).
-///
-/// Every later call of the thread takes the slow path, about 3 ns more a call, and only for this thread.
-pub fn exact(thread: &'static Block) -> (&'static AtomicU64, &'static AtomicU64) {
-    if !thread.exact.get() {
-        thread.allocated.set(allocated(thread));
-        thread.deallocated.set(deallocated(thread));
-        thread.exact.set(true);
-        for class in thread.classes() {
-            super::event::rearm(thread, class);
-            thread.close(class);
-        }
-    }
-    (&thread.allocated, &thread.deallocated)
+/// Bytes that the thread allocated and did not free; below zero for one that frees what others allocated.
+pub fn held(thread: &Block) -> i64 {
+    allocated(thread).wrapping_sub(deallocated(thread)) as i64
 }

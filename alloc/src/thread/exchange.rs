@@ -10,7 +10,7 @@ use crate::relaxed::Relaxed;
 use crate::size_class::{NBINS, NCACHED};
 use crate::tcache::settings;
 use crate::thread::block::Block;
-use crate::thread::lifecycle::follow_processor;
+use crate::thread::registry::follow_processor;
 use crate::units::SzInd;
 
 /// Fills the bin of `class` and answers one object; `None` when memory has run out.

@@ -6,19 +6,13 @@
 use core::ffi::c_void;
 use core::sync::atomic::*;
 
-use super::block::{Block, ByState, current};
+use super::block::{Block, current};
+use super::exchange::return_oldest;
+use super::registry;
 use crate::arena::{Arena, binding, table};
 use crate::os::tls::{self, Phase};
-use crate::relaxed::{List, Relaxed};
 use crate::sampling;
-use crate::sync::{Mutex, MutexCounts, Patience};
-use crate::thread::exchange::return_oldest;
-use crate::units::{ArenaInd, SzInd};
 
-/// Blocks of threads that have ended.
-static FREE: Mutex<List<Block, ByState>> = Mutex::new(List::new());
-/// Blocks of live threads.
-static LIVE: Mutex<List<Block, ByState>> = Mutex::new(List::new());
 /// The key plus one; 0 before there is one.
 static KEY: AtomicU32 = AtomicU32::new(0);
 
@@ -45,22 +39,18 @@ pub(super) fn watch_end() {
 
 /// A block for the calling thread, bound to an arena; it is not published yet.
 pub(super) fn make() -> Option<&'static Block> {
-    let recycled = FREE.lock().pop();
-    let block = match recycled {
-        Some(block) => block,
-        None => table::BASE.make::<Block>()?,
-    };
+    let block = registry::unused()?;
     let Some(arena) = binding::bind() else {
-        FREE.lock().push(block);
+        registry::give_back(block);
         return None;
     };
-    // SAFETY: the block is fresh, or was taken off the list of unused ones just above.
+    // SAFETY: `unused` answers a block that no thread has.
     if !unsafe { block.start(arena, &table::BASE) } {
         binding::unbind(arena);
-        FREE.lock().push(block);
+        registry::give_back(block);
         return None;
     }
-    LIVE.lock().push(block);
+    registry::enter(block);
     Some(block)
 }
 
@@ -70,16 +60,11 @@ extern "C" fn end(_: *mut c_void) {
     flush(block);
     tls::set_block(tls::nobody());
     tls::set_phase(Phase::Exited);
-    {
-        // Under the lock, so that the statistics find each request either with the thread or with the arena.
-        let live = LIVE.lock();
-        tell_requests(block);
-        live.remove(block);
-    }
+    registry::leave(block);
     // Last, since from now on the arena may be destroyed, with what it counts.
     binding::unbind(block.arena());
     block.renew();
-    FREE.lock().push(block);
+    registry::give_back(block);
 }
 
 /// Returns every object that the thread caches.
@@ -92,129 +77,9 @@ pub fn flush(thread: &Block) {
 /// Moves a thread to another arena; its cache goes back to where it came from. Answers whether it could: the arena may be
 /// about to be destroyed.
 pub fn rebind(thread: &Block, arena: &'static Arena) -> bool {
-    let old = thread.arena();
-    if core::ptr::eq(old, arena) {
+    if core::ptr::eq(thread.arena(), arena) {
         return true;
     }
     flush(thread);
-    let _live = LIVE.lock();
-    // First, since once the thread has left it the old arena may be destroyed, with what it counts.
-    tell_requests(thread);
-    let moved = binding::rebind(old, arena);
-    if moved {
-        thread.set_arena(arena);
-    }
-    moved
-}
-
-/// Where threads are bound by processor, moves the thread to the arena of the one that it runs on. Its cache stays: those
-/// arenas are never destroyed.
-#[inline]
-pub fn follow_processor(thread: &Block) {
-    if binding::per_cpu() != 0
-        && let Some(arena) = binding::follow_processor(thread.arena())
-    {
-        let _live = LIVE.lock();
-        tell_requests(thread);
-        thread.set_arena(arena);
-    }
-}
-
-/// Adds the thread's requests to the counters of its arena, when it ends or leaves the arena. Called with the lock of the
-/// live threads held.
-fn tell_requests(thread: &Block) {
-    for class in thread.classes() {
-        // Of most classes there are none, and an addition that others see takes as long as a lock.
-        if !thread.side(class).armed.get() {
-            continue;
-        }
-        let untold = untold(thread, class);
-        if untold != 0 {
-            thread.arena().requests(class).fetch_add(untold, Ordering::Relaxed);
-            thread.side(class).told.set(thread.bin(class).requests());
-        }
-    }
-}
-
-/// The thread's requests of a class that its arena does not know of. Between the two halves of `CacheBin::arm` another
-/// thread, and a forked child, see fewer requests than there are.
-fn untold(thread: &Block, class: SzInd) -> u64 {
-    let untold = thread.bin(class).requests().wrapping_sub(thread.side(class).told.get()) as i64;
-    untold.max(0) as u64
-}
-
-/// What a live thread has of a cached class. A racy reading.
-#[derive(Clone, Copy, Debug)]
-pub struct Cached {
-    /// The arena that the thread allocates from.
-    pub arena: ArenaInd,
-    /// The class.
-    pub class: SzInd,
-    /// Objects in the cache.
-    pub objects: usize,
-    /// Requests that the arena does not know of.
-    pub requests: u64,
-}
-
-/// Shows what each live thread has of each class to `each`, and answers whether the lock was to be had in time.
-///
-/// Cost: a few loads for each thread and class.
-pub fn caches(patience: Patience, mut each: impl FnMut(Cached)) -> bool {
-    let Some(live) = LIVE.lock_within(patience) else { return false };
-    for block in live.iter() {
-        for class in block.classes() {
-            let (objects, requests) = (block.bin(class).depth(), untold(block, class));
-            each(Cached { arena: block.arena().index(), class, objects, requests });
-        }
-    }
-    true
-}
-
-/// How often the locks of both lists were taken and waited for.
-pub fn mutex_counts() -> MutexCounts {
-    let mut counts = LIVE.counts();
-    counts.add(&FREE.counts());
-    counts
-}
-
-/// Sets these to zero.
-pub fn reset_mutex_counts() {
-    LIVE.reset_counts();
-    FREE.reset_counts();
-}
-
-/// Locks for a fork.
-pub fn hold() {
-    LIVE.hold();
-    FREE.hold();
-}
-
-/// Unlocks after a fork.
-///
-/// # Safety
-/// As [`Mutex::unhold`].
-pub unsafe fn unhold() {
-    // SAFETY: by the caller's promise.
-    unsafe {
-        FREE.unhold();
-        LIVE.unhold();
-    }
-}
-
-/// In the child of a fork: the other threads do not exist here. What they cached is lost, as in jemalloc: a thread
-/// may have been in the middle of moving objects.
-pub fn forget_others() {
-    let mine = current();
-    if mine.is_none() && tls::phase() == Phase::Starting {
-        // An extent hook forks: which block is this thread's is not known here.
-        return;
-    }
-    let live = LIVE.lock();
-    for block in live.iter() {
-        if mine.is_none_or(|mine| !core::ptr::eq(block, mine)) {
-            tell_requests(block);
-            live.remove(block);
-        }
-    }
-    table::forget_threads(mine.map(Block::arena));
+    registry::rebind(thread, arena)
 }

@@ -8,5 +8,6 @@ pub mod event;
 pub mod exchange;
 pub mod gc;
 pub mod lifecycle;
+pub mod registry;
 pub mod start;
 pub mod watch;

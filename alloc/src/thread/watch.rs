@@ -1,11 +1,9 @@
-//! What others want to know of a thread's allocations as they happen, looked at on the slow path: the peak of what it
-//! holds, a callback of the program, and what the control plane does now and then.
+//! What others want to know of a thread's allocations as they happen, told on the slow path: the peak of what it holds, a
+//! callback of the program, and what the control plane does now and then.
 
 use core::ffi::c_void;
 use core::sync::atomic::*;
 
-use super::block::Block;
-use super::counters;
 use crate::os::errno::Errno;
 use crate::relaxed::{Link, Relaxed};
 
@@ -85,48 +83,40 @@ impl Watch {
         self.callback.set(callback.map_or(core::ptr::null_mut(), |callback| callback as *mut c_void));
         self.on.set(true);
     }
-}
 
-fn held(thread: &Block) -> i64 {
-    counters::allocated(thread).wrapping_sub(counters::deallocated(thread)) as i64
-}
-
-/// Looks at the thread's counts, when anybody wants to know. Called about every 64 KiB that it allocates or frees.
-pub fn look(thread: &Block) {
-    let watch = &thread.watch;
-    if !watch.is_on() {
-        return;
+    /// Looks at what the thread ever allocated and freed, in bytes. Called about every 64 KiB of either, while anybody wants to
+    /// know.
+    pub fn look(&self, allocated: u64, deallocated: u64) {
+        self.note_peak(allocated.wrapping_sub(deallocated) as i64);
+        if let (Some(callback), context) = self.activity()
+            && !self.busy.get()
+        {
+            self.busy.set(true);
+            let _errno = Errno::kept();
+            // SAFETY: the program registered the function for this call with this context, for this thread.
+            unsafe { callback(context, allocated, deallocated) };
+            self.busy.set(false);
+        }
     }
-    note_peak(thread);
-    if let (Some(callback), context) = watch.activity()
-        && !watch.busy.get()
-    {
-        watch.busy.set(true);
-        let _errno = Errno::kept();
-        // SAFETY: the program registered the function for this call with this context, for this thread.
-        unsafe { callback(context, counters::allocated(thread), counters::deallocated(thread)) };
-        watch.busy.set(false);
+
+    fn note_peak(&self, held: i64) {
+        let now = held.wrapping_sub(self.base.get());
+        self.peak.change(|peak| peak.max(now));
     }
-}
 
-fn note_peak(thread: &Block) {
-    let watch = &thread.watch;
-    let now = held(thread).wrapping_sub(watch.base.get());
-    watch.peak.change(|peak| peak.max(now));
-}
+    /// Most bytes that the thread held, which now holds `held`, beyond what it held when this was reset, in bytes by usable
+    /// size; to within 64 KiB. Watching begins with a thread's first call of this or of [`Watch::reset_peak`]: summing up all
+    /// bins every 64 KiB is not for threads that never ask.
+    pub fn peak(&self, held: i64) -> u64 {
+        self.on.set(true);
+        self.note_peak(held);
+        self.peak.get() as u64
+    }
 
-/// Most bytes that the thread held, beyond what it held when this was reset, in bytes by usable size; to within 64 KiB.
-/// Watching begins with a thread's first call of this or of [`reset_peak`]: summing up all bins every 64 KiB is not for
-/// threads that never ask.
-pub fn peak(thread: &Block) -> u64 {
-    thread.watch.on.set(true);
-    note_peak(thread);
-    thread.watch.peak.get() as u64
-}
-
-/// Lets the peak be counted from now.
-pub fn reset_peak(thread: &Block) {
-    thread.watch.on.set(true);
-    thread.watch.base.set(held(thread));
-    thread.watch.peak.set(0);
+    /// Lets the peak be counted from now, when the thread holds `held` bytes.
+    pub fn reset_peak(&self, held: i64) {
+        self.on.set(true);
+        self.base.set(held);
+        self.peak.set(0);
+    }
 }

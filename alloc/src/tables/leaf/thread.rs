@@ -4,7 +4,7 @@ use super::{action, me, needing, ro, rw};
 use crate::arena::{binding, table};
 use crate::tables::tree::Node;
 use crate::tables::value::{CtlError, Type, Value};
-use crate::thread::{cache, counters, lifecycle, watch};
+use crate::thread::{cache, counters, event, lifecycle};
 use crate::units::ArenaInd;
 
 /// In the order of the reference's tree.
@@ -25,7 +25,7 @@ pub static NODES: &[Node] = &[
     ro(
         "allocatedp",
         Type::U64Ptr,
-        |_| Ok(address(counters::exact(me()?).0)),
+        |_| Ok(address(event::count_exactly(me()?).0)),
         "Where that number is kept up to date.",
     ),
     ro(
@@ -37,7 +37,7 @@ pub static NODES: &[Node] = &[
     ro(
         "deallocatedp",
         Type::U64Ptr,
-        |_| Ok(address(counters::exact(me()?).1)),
+        |_| Ok(address(event::count_exactly(me()?).1)),
         "Where that number is kept up to date.",
     ),
     Node::Branch { name: "tcache", children: super::tcache::THREAD_NODES },
@@ -48,7 +48,7 @@ pub static NODES: &[Node] = &[
                 ro(
                     "read",
                     Type::U64,
-                    |_| Ok(Value(watch::peak(me()?))),
+                    |_| me().map(|thread| Value(thread.watch.peak(counters::held(thread)))),
                     "Most bytes that the calling thread held since the last reset, beyond what it held then; \
                      to within 64 KiB, and only from the thread's first use of thread.peak on.",
                 ),
@@ -57,7 +57,7 @@ pub static NODES: &[Node] = &[
             needing(
                 action(
                     "reset",
-                    |_| me().map(watch::reset_peak),
+                    |_| me().map(|thread| thread.watch.reset_peak(counters::held(thread))),
                     "Lets the peak be counted from what the calling thread holds now.",
                 ),
                 statistics,
