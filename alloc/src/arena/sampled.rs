@@ -15,6 +15,7 @@ use super::settings;
 use crate::extent::{Extent, Kind, SampleRecord, map};
 use crate::relaxed::Relaxed;
 use crate::size_class::SLABS;
+use crate::sync::Guard;
 use crate::units::SzInd;
 
 impl Arena {
@@ -24,19 +25,44 @@ impl Arena {
             true => self.bin(class).alloc(self, class)?,
             false => null_mut(),
         };
-        let mut one = [null_mut()];
         let bin = self.sampled_bin(class);
-        if bin.take(bin.lock(), self, class, Kind::SampledSlab, &mut one, 0) == 0 {
-            if !stand_in.is_null() {
-                release_one(extent_of_object(stand_in), stand_in);
+        let mut state = bin.lock();
+        let (slab, region, object) = match state.take_one(class) {
+            Some(taken) => {
+                drop(state);
+                taken
             }
-            return None;
-        }
-        if let Some(record) = record_of(extent_of_object(one[0]), one[0]) {
+            None => match self.take_sampled(state, class) {
+                Some(taken) => taken,
+                None => {
+                    if !stand_in.is_null() {
+                        release_one(extent_of_object(stand_in), stand_in);
+                    }
+                    return None;
+                }
+            },
+        };
+        if let Some(record) = slab.record(region) {
             record.sample.set(sample);
             record.stand_in.set(stand_in);
         }
-        Some(one[0])
+        Some(object)
+    }
+
+    /// A region of a sampled slab, where the bin has none in its current one: the slab, its number there, and where it is.
+    #[cold]
+    #[inline(never)]
+    fn take_sampled(
+        &self,
+        state: Guard<'_, BinState>,
+        class: SzInd,
+    ) -> Option<(&'static Extent, usize, *mut u8)> {
+        let mut one = [null_mut()];
+        let taken = self.sampled_bin(class).take(state, self, class, Kind::SampledSlab, &mut one, 0);
+        (taken == 1).then(|| {
+            let slab = extent_of_object(one[0]);
+            (slab, SLABS[class.idx()].region(one[0].addr() - slab.base().addr()), one[0])
+        })
     }
 }
 
