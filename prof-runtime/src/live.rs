@@ -2,6 +2,7 @@
 //! it lives, what it stands for. Lock-free; records are recycled, so that there are as many as objects were live at once.
 
 use core::{
+    cell::Cell,
     num::NonZeroU64,
     sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
 };
@@ -113,24 +114,62 @@ impl Record {
     }
 }
 
+/// Spare records of one thread, the newest first. A record that goes from there to an object and back changes nothing that
+/// other threads write to. Not to be used in a handler that may have interrupted another use.
+pub struct Spares {
+    first: Cell<u32>,
+    count: Cell<u32>,
+}
+
+/// Most that one thread keeps.
+const KEPT_MAX: u32 = 32;
+
+impl Spares {
+    /// None.
+    pub const fn new() -> Spares {
+        Spares { first: Cell::new(0), count: Cell::new(0) }
+    }
+}
+
+/// What is remembered of an object whose death the caller is to tell, found once for all that is to be done with it.
+pub struct Held<'a> {
+    record: &'a Record,
+    sample: SampleRef,
+}
+
+impl Held<'_> {
+    /// Its birth.
+    #[inline]
+    pub fn birth(&self) -> Option<Birth> {
+        self.record.birth()
+    }
+
+    /// Where it is among the recent samples.
+    #[inline]
+    pub fn ticket(&self) -> Option<u64> {
+        self.record.ticket.load(Ordering::Relaxed).checked_sub(1)
+    }
+}
+
 /// All records.
 pub struct Live {
     table: Array<Record, 1024>,
-    /// Spare records: `changes << 32 | first`. The changes tell a head that came back from one that never left.
+    /// Spare records that no thread keeps: `changes << 32 | first`. The changes tell a head that came back from one that never
+    /// left.
     spare: AtomicU64,
-    /// Objects added and not removed.
-    count: AtomicU64,
 }
 
 impl Live {
     /// None; maps nothing.
     pub const fn new() -> Live {
-        Live { table: Array::new(), spare: AtomicU64::new(0), count: AtomicU64::new(0) }
+        Live { table: Array::new(), spare: AtomicU64::new(0) }
     }
 
-    /// Objects that are remembered.
+    /// Objects that are remembered. A racy reading that looks at every record: samples would take longer if they counted.
     pub fn count(&self) -> u64 {
-        self.count.load(Ordering::Relaxed)
+        let used = |record: &Record| record.context.load(Ordering::Relaxed) != 0;
+        (1..=self.most()).filter_map(|number| self.record(number)).filter(|record| used(record)).count()
+            as u64
     }
 
     /// Most objects that were alive at once.
@@ -147,9 +186,10 @@ impl Live {
         self.record(sample.record()).filter(|record| record.uses.load(Ordering::Acquire) == sample.uses())
     }
 
-    /// Remembers an object; `None` when memory is out. About 10 ns.
-    pub fn add(&self, birth: Birth) -> Option<SampleRef> {
-        let (number, record) = match self.take_spare() {
+    /// Remembers an object; `None` when memory is out. A spare record of the thread's `own` is taken first.
+    #[inline]
+    pub fn add(&self, birth: Birth, own: Option<&Spares>) -> Option<SampleRef> {
+        let (number, record) = match own.and_then(|own| self.take_own(own)).or_else(|| self.take_spare()) {
             Some(spare) => spare,
             None => {
                 let (at, made) = self.table.alloc(1)?;
@@ -168,10 +208,20 @@ impl Live {
         // sees the rest.
         record.context.store(birth.context.to_bits(), Ordering::Release);
         let uses = record.uses.load(Ordering::Relaxed);
-        self.count.fetch_add(1, Ordering::Relaxed);
         SampleRef::from_bits((uses as u64) << 32 | number as u64)
     }
 
+    #[inline]
+    fn take_own(&self, own: &Spares) -> Option<(u32, &Record)> {
+        let number = own.first.get();
+        let record = self.record(number)?;
+        own.first.set(record.next.load(Ordering::Relaxed));
+        own.count.set(own.count.get().wrapping_sub(1));
+        Some((number, record))
+    }
+
+    #[cold]
+    #[inline(never)]
     fn take_spare(&self) -> Option<(u32, &Record)> {
         // Acquire: pairs with the release below, for the link.
         let mut head = self.spare.load(Ordering::Acquire);
@@ -188,16 +238,23 @@ impl Live {
         }
     }
 
+    /// What is remembered, for its end; `None` when the object is dead.
+    #[inline]
+    pub fn hold(&self, sample: SampleRef) -> Option<Held<'_>> {
+        Some(Held { record: self.held(sample)?, sample })
+    }
+
     /// What is remembered; `None` when the object is dead.
     pub fn get(&self, sample: SampleRef) -> Option<Birth> {
         self.held(sample)?.birth()
     }
 
-    /// Notes where the object is. Only before it is known to anybody else.
-    pub fn set_object(&self, sample: SampleRef, object: usize) {
-        if let Some(record) = self.held(sample) {
-            record.object.store(object, Ordering::Relaxed);
-        }
+    /// Notes where the object is, and answers what is remembered. Only before it is known to anybody else.
+    #[inline]
+    pub fn place(&self, sample: SampleRef, object: usize) -> Option<Birth> {
+        let record = self.held(sample)?;
+        record.object.store(object, Ordering::Relaxed);
+        record.birth()
     }
 
     /// All objects that are alive for the whole of the call, and some that come or go meanwhile. Takes no lock.
@@ -214,11 +271,6 @@ impl Live {
         })
     }
 
-    /// Where the object is among the recent samples.
-    pub fn ticket(&self, sample: SampleRef) -> Option<u64> {
-        self.held(sample)?.ticket.load(Ordering::Relaxed).checked_sub(1)
-    }
-
     /// Notes that place. Only before the object is known to anybody else.
     pub fn set_ticket(&self, sample: SampleRef, ticket: u64) {
         if let Some(record) = self.held(sample) {
@@ -232,18 +284,51 @@ impl Live {
     }
 
     /// The object died: forgets it. Once per reference; later calls find nothing.
-    pub fn remove(&self, sample: SampleRef) {
-        let Some(record) = self.held(sample) else { return };
+    pub fn remove(&self, sample: SampleRef, own: Option<&Spares>) {
+        if let Some(held) = self.hold(sample) {
+            self.release(held, own);
+        }
+    }
+
+    /// As [`Live::remove`]. The record goes to the thread's `own` spares, unless these are many.
+    #[inline]
+    pub fn release(&self, Held { record, sample }: Held, own: Option<&Spares>) {
         record.ticket.store(0, Ordering::Relaxed);
         record.context.store(0, Ordering::Relaxed);
-        self.count.fetch_sub(1, Ordering::Relaxed);
         // Release: who sees the object dead sees everything before; pairs with `held`.
         record.uses.store(sample.uses().wrapping_add(1), Ordering::Release);
+        match own {
+            Some(own) if own.count.get() < KEPT_MAX => {
+                record.next.store(own.first.get(), Ordering::Relaxed);
+                own.first.set(sample.record());
+                own.count.set(own.count.get() + 1);
+            }
+            _ => self.leave_spares(sample.record(), record),
+        }
+    }
+
+    /// The thread ends: what it keeps is anybody's, and it keeps nothing from now on.
+    pub fn give_up(&self, own: &Spares) {
+        own.count.set(KEPT_MAX);
+        let first = own.first.replace(0);
+        let mut last = self.record(first);
+        while let Some(next) = last.and_then(|last| self.record(last.next.load(Ordering::Relaxed))) {
+            last = Some(next);
+        }
+        if let Some(last) = last {
+            self.leave_spares(first, last);
+        }
+    }
+
+    /// Makes records anybody's that are linked from `first` to `last`.
+    #[cold]
+    #[inline(never)]
+    fn leave_spares(&self, first: u32, last: &Record) {
         let mut head = self.spare.load(Ordering::Relaxed);
         loop {
-            record.next.store(head as u32, Ordering::Relaxed);
-            let first = (head >> 32).wrapping_add(1) << 32 | sample.record() as u64;
-            match self.spare.compare_exchange_weak(head, first, Ordering::Release, Ordering::Relaxed) {
+            last.next.store(head as u32, Ordering::Relaxed);
+            let changed = (head >> 32).wrapping_add(1) << 32 | first as u64;
+            match self.spare.compare_exchange_weak(head, changed, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(other) => head = other,
             }
@@ -271,29 +356,51 @@ mod tests {
     #[test]
     fn an_object_is_remembered_until_it_dies_and_its_record_serves_the_next() {
         let live = Live::new();
-        let samples: Vec<_> = (0..3000).map(|n| live.add(birth(n)).unwrap()).collect();
+        let samples: Vec<_> = (0..3000).map(|n| live.add(birth(n), None).unwrap()).collect();
         assert!(samples.iter().zip(0..).all(|(sample, n)| live.get(*sample) == Some(birth(n))));
         live.set_ticket(samples[5], 40);
-        assert_eq!((live.ticket(samples[5]), live.ticket(samples[6])), (Some(40), None));
-        samples.iter().for_each(|sample| live.remove(*sample));
+        let ticket = |sample| live.hold(sample).unwrap().ticket();
+        assert_eq!((ticket(samples[5]), ticket(samples[6])), (Some(40), None));
+        samples.iter().for_each(|sample| live.remove(*sample, None));
         assert!(samples.iter().all(|sample| live.get(*sample).is_none() && !live.is_alive(*sample)));
-        let again: Vec<_> = (0..3000).map(|n| live.add(birth(n + 9)).unwrap()).collect();
+        let again: Vec<_> = (0..3000).map(|n| live.add(birth(n + 9), None).unwrap()).collect();
         let records =
             |samples: &[SampleRef]| samples.iter().map(|sample| sample.record()).collect::<HashSet<_>>();
         assert_eq!(records(&samples), records(&again), "no record was made anew");
-        assert!(again.iter().all(|sample| live.ticket(*sample).is_none()));
-        live.remove(samples[0]);
+        assert!(again.iter().all(|sample| ticket(*sample).is_none()));
+        live.remove(samples[0], None);
         assert!(again.iter().all(|sample| live.is_alive(*sample)), "a dead reference frees nothing");
+    }
+
+    #[test]
+    fn a_thread_s_own_spares_serve_it_first_are_few_and_are_anybody_s_in_the_end() {
+        let (live, own, other) = (Live::new(), Spares::new(), Spares::new());
+        let add = |own| live.add(birth(1), Some(own)).unwrap();
+        let samples: Vec<_> = (0..100).map(|_| add(&own)).collect();
+        assert_eq!(live.count(), 100);
+        samples.iter().for_each(|sample| live.remove(*sample, Some(&own)));
+        assert_eq!((live.count(), own.count.get()), (0, KEPT_MAX));
+        let newest = samples[KEPT_MAX as usize - 1].record();
+        assert_eq!(add(&own).record(), newest, "what was kept last is in the processor's cache");
+        let others: Vec<_> = (0..100 - KEPT_MAX).map(|_| add(&other)).collect();
+        assert_eq!((live.most(), live.count()), (100, 101 - KEPT_MAX as u64));
+        live.give_up(&own);
+        live.give_up(&own);
+        let rest: Vec<_> = (0..KEPT_MAX - 1).map(|_| add(&other)).collect();
+        let records: HashSet<_> = others.iter().chain(&rest).map(|sample| sample.record()).collect();
+        assert_eq!((records.len(), records.contains(&newest)), (99, false));
+        live.remove(rest[0], Some(&own));
+        assert_eq!((own.first.get(), live.most(), live.count()), (0, 100, 99), "an ended thread keeps none");
     }
 
     #[test]
     fn a_walk_finds_what_is_alive_with_its_address_and_nothing_else() {
         let live = Live::new();
         assert_eq!(live.walk().count(), 0);
-        let samples: Vec<_> = (0..2000).map(|n| live.add(birth(n)).unwrap()).collect();
-        samples.iter().zip(0..).for_each(|(sample, n)| live.set_object(*sample, 0x1000 + n));
-        samples.iter().step_by(3).for_each(|sample| live.remove(*sample));
-        let again = live.add(birth(9000)).unwrap();
+        let samples: Vec<_> = (0..2000).map(|n| live.add(birth(n), None).unwrap()).collect();
+        samples.iter().zip(0..).for_each(|(sample, n)| assert!(live.place(*sample, 0x1000 + n).is_some()));
+        samples.iter().step_by(3).for_each(|sample| live.remove(*sample, None));
+        let again = live.add(birth(9000), None).unwrap();
         let found: Vec<_> = live.walk().map(|alive| (alive.birth.requested, alive.object)).collect();
         let expected = (0..2000).filter(|n| n % 3 != 0).map(|n| (n, 0x1000 + n as usize));
         let newest = (9000, 0);
@@ -310,8 +417,8 @@ mod tests {
                 scope.spawn(move || {
                     for round in 0..20_000 {
                         let born = birth(thread << 32 | round);
-                        let sample = LIVE.add(born).unwrap();
-                        LIVE.remove(sample);
+                        let sample = LIVE.add(born, None).unwrap();
+                        LIVE.remove(sample, None);
                     }
                     STOP.fetch_add(1, Ordering::Relaxed);
                 });
@@ -331,10 +438,10 @@ mod tests {
                 std::thread::spawn(move || {
                     for round in 0..2000 {
                         let mine = |n: u64| birth(thread << 32 | round << 8 | n);
-                        let held: Vec<_> = (0..8).map(|n| LIVE.add(mine(n)).unwrap()).collect();
+                        let held: Vec<_> = (0..8).map(|n| LIVE.add(mine(n), None).unwrap()).collect();
                         for (sample, n) in held.into_iter().zip(0..) {
                             assert_eq!(LIVE.get(sample), Some(mine(n)));
-                            LIVE.remove(sample);
+                            LIVE.remove(sample, None);
                         }
                     }
                 })

@@ -248,8 +248,21 @@ impl<T: Zeroed, const FIRST: u32> Array<T, FIRST> {
     }
 
     /// One element.
+    #[inline]
     pub fn get(&self, index: u32) -> Option<&T> {
-        self.slice(index, 1)?.first()
+        if index >= Self::LIMIT {
+            return None;
+        }
+        // As `locate`, of which nothing is left here but that.
+        let numbered = index + FIRST;
+        let lg = numbered.ilog2();
+        let base = self.chunks.get((lg - FIRST.ilog2()) as usize)?.load(Ordering::Acquire);
+        if base.is_null() {
+            return None;
+        }
+        // SAFETY: chunk `at` holds `FIRST << at`, which is `1 << lg`, elements, and the offset is below that; it is zeroed or
+        // written through shared references only, and stays mapped for the rest of the process.
+        Some(unsafe { &*base.add((numbered ^ 1 << lg) as usize) })
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
     errno::keeping_errno,
     index::mix,
     labels::LabelId,
+    live::Spares,
     memory::{Array, Zeroed},
     sampler::Prng,
     weights::Weights,
@@ -91,6 +92,8 @@ pub struct ThreadProf {
     weights: Weights,
     /// Bits of the label that its samples get.
     label: Cell<u32>,
+    /// Records for its next samples.
+    spares: Spares,
 }
 
 impl Default for ThreadProf {
@@ -112,6 +115,7 @@ impl ThreadProf {
             name: Cell::new(Name { bytes: [0; 16], length: 0 }),
             weights: Weights::new(),
             label: Cell::new(0),
+            spares: Spares::new(),
         }
     }
 
@@ -196,6 +200,16 @@ impl ThreadProf {
 pub(crate) struct Inside<'a>(&'a ThreadProf);
 
 impl Inside<'_> {
+    /// Which thread.
+    pub(crate) fn thread(&self) -> &ThreadProf {
+        self.0
+    }
+
+    /// Records that the thread keeps for its next samples.
+    pub(crate) fn spares(&self) -> &Spares {
+        &self.0.spares
+    }
+
     /// What an object stands for that was drawn at this mean distance.
     pub(crate) fn weight(&self, usize_: u64, period: u64) -> Weight {
         self.0.weights.of(usize_, period)

@@ -23,7 +23,7 @@ use crate::{
     sampler::Rate,
     stack_table::StackId,
     thread::{Inside, Name, ThreadProf},
-    unwind::{Limits, STACK_FRAMES_MAX, WALK_FRAMES_MAX, cache::Site},
+    unwind::{Limits, STACK_FRAMES_MAX, cache::Site, ids::Ids},
 };
 
 impl Profiler {
@@ -49,13 +49,13 @@ impl Profiler {
     /// The stack above the frame of the registers, which is to be alive.
     #[inline(always)]
     pub(super) fn stack(&self, regs: Regs) -> Option<StackId> {
-        let mut ids = [0; WALK_FRAMES_MAX];
+        let mut ids = Ids::new();
         if let Some(hook) = self.hooks.backtrace.get() {
-            let frames = self.hooked_stack(hook, &mut ids);
-            return self.intern(ids.get(..frames)?, false);
+            self.hooked_stack(hook, &mut ids);
+            return self.intern(ids.all(), false);
         }
         let walk = self.unwinder.walk(regs, &self.kept_now().limits, &mut ids);
-        self.intern(ids.get(walk.start..walk.end)?, walk.truncated)
+        self.intern(ids.kept(&walk)?, walk.truncated)
     }
 
     /// The stack of these frames, or the one that stands for all that are too many.
@@ -68,17 +68,18 @@ impl Profiler {
     /// The stack that the program's own unwinder tells; a null address ends it.
     #[cold]
     #[inline(never)]
-    fn hooked_stack(&self, hook: BacktraceHook, ids: &mut [u32; WALK_FRAMES_MAX]) -> usize {
+    fn hooked_stack(&self, hook: BacktraceHook, ids: &mut Ids) {
         let mut addresses = [null_mut::<c_void>(); STACK_FRAMES_MAX];
         let (mut count, most) = (0, self.kept_now().limits.frames);
         // SAFETY: a program that sets the hook promises that it can be called by any thread with room for as many
         // addresses as it is told.
         keeping_errno(|| unsafe { hook(addresses.as_mut_ptr(), &raw mut count, most as c_uint) });
         let found = addresses.iter().take(most.min(count as usize)).map(|address| address.addr());
-        let known = found.take_while(|address| *address != 0).map_while(|address| {
+        let mut known = found.take_while(|address| *address != 0).map_while(|address| {
             self.unwinder.addresses().entry(Site::returning(address)).map(|entry| entry.id)
         });
-        ids.iter_mut().zip(known).map(|(slot, id)| *slot = id).count()
+        // More than there is room for were not asked for.
+        let _ = known.try_for_each(|id| ids.push(id));
     }
 
     /// Fills `addresses` with the stack of the caller, leaf first, without the host's own frames; how many there are.
@@ -87,10 +88,10 @@ impl Profiler {
     #[inline(never)]
     pub fn backtrace(&self, addresses: &mut [*mut c_void]) -> usize {
         let Some(kept) = self.kept() else { return 0 };
-        let mut ids = [0; WALK_FRAMES_MAX];
+        let mut ids = Ids::new();
         let limits = Limits { frames: addresses.len().min(STACK_FRAMES_MAX), ..kept.limits.clone() };
         let walk = self.unwinder.walk(arch::capture(), &limits, &mut ids);
-        let frames = ids.get(walk.start..walk.end).unwrap_or(&[]);
+        let frames = ids.kept(&walk).unwrap_or(&[]);
         addresses.iter_mut().zip(frames).map(|(slot, id)| *slot = self.address(*id)).count()
     }
 
@@ -120,7 +121,7 @@ impl Profiler {
         let nanos = nanos(kept.clock);
         let birth = Birth { context, generation, requested, usize_, period, nanos };
         let weight = inside.weight(usize_, period);
-        let sample = self.live.add(birth)?;
+        let sample = self.live.add(birth, Some(inside.spares()))?;
         self.contexts.add(self.contexts.get(context)?, generation, usize_, weight);
         if let Some(lg_interval) = kept.lg_interval {
             self.dumps.advance_interval(|| self.job(Some(thread)), lg_interval, weight.bytes);
@@ -142,8 +143,7 @@ impl Profiler {
     /// The object that this thread has just sampled is at `object`: lists it among the recent ones, and tells whoever
     /// watches the probe and the program's hook. `place` is the address by which a dump asks the host how full its slab is.
     pub fn born(&self, thread: &ThreadProf, sample: SampleRef, object: *const u8, place: usize) {
-        self.live.set_object(sample, place);
-        let Some(birth) = self.live.get(sample) else { return };
+        let Some(birth) = self.live.place(sample, place) else { return };
         let weight = Self::weight(Some(thread), &birth);
         if self.contexts.peak().is_on() {
             self.contexts.born(birth.generation, weight);
@@ -196,23 +196,28 @@ impl Profiler {
         object: *const u8,
         usize_: u64,
     ) -> Option<u64> {
-        let birth = self.live.get(sample)?;
+        let held = self.live.hold(sample)?;
+        let birth = held.birth()?;
         probe!("otel_memory", "free", ptr = object.addr() as u64);
         if let Some(hook) = self.hooks.sample_free.get() {
             // SAFETY: as for the hook of births.
             ThreadProf::call_out(thread, || unsafe { hook(object.cast(), usize_ as usize) });
         }
+        // `None` in a handler that interrupted the profiler, too.
+        let inside = thread.and_then(ThreadProf::enter);
         if let Some(context) = self.counted(&birth) {
             let end = self.end(thread, &birth, context);
-            let weight = Self::weight(thread, &birth);
+            let weight = inside
+                .as_ref()
+                .map_or_else(|| birth.weight(), |inside| inside.weight(birth.usize_, birth.period));
             self.contexts.remove(context, birth.generation, birth.usize_, weight, end);
         }
-        let ticket = self.live.ticket(sample).filter(|ticket| self.recent.holds(*ticket));
+        let ticket = held.ticket().filter(|ticket| self.recent.holds(*ticket));
         if ticket.is_some() || self.log.is_on() {
-            let death = thread.and_then(|thread| self.death(thread, arch::capture()));
+            let death = inside.as_ref().and_then(|inside| self.death(inside, arch::capture()));
             death.into_iter().for_each(|death| self.remember(&birth, ticket, death, usize_));
         }
-        self.live.remove(sample);
+        self.live.release(held, inside.as_ref().map(Inside::spares));
         Some(birth.requested)
     }
 
@@ -232,10 +237,10 @@ impl Profiler {
         End::of(lived, thread.is_some_and(|thread| thread.uid() != Some(context.thread())))
     }
 
-    /// Where and how an object ends that this thread frees; `None` inside of the profiler, and when memory is out.
+    /// Where and how an object ends that this thread frees; `None` when memory is out.
     #[inline(always)]
-    fn death(&self, thread: &ThreadProf, regs: Regs) -> Option<Death> {
-        let _inside = thread.enter()?;
+    fn death(&self, inside: &Inside, regs: Regs) -> Option<Death> {
+        let thread = inside.thread();
         let kept = self.kept_now();
         let stack = self.stack(regs)?;
         if kept.sys_thread_name {
@@ -265,7 +270,7 @@ impl Profiler {
         if let Some(context) = self.counted(&birth) {
             self.contexts.retract(context, birth.generation, birth.usize_, birth.weight());
         }
-        self.live.remove(sample);
+        self.live.remove(sample, None);
     }
 
     /// Where a sample is counted. `None` after a reset: the object is not counted any more.

@@ -20,8 +20,8 @@ impl Graph {
             let bytes = (WORDS * 8) as u64;
             let birth =
                 Birth { context, generation: 1, requested: bytes, usize_: bytes, period: 1, nanos: 0 };
-            let sample = graph.live.add(birth).unwrap();
-            graph.live.set_object(sample, node.as_ptr().addr());
+            let sample = graph.live.add(birth, None).unwrap();
+            graph.live.place(sample, node.as_ptr().addr()).unwrap();
         }
         graph
     }

@@ -9,12 +9,14 @@
 
 pub mod cache;
 mod cfi;
+pub mod ids;
 mod modules;
 mod rule;
 
 use core::{ops::Range, sync::atomic::Ordering};
 
 use cache::{Entry, RuleCache, Site};
+use ids::Ids;
 use modules::{Modules, Stamp};
 use rule::{Kind, Rule, SavedFp, SavedRa};
 
@@ -46,7 +48,7 @@ const UNKNOWN_STACK: usize = 1 << 20;
 /// What [`Unwinder::walk`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Walk {
-    /// The frames to keep, as a range of the buffer.
+    /// The frames to keep, as a range of what was written.
     pub start: usize,
     /// End of that range.
     pub end: usize,
@@ -177,7 +179,8 @@ impl Unwinder {
     /// The callers of the frame that `regs` were captured in, as ids, leaf first. That frame must still be there.
     ///
     /// **Cost:** about 5 ns per frame, 1 µs for an address never met before; 5 KiB of stack then.
-    pub fn walk(&self, regs: Regs, limits: &Limits, ids: &mut [u32; WALK_FRAMES_MAX]) -> Walk {
+    pub fn walk(&self, regs: Regs, limits: &Limits, ids: &mut Ids) -> Walk {
+        ids.clear();
         let stack = Bounds { low: regs.sp, top: self.stack_top(regs.sp) };
         let mut frame = Frame { regs, stack, exact: true };
         let mut kept = Kept::new(limits);
@@ -185,9 +188,7 @@ impl Unwinder {
         let Some(entry) = self.cache.entry(frame.site()) else { return kept.walk };
         let mut rule = self.rule(&entry, frame.site(), &mut checked);
         loop {
-            if self.walk_quickly(&mut frame, &mut rule, &mut kept, ids) {
-                continue;
-            }
+            self.walk_quickly(&mut frame, &mut rule, &mut kept, ids);
             match self.leave(rule, frame) {
                 Some(caller) if caller.regs.pc >= FIRST_CODE => frame = caller,
                 _ => break,
@@ -197,11 +198,11 @@ impl Unwinder {
                 break;
             }
             let site = frame.site();
-            let (Some(entry), Some(slot)) = (self.cache.entry(site), ids.get_mut(kept.walk.end)) else {
+            let Some(entry) = self.cache.entry(site) else { break };
+            if ids.push(entry.id).is_none() {
                 break;
-            };
-            *slot = entry.id;
-            kept.walk.end += 1;
+            }
+            kept.walk.end = ids.len();
             if kept.is_own(frame.regs.pc) {
                 kept.pass_own();
             }
@@ -249,28 +250,21 @@ impl Unwinder {
     }
 
     /// Goes on from a frame with its rule for as long as all is usual: rules are quick and known, and there is room.
-    /// Leaves the last frame with its rule. Answers whether it ended for no reason but that a frame was the allocator's
-    /// own, which has been dealt with.
+    /// Leaves the last frame with its rule, which may be any but a volatile one.
     ///
     /// The walk waits for one chain of loads: a return address, its rule, the next return address. Here is nothing
     /// but that chain, in registers, and checks beside it; what is odd in any way is left to [`Unwinder::leave`].
     #[inline(always)]
-    fn walk_quickly(
-        &self,
-        frame: &mut Frame,
-        rule: &mut Rule,
-        kept: &mut Kept,
-        ids: &mut [u32; WALK_FRAMES_MAX],
-    ) -> bool {
-        let room = kept.most.min(ids.len());
-        let (Some(known), Some(ids)) = (self.cache.known(), ids.get_mut(..room)) else { return false };
-        let (mut pc, mut sp, mut fp, top) = (frame.regs.pc, frame.regs.sp, frame.regs.fp, frame.stack.top);
-        if sp % 8 != 0 {
-            return false;
+    fn walk_quickly(&self, frame: &mut Frame, rule: &mut Rule, kept: &mut Kept, ids: &mut Ids) {
+        let Some(known) = self.cache.known() else { return };
+        // A top that is no multiple of 8, as all other addresses are, would not tell of a whole word whether it is below.
+        let (mut pc, mut sp, mut fp) = (frame.regs.pc, frame.regs.sp, frame.regs.fp);
+        let top = frame.stack.top & !7;
+        if sp % 8 != 0 || sp > top {
+            return;
         }
-        let (mut now, mut end) = (*rule, kept.walk.end);
-        let (before, mut own) = (end, false);
-        while now.is_quick() && !own {
+        let (mut now, mut room, before) = (*rule, kept.most, ids.len());
+        while now.is_quick() {
             let mut base = sp;
             if now.is_from_fp() {
                 base = fp;
@@ -280,12 +274,13 @@ impl Unwinder {
             }
             let cfa = base.wrapping_add_signed(now.cfa_offset());
             let ra_at = cfa.wrapping_add_signed(now.quick_ra_offset());
-            if cfa <= sp || cfa > top || ra_at < sp {
+            // Where it lies just below the CFA, what is true of it is true of the CFA.
+            if ra_at.wrapping_sub(sp) >= top - sp || arch::PUSHED_RA.is_none() && (cfa <= sp || cfa > top) {
                 break;
             }
             // SAFETY: a multiple of 8, as the base (a stack pointer is from the start) and the offsets are, and by the
-            // checks `sp <= ra_at` and, a quick rule's offset being -8 at most, `ra_at + 8 <= cfa <= top`; why that is
-            // mapped see `Bounds::load`.
+            // check, `sp <= top` being true at the start and of each CFA, `sp <= ra_at < top`, which is a multiple of 8, too;
+            // why that is mapped see `Bounds::load`.
             let caller = arch::strip(unsafe { memory::load_word(ra_at) });
             let mut caller_fp = fp;
             if now.saves_fp() {
@@ -293,32 +288,33 @@ impl Unwinder {
                 if at < sp {
                     break;
                 }
-                // SAFETY: as above.
+                // SAFETY: as above: a quick rule's offset is -8 at most, so that `at + 8 <= cfa <= top`.
                 caller_fp = unsafe { memory::load_word(at) };
             }
-            if caller < FIRST_CODE {
+            if caller < FIRST_CODE || ids.len() >= room {
                 break;
             }
-            let Some(slot) = ids.get_mut(end) else { break };
             let Some(entry) = known.get(Site::returning(caller)) else { break };
             let Some(next) = entry.rule() else { break };
-            if !next.is_quick() {
+            // Whether it holds is to be looked up.
+            if !next.is_quick() && next.is_volatile() {
                 break;
             }
-            *slot = entry.id;
-            end += 1;
-            own = kept.is_own(caller);
+            if ids.push(entry.id).is_none() {
+                break;
+            }
             (pc, sp, fp, now) = (caller, cfa, caller_fp, next);
+            if kept.is_own(caller) {
+                kept.walk.end = ids.len();
+                kept.pass_own();
+                room = kept.most;
+            }
         }
-        if end != before {
+        if ids.len() != before {
             let regs = Regs { pc, sp, fp, lr: 0 };
-            *frame = Frame { regs, stack: Bounds { low: sp, top }, exact: false };
-            (*rule, kept.walk.end) = (now, end);
+            *frame = Frame { regs, stack: Bounds { low: sp, top: frame.stack.top }, exact: false };
+            (*rule, kept.walk.end) = (now, ids.len());
         }
-        if own {
-            kept.pass_own();
-        }
-        own
     }
 
     /// The caller of a frame whose CFA is known; `None` at the end of the stack.

@@ -6,9 +6,10 @@
 //! bits  5..7   where the caller's frame pointer is: unchanged, at CFA + n, at this frame's fp + n
 //! bit   7      the return address is in the link register, not in memory
 //! bit   8      quick: see [`Rule::is_quick`]
-//! bits  9..25  offset of the return address from the CFA, signed, in words
-//! bits 25..41  offset of the saved frame pointer, signed, in words
-//! bits 41..64  CFA offset, signed, in words
+//! bits  9..23  offset of the return address from the CFA, signed, in words
+//! bits 23..39  offset of the saved frame pointer, signed, in words
+//! bits 39..42  zero, so that bits 39..64 are the CFA offset in bytes
+//! bits 42..64  CFA offset, signed, in words
 //! ```
 //!
 //! Zero is no rule.
@@ -87,7 +88,7 @@ impl Rule {
             SavedRa::Link => (IN_LINK, 0),
             SavedRa::Cfa(at) => (0, at),
         };
-        let offsets = words(ra_offset, 16)? << 9 | words(fp_offset, 16)? << 25 | words(cfa_offset, 23)? << 41;
+        let offsets = words(ra_offset, 14)? << 9 | words(fp_offset, 16)? << 23 | words(cfa_offset, 22)? << 42;
         let below = |at: i64| at <= -8;
         let quick = matches!(kind, Kind::Sp | Kind::Fp)
             && match fp {
@@ -132,13 +133,13 @@ impl Rule {
     /// Byte offset of the saved frame pointer.
     #[inline(always)]
     pub fn fp_offset(self) -> isize {
-        (self.0.get() >> 25) as i16 as isize * 8
+        (self.0.get() >> 23) as i16 as isize * 8
     }
 
     /// Byte offset of the return address from the CFA.
     #[inline(always)]
     pub fn ra_offset(self) -> isize {
-        (self.0.get() >> 9) as i16 as isize * 8
+        ((self.0.get() << 41) as i64 >> 50) as isize * 8
     }
 
     /// [`Rule::ra_offset`] of a quick rule: where calls push the return address it is known.
@@ -169,7 +170,7 @@ impl Rule {
     /// Offset of the CFA in bytes.
     #[inline(always)]
     pub fn cfa_offset(self) -> isize {
-        (self.0.get() as i64 >> 41) as isize * 8
+        (self.0.get() as i64 >> 39) as isize
     }
 
     /// Where the caller's frame pointer is.
@@ -210,12 +211,12 @@ mod tests {
 
     #[test]
     fn every_field_comes_back_from_the_packed_word() {
-        let offsets = [-32768 * 8, -16, -8, 0, 8, 32767 * 8];
+        let offsets = [-8192 * 8, -16, -8, 0, 8, 8191 * 8];
         for kind in [Kind::Sp, Kind::Fp, Kind::FpDeref] {
-            for cfa in offsets.into_iter().chain([(1 << 22) * 8 - 8, (-1 << 22) * 8]) {
-                for at in offsets {
+            for cfa in offsets.into_iter().chain([(1 << 21) * 8 - 8, (-1 << 21) * 8]) {
+                for (at, ra) in offsets.into_iter().zip(offsets).chain([(-32768 * 8, 8), (32767 * 8, -8)]) {
                     for fp in [SavedFp::Same, SavedFp::Cfa(at), SavedFp::Fp(at)] {
-                        for ra in [SavedRa::Link, SavedRa::Cfa(at)] {
+                        for ra in [SavedRa::Link, SavedRa::Cfa(ra)] {
                             let rule = Rule::frame(kind, cfa, fp, ra).unwrap().volatile();
                             let rule = Rule::from_bits(rule.to_bits()).unwrap();
                             assert_eq!((rule.kind(), rule.cfa_offset()), (kind, cfa as isize));
@@ -253,9 +254,9 @@ mod tests {
     fn offsets_that_do_not_fit_are_refused() {
         let rule = |cfa, fp, ra| Rule::frame(Kind::Sp, cfa, SavedFp::Cfa(fp), SavedRa::Cfa(ra));
         assert!(rule(4, -16, -8).is_none());
-        assert!(rule((1 << 22) * 8, -16, -8).is_none());
+        assert!(rule((1 << 21) * 8, -16, -8).is_none());
         assert!(rule(16, 32768 * 8, -8).is_none());
-        assert!(rule(16, -16, -32769 * 8).is_none());
+        assert!(rule(16, -16, -8193 * 8).is_none());
         assert!(rule(16, -16, -8).is_some());
     }
 

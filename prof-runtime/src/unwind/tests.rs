@@ -54,11 +54,11 @@ fn addresses(unwinder: &Unwinder, ids: &[u32]) -> Vec<u64> {
 #[inline(never)]
 fn both_with(unwinder: &Unwinder) -> (Vec<u64>, Vec<u64>) {
     let limits = Limits { frames: 128, own_text: 0..0 };
-    let mut ids = [0; WALK_FRAMES_MAX];
+    let mut ids = Ids::new();
     let first = unwinder.walk(arch::capture(), &limits, &mut ids);
-    let ours = addresses(unwinder, &ids[first.start..first.end]);
+    let ours = addresses(unwinder, ids.kept(&first).unwrap());
     let again = unwinder.walk(arch::capture(), &limits, &mut ids);
-    assert_eq!(ours, addresses(unwinder, &ids[again.start..again.end]));
+    assert_eq!(ours, addresses(unwinder, ids.kept(&again).unwrap()));
     let mut theirs = libgcc();
     theirs.remove(0);
     theirs.truncate(128);
@@ -96,7 +96,7 @@ fn deep_recursion_gives_the_same_frames_and_is_cut_at_the_limit() {
         recurse(depth, &check);
     }
     recurse(300, &|| {
-        let mut ids = [0; WALK_FRAMES_MAX];
+        let mut ids = Ids::new();
         for frames in [1, 7, 127, 128] {
             let limits = Limits { frames, own_text: 0..0 };
             let walk = primed().walk(arch::capture(), &limits, &mut ids);
@@ -106,7 +106,7 @@ fn deep_recursion_gives_the_same_frames_and_is_cut_at_the_limit() {
     });
     recurse(3, &|| {
         let limits = Limits { frames: 128, own_text: 0..0 };
-        let mut ids = [0; WALK_FRAMES_MAX];
+        let mut ids = Ids::new();
         assert!(!primed().walk(arch::capture(), &limits, &mut ids).truncated);
     });
 }
@@ -114,11 +114,11 @@ fn deep_recursion_gives_the_same_frames_and_is_cut_at_the_limit() {
 #[test]
 fn frames_of_own_code_at_the_leaf_are_left_out_up_to_the_outermost_of_the_first_sixteen() {
     recurse(4, &|| {
-        let mut ids = [0; WALK_FRAMES_MAX];
+        let mut ids = Ids::new();
         let mut walk = |own_text, frames| {
             let limits = Limits { frames, own_text };
             let walk = primed().walk(arch::capture(), &limits, &mut ids);
-            addresses(primed(), &ids[walk.start..walk.end])
+            addresses(primed(), ids.kept(&walk).unwrap())
         };
         let all = walk(0..0, 128);
         // Not the leaf itself: its address differs from call to call.
@@ -264,7 +264,7 @@ mod x86_64 {
     #[inline(never)]
     extern "C" fn count_frames() {
         let limits = Limits { frames: 128, own_text: 0..0 };
-        let mut ids = [0; WALK_FRAMES_MAX];
+        let mut ids = Ids::new();
         let walk = primed().walk(arch::capture(), &limits, &mut ids);
         SEEN.set(walk.end - walk.start);
     }
