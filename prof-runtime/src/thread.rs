@@ -9,12 +9,15 @@ use prof_format::unbias::Weight;
 
 use crate::{
     clock::{Clock, nanos},
+    context::ContextId,
     errno::keeping_errno,
     index::mix,
     labels::LabelId,
     live::Spares,
     memory::{Array, Zeroed},
     sampler::Prng,
+    stack_table::StackId,
+    unwind::again::Again,
     weights::Weights,
 };
 
@@ -94,6 +97,18 @@ pub struct ThreadProf {
     label: Cell<u32>,
     /// Records for its next samples.
     spares: Spares,
+    /// The stack of its last sample.
+    again: Again,
+    /// The context of its last sample.
+    context: Cell<Option<Sampled>>,
+}
+
+/// What a thread's context was found by, and the context.
+#[derive(Clone, Copy)]
+struct Sampled {
+    stack: StackId,
+    label: Option<LabelId>,
+    context: ContextId,
 }
 
 impl Default for ThreadProf {
@@ -116,6 +131,8 @@ impl ThreadProf {
             weights: Weights::new(),
             label: Cell::new(0),
             spares: Spares::new(),
+            again: Again::new(),
+            context: Cell::new(None),
         }
     }
 
@@ -203,6 +220,29 @@ impl Inside<'_> {
     /// Which thread.
     pub(crate) fn thread(&self) -> &ThreadProf {
         self.0
+    }
+
+    /// The stack of the thread's last sample.
+    pub(crate) fn again(&self) -> &Again {
+        &self.0.again
+    }
+
+    /// The context of the thread's samples in a stack, under its label: that of the last one, or what `find` finds.
+    #[inline(always)]
+    pub(crate) fn context(
+        &self,
+        stack: StackId,
+        find: impl FnOnce(Option<LabelId>) -> Option<ContextId>,
+    ) -> Option<ContextId> {
+        let label = self.0.label();
+        if let Some(last) = self.0.context.get()
+            && (last.stack, last.label) == (stack, label)
+        {
+            return Some(last.context);
+        }
+        let context = find(label)?;
+        self.0.context.set(Some(Sampled { stack, label, context }));
+        Some(context)
     }
 
     /// Records that the thread keeps for its next samples.

@@ -42,7 +42,19 @@ impl Profiler {
         }
         // Until the end of this function: it also keeps the frame, whose registers are captured next, alive.
         let inside = thread.enter()?;
-        let stack = self.stack(arch::capture())?;
+        let regs = arch::capture();
+        // A hook in the unwinder's place is to be asked each time.
+        let again = self.hooks.backtrace.get().is_none().then(|| inside.again());
+        let stack = match again.and_then(|again| again.stack(regs)) {
+            Some(stack) => stack,
+            None => {
+                let stack = self.stack(regs)?;
+                if let Some(again) = again {
+                    again.found(&self.unwinder, regs, stack);
+                }
+                stack
+            }
+        };
         self.record(&inside, thread, stack, rate, requested, usize_)
     }
 
@@ -117,7 +129,8 @@ impl Profiler {
             self.threads.set_name(thread, Name::of_system());
         }
         let uid = self.threads.uid(thread)?;
-        let context = self.contexts.find_or_make(stack, uid, thread.label(), &self.stacks)?;
+        let context =
+            inside.context(stack, |label| self.contexts.find_or_make(stack, uid, label, &self.stacks))?;
         let nanos = nanos(kept.clock);
         let birth = Birth { context, generation, requested, usize_, period, nanos };
         let weight = inside.weight(usize_, period);

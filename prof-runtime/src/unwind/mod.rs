@@ -7,6 +7,7 @@
 //! Rules may be wrong (a module was replaced, an assembly function lies): every load is checked against the stack, so
 //! a wrong rule gives a wrong frame, never a fault.
 
+pub mod again;
 pub mod cache;
 mod cfi;
 pub mod ids;

@@ -1,9 +1,15 @@
 //! The unwinder against libgcc's `_Unwind_Backtrace`, which reads the same call-frame information with other code.
 
-use core::ffi::{c_int, c_void};
+use core::{
+    ffi::{c_int, c_void},
+    hint::black_box,
+};
 use std::{cell::Cell, string::String, sync::OnceLock, vec::Vec};
 
-use super::*;
+use prof_format::testing::Random;
+
+use super::{again::Again, *};
+use crate::stack_table::StackTable;
 
 unsafe extern "C" {
     fn _Unwind_Backtrace(each: extern "C" fn(*mut c_void, *mut c_void) -> c_int, data: *mut c_void) -> c_int;
@@ -386,4 +392,66 @@ fn libraries_that_come_and_go_at_the_same_address_are_unwound_by_their_own_rules
     std::fs::remove_dir_all(&directory).unwrap();
     // Otherwise the test has tested nothing: the loader gave both the same place at least once.
     assert!(bases.len() < 20, "{bases:x?}");
+}
+
+#[inline(never)]
+fn left(path: u32, depth: u32, each: &mut dyn FnMut()) {
+    match (depth, path & 1) {
+        (0, _) => each(),
+        (_, 0) => left(path >> 1, depth - 1, each),
+        _ => right(path >> 1, depth - 1, each),
+    }
+    black_box(path);
+}
+
+#[inline(never)]
+fn right(path: u32, depth: u32, each: &mut dyn FnMut()) {
+    match (depth, path & 1) {
+        (0, _) => each(),
+        (_, 0) => left(path >> 1, depth - 1, each),
+        _ => right(path >> 1, depth - 1, each),
+    }
+    black_box(path);
+}
+
+#[test]
+fn a_stack_is_known_again_from_the_third_time_on_and_another_never_is_taken_for_it() {
+    // In a thread of its own, whose stack is not deep.
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let (stacks, again) = (StackTable::new(), Again::new());
+            let mut ids = Ids::new();
+            let limits = Limits { frames: 128, own_text: 0..0 };
+            // What was remembered, and what is true.
+            let mut look = || {
+                let regs = arch::capture();
+                let known = again.stack(regs);
+                let walk = primed().walk(regs, &limits, &mut ids);
+                let found = stacks.intern(ids.kept(&walk).unwrap(), walk.truncated).unwrap();
+                again.found(primed(), regs, found);
+                (known, found)
+            };
+            let mut random = Random::new(5);
+            let (mut distinct, mut known) = (std::collections::HashSet::new(), 0);
+            for _ in 0..2000 {
+                let path = random.below(64) as u32;
+                // All from one place, so that only the path tells stacks apart.
+                let mut results = Vec::new();
+                for _ in 0..black_box(4) {
+                    left(path, 6, &mut || results.push(look()));
+                }
+                let (_, found) = results[0];
+                distinct.insert(found.to_bits());
+                for (at, (remembered, now)) in results.iter().enumerate() {
+                    assert_eq!(*now, found);
+                    assert!(remembered.is_none_or(|remembered| remembered == found));
+                    assert!(at < 2 || remembered.is_some(), "{at}");
+                    known += usize::from(remembered.is_some());
+                }
+            }
+            assert_eq!(distinct.len(), 64);
+            // Once in 64 rounds the first two are known, too.
+            assert!((4000..4200).contains(&known), "{known}");
+        });
+    });
 }
