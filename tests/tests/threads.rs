@@ -17,7 +17,7 @@ fn a_thread_changes_its_cache_at_any_time() {
 
 #[test]
 fn a_thread_begins_as_the_first_did_whatever_the_one_before_has_left() {
-    for conf in ["", "narenas:1", "tcache_gc_incr_bytes:1024", "prof:true,lg_prof_sample:30", "junk:true"] {
+    for conf in ["", "narenas:1", "tcache_gc_incr_bytes:1024", "prof:true,lg_prof_sample:40", "junk:true"] {
         run("heirs.c", conf, &[]);
     }
 }
