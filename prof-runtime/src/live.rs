@@ -115,7 +115,8 @@ impl Record {
 }
 
 /// Spare records of one thread, the newest first. A record that goes from there to an object and back changes nothing that
-/// other threads write to. Not to be used in a handler that may have interrupted another use.
+/// other threads write to. A thread keeps none before its first sample, since the host may not watch the ends of others, and none
+/// after its end. Not to be used in a handler that may have interrupted another use.
 pub struct Spares {
     first: Cell<u32>,
     count: Cell<u32>,
@@ -125,9 +126,21 @@ pub struct Spares {
 const KEPT_MAX: u32 = 32;
 
 impl Spares {
+    /// Before the first sample: none, and no room.
+    const CLOSED: u32 = KEPT_MAX;
+    /// After the thread's end.
+    const ENDED: u32 = KEPT_MAX + 1;
+
     /// None.
     pub const fn new() -> Spares {
-        Spares { first: Cell::new(0), count: Cell::new(0) }
+        Spares { first: Cell::new(0), count: Cell::new(Spares::CLOSED) }
+    }
+
+    /// Makes room, unless the thread has ended. There are none.
+    fn open(&self) {
+        if self.count.get() == Spares::CLOSED {
+            self.count.set(0);
+        }
     }
 }
 
@@ -214,9 +227,12 @@ impl Live {
     #[inline]
     fn take_own(&self, own: &Spares) -> Option<(u32, &Record)> {
         let number = own.first.get();
-        let record = self.record(number)?;
+        let Some(record) = self.record(number) else {
+            own.open();
+            return None;
+        };
         own.first.set(record.next.load(Ordering::Relaxed));
-        own.count.set(own.count.get().wrapping_sub(1));
+        own.count.set(own.count.get() - 1);
         Some((number, record))
     }
 
@@ -309,7 +325,7 @@ impl Live {
 
     /// The thread ends: what it keeps is anybody's, and it keeps nothing from now on.
     pub fn give_up(&self, own: &Spares) {
-        own.count.set(KEPT_MAX);
+        own.count.set(Spares::ENDED);
         let first = own.first.replace(0);
         let mut last = self.record(first);
         while let Some(next) = last.and_then(|last| self.record(last.next.load(Ordering::Relaxed))) {
@@ -391,6 +407,19 @@ mod tests {
         assert_eq!((records.len(), records.contains(&newest)), (99, false));
         live.remove(rest[0], Some(&own));
         assert_eq!((own.first.get(), live.most(), live.count()), (0, 100, 99), "an ended thread keeps none");
+        assert_eq!(add(&own).record(), rest[0].record());
+        live.remove(rest[1], Some(&own));
+        assert_eq!(own.first.get(), 0, "not even after another sample");
+    }
+
+    #[test]
+    fn a_thread_that_only_frees_keeps_no_spares() {
+        let (live, makes, frees) = (Live::new(), Spares::new(), Spares::new());
+        for _ in 0..100 {
+            let sample = live.add(birth(1), Some(&makes)).unwrap();
+            live.remove(sample, Some(&frees));
+        }
+        assert_eq!((live.most(), frees.first.get()), (1, 0));
     }
 
     #[test]
