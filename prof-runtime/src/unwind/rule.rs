@@ -6,10 +6,10 @@
 //! bits  5..7   where the caller's frame pointer is: unchanged, at CFA + n, at this frame's fp + n
 //! bit   7      the return address is in the link register, not in memory
 //! bit   8      quick: see [`Rule::is_quick`]
-//! bits  9..23  offset of the return address from the CFA, signed, in words
-//! bits 23..39  offset of the saved frame pointer, signed, in words
-//! bits 39..42  zero, so that bits 39..64 are the CFA offset in bytes
-//! bits 42..64  CFA offset, signed, in words
+//! bits  9..r   offset of the return address from the CFA, signed, in words: 8 bits where calls push it, else 16
+//! bits  r..f   offset of the saved frame pointer, signed, in words: 16 bits
+//! bits  f..c   zero, three bits, so that bits f..64 are the CFA offset in bytes
+//! bits  c..64  CFA offset, signed, in words: 28 bits (a frame of up to 1 GiB) or 20 (4 MiB)
 //! ```
 //!
 //! Zero is no rule.
@@ -63,6 +63,12 @@ pub struct Rule(NonZeroU64);
 const VOLATILE: u64 = 1 << 4;
 const IN_LINK: u64 = 1 << 7;
 const QUICK: u64 = 1 << 8;
+const RA_AT: u32 = 9;
+const RA_BITS: u32 = if arch::PUSHED_RA.is_some() { 8 } else { 16 };
+const FP_AT: u32 = RA_AT + RA_BITS;
+const FP_BITS: u32 = 16;
+const CFA_AT: u32 = FP_AT + FP_BITS + 3;
+const CFA_BITS: u32 = 64 - CFA_AT;
 
 impl Rule {
     /// A rule of a kind that needs no offsets.
@@ -88,7 +94,9 @@ impl Rule {
             SavedRa::Link => (IN_LINK, 0),
             SavedRa::Cfa(at) => (0, at),
         };
-        let offsets = words(ra_offset, 14)? << 9 | words(fp_offset, 16)? << 23 | words(cfa_offset, 22)? << 42;
+        let offsets = words(ra_offset, RA_BITS)? << RA_AT
+            | words(fp_offset, FP_BITS)? << FP_AT
+            | words(cfa_offset, CFA_BITS)? << CFA_AT;
         let below = |at: i64| at <= -8;
         let quick = matches!(kind, Kind::Sp | Kind::Fp)
             && match fp {
@@ -133,13 +141,13 @@ impl Rule {
     /// Byte offset of the saved frame pointer.
     #[inline(always)]
     pub fn fp_offset(self) -> isize {
-        (self.0.get() >> 23) as i16 as isize * 8
+        (self.0.get() >> FP_AT) as i16 as isize * 8
     }
 
     /// Byte offset of the return address from the CFA.
     #[inline(always)]
     pub fn ra_offset(self) -> isize {
-        ((self.0.get() << 41) as i64 >> 50) as isize * 8
+        ((self.0.get() << (64 - FP_AT)) as i64 >> (64 - RA_BITS)) as isize * 8
     }
 
     /// [`Rule::ra_offset`] of a quick rule: where calls push the return address it is known.
@@ -170,7 +178,7 @@ impl Rule {
     /// Offset of the CFA in bytes.
     #[inline(always)]
     pub fn cfa_offset(self) -> isize {
-        (self.0.get() as i64 >> 39) as isize
+        (self.0.get() as i64 >> (CFA_AT - 3)) as isize
     }
 
     /// Where the caller's frame pointer is.
@@ -211,10 +219,14 @@ mod tests {
 
     #[test]
     fn every_field_comes_back_from_the_packed_word() {
-        let offsets = [-8192 * 8, -16, -8, 0, 8, 8191 * 8];
+        let least = |bits: u32| (-1 << (bits - 1)) * 8;
+        let most = |bits: u32| ((1 << (bits - 1)) - 1) * 8;
+        let offsets = [least(RA_BITS), -16, -8, 0, 8, most(RA_BITS)];
         for kind in [Kind::Sp, Kind::Fp, Kind::FpDeref] {
-            for cfa in offsets.into_iter().chain([(1 << 21) * 8 - 8, (-1 << 21) * 8]) {
-                for (at, ra) in offsets.into_iter().zip(offsets).chain([(-32768 * 8, 8), (32767 * 8, -8)]) {
+            for cfa in offsets.into_iter().chain([most(CFA_BITS), least(CFA_BITS)]) {
+                for (at, ra) in
+                    offsets.into_iter().zip(offsets).chain([(least(FP_BITS), 8), (most(FP_BITS), -8)])
+                {
                     for fp in [SavedFp::Same, SavedFp::Cfa(at), SavedFp::Fp(at)] {
                         for ra in [SavedRa::Link, SavedRa::Cfa(ra)] {
                             let rule = Rule::frame(kind, cfa, fp, ra).unwrap().volatile();
@@ -254,9 +266,9 @@ mod tests {
     fn offsets_that_do_not_fit_are_refused() {
         let rule = |cfa, fp, ra| Rule::frame(Kind::Sp, cfa, SavedFp::Cfa(fp), SavedRa::Cfa(ra));
         assert!(rule(4, -16, -8).is_none());
-        assert!(rule((1 << 21) * 8, -16, -8).is_none());
+        assert!(rule(8 << (CFA_BITS - 1), -16, -8).is_none());
         assert!(rule(16, 32768 * 8, -8).is_none());
-        assert!(rule(16, -16, -8193 * 8).is_none());
+        assert!(rule(16, -16, -8 - (8 << (RA_BITS - 1))).is_none());
         assert!(rule(16, -16, -8).is_some());
     }
 
