@@ -192,6 +192,11 @@ impl Block {
         }
         for class in self.classes() {
             let (bin, side) = (self.bin(class), self.side(class));
+            if bin.depth() != 0 {
+                // A handler came between the last flush and this, and freed something.
+                self.plain.set(false);
+                return;
+            }
             // What was freed without a request has left since.
             if side.armed.get() || side.moved.get() != 0 {
                 bin.restart();

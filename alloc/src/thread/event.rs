@@ -15,7 +15,8 @@ use crate::sampling::{self, Rate};
 use crate::size_class::class_size;
 use crate::tcache::geometry::{TICK_BYTES, event_distance, watched_distance};
 use crate::tcache::settings::{self, Pace};
-use crate::thread::{counters, gc, watch};
+use crate::thread::watch::{self, Watch};
+use crate::thread::{counters, gc};
 use crate::units::SzInd;
 
 /// Handles the event of a class. When the request that it fell on is to be sampled, answers with which rate: that of its
@@ -115,6 +116,16 @@ pub fn count_exactly(thread: &'static Block) -> (&'static AtomicU64, &'static At
         }
     }
     (&thread.allocated, &thread.deallocated)
+}
+
+/// Does something with what watches a thread, whose events come as close as that needs from its next request on.
+pub fn watched<R>(thread: &Block, f: impl FnOnce(&Watch) -> R) -> R {
+    let before = thread.watch.is_on();
+    let result = f(&thread.watch);
+    if !before && thread.watch.is_on() {
+        refresh(thread);
+    }
+    result
 }
 
 /// Whether an uncached object of `usable` bytes is to be sampled, and with which rate.

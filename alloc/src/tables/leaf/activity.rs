@@ -5,6 +5,7 @@ use core::ffi::c_void;
 use super::{Arguments, me, needing, raw};
 use crate::tables::tree::Node;
 use crate::tables::value::{CtlError, Type};
+use crate::thread::event;
 use crate::thread::watch::Activity;
 
 /// What the program hands over and gets back.
@@ -31,17 +32,17 @@ pub static NODES: &[Node] = &[needing(
 /// # Safety
 /// 1. As `mallctl`; a new value is a function that may be called with the context in this thread from now on, or null.
 unsafe fn activity(_: &[usize], args: Arguments) -> Result<(), CtlError> {
-    let watch = &me()?.watch;
+    let thread = me()?;
     if !args.new.is_null() && args.new_len != size_of::<Thunk>() {
         return Err(CtlError::Invalid);
     }
-    let (callback, context) = watch.activity();
+    let (callback, context) = thread.watch.activity();
     // SAFETY: by the caller's promises.
     unsafe { args.answer(Thunk { callback, context }) }?;
     if !args.new.is_null() {
         // SAFETY: `new` points at `new_len` bytes, which is the size of the structure.
         let Thunk { callback, context } = unsafe { args.new.cast::<Thunk>().read_unaligned() };
-        watch.set_activity(callback, context);
+        event::watched(thread, |watch| watch.set_activity(callback, context));
     }
     Ok(())
 }

@@ -48,7 +48,11 @@ pub static NODES: &[Node] = &[
                 ro(
                     "read",
                     Type::U64,
-                    |_| me().map(|thread| Value(thread.watch.peak(counters::held(thread)))),
+                    |_| {
+                        me().map(|thread| {
+                            Value(event::watched(thread, |watch| watch.peak(counters::held(thread))))
+                        })
+                    },
                     "Most bytes that the calling thread held since the last reset, beyond what it held then; \
                      to within 64 KiB, and only from the thread's first use of thread.peak on.",
                 ),
@@ -57,7 +61,11 @@ pub static NODES: &[Node] = &[
             needing(
                 action(
                     "reset",
-                    |_| me().map(|thread| thread.watch.reset_peak(counters::held(thread))),
+                    |_| {
+                        me().map(|thread| {
+                            event::watched(thread, |watch| watch.reset_peak(counters::held(thread)))
+                        })
+                    },
                     "Lets the peak be counted from what the calling thread holds now.",
                 ),
                 statistics,
