@@ -27,20 +27,18 @@ impl Arena {
         };
         let bin = self.sampled_bin(class);
         let mut state = bin.lock();
-        let (slab, region, object) = match state.take_one(class) {
-            Some(taken) => {
+        let taken = match state.take_one(class) {
+            None => self.take_sampled(state, class),
+            taken => {
                 drop(state);
                 taken
             }
-            None => match self.take_sampled(state, class) {
-                Some(taken) => taken,
-                None => {
-                    if !stand_in.is_null() {
-                        release_one(extent_of_object(stand_in), stand_in);
-                    }
-                    return None;
-                }
-            },
+        };
+        let Some((slab, region, object)) = taken else {
+            if !stand_in.is_null() {
+                release_one(extent_of_object(stand_in), stand_in);
+            }
+            return None;
         };
         if let Some(record) = slab.record(region) {
             record.sample.set(sample);

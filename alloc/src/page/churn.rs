@@ -73,7 +73,7 @@ impl Churn {
 
     fn forget(&mut self, now: Ns) {
         if now.since(Ns(self.at)) > WINDOW {
-            (self.purged, self.most, self.had, self.allowance, self.kept) = (0, 0, 0, 0, 0);
+            *self = Churn { at: self.at, ..Churn::default() };
         }
     }
 }

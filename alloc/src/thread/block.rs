@@ -209,7 +209,7 @@ impl Block {
     }
 
     /// Takes the bins of all classes up to `last` into use that are not yet, with the limits of the process and without
-    /// arrays; the first request of each is an event.
+    /// arrays, which [`Block::lay_out`] gives them; the first request of each is an event.
     pub fn cover(&self, last: SzInd) {
         for class in (self.nclasses.get()..=last.0).map(SzInd) {
             let side = self.side(class);
@@ -218,7 +218,6 @@ impl Block {
             side.restart(class);
             side.capacity.set(0);
         }
-        self.plain.set(false);
         self.nclasses.set(self.nclasses.get().max(last.0 + 1));
     }
 

@@ -1,8 +1,9 @@
 //! Collection: a cache gives back what it did not need lately.
 //!
 //! Every [`TICK_BYTES`](crate::tcache::geometry::TICK_BYTES) bytes that a thread allocates (options can set another
-//! pace), one class has its turn, and all of them at most once in [`ROUND`]. Between two turns the bin cannot have fallen below its depth at the first minus the requests since: that many objects were
-//! surely not needed. Three quarters of them go back; at the next turn if another thread is just at the arena's bin.
+//! pace), one class has its turn, and all of them at most once in [`ROUND`]. Between two turns the bin cannot have fallen below
+//! its depth at the first minus the requests since: that many objects were surely not needed. Three quarters of them go back;
+//! at the next turn if another thread is just at the arena's bin.
 
 use crate::os::clock;
 use crate::relaxed::Relaxed;
