@@ -15,6 +15,7 @@ use rustix::{
     io::Errno,
 };
 
+use crate::fleeting::Fleeting;
 use crate::sync::{Locked, Mutex, self_id};
 
 /// Most that are listed at once: each is of a thread that writes a file just then, or answers who asks. Further ones stay
@@ -67,7 +68,7 @@ impl Slot {
 /// A descriptor that is closed when this is dropped, and in the child of a fork.
 #[derive(Debug)]
 pub struct Passing {
-    descriptor: ManuallyDrop<OwnedFd>,
+    descriptor: ManuallyDrop<Fleeting>,
     /// The file that was opened; `None` where the kernel does not tell.
     file: Option<FileId>,
 }
@@ -97,13 +98,17 @@ impl Passing {
     }
 
     fn unlisted(descriptor: OwnedFd) -> Passing {
-        Passing { file: FileId::behind(descriptor.as_fd()), descriptor: ManuallyDrop::new(descriptor) }
+        Passing {
+            file: FileId::behind(descriptor.as_fd()),
+            descriptor: ManuallyDrop::new(Fleeting::of(descriptor)),
+        }
     }
 
     fn list(&self, slots: &mut List) {
         let free = slots.iter_mut().find(|slot| slot.is_free());
         if let (Some(file), Some(slot)) = (self.file, free) {
-            *slot = Slot { number: self.descriptor.as_raw_fd(), file, thread: self_id(), stays: false };
+            *slot =
+                Slot { number: self.descriptor.as_fd().as_raw_fd(), file, thread: self_id(), stays: false };
         }
     }
 
@@ -123,7 +128,7 @@ impl Passing {
 
     /// Leaves it open, and listed.
     pub fn leak(self) -> RawFd {
-        ManuallyDrop::new(self).descriptor.as_raw_fd()
+        ManuallyDrop::new(self).descriptor.as_fd().as_raw_fd()
     }
 }
 
@@ -136,7 +141,7 @@ impl AsFd for Passing {
 impl Drop for Passing {
     fn drop(&mut self) {
         let mut slots = OPEN.lock().ok();
-        let number = self.descriptor.as_raw_fd();
+        let number = self.descriptor.as_fd().as_raw_fd();
         if let Some(slots) = &mut slots {
             let is_this = |slot: &&mut Slot| slot.number == number && Some(slot.file) == self.file;
             slots.iter_mut().filter(is_this).for_each(|slot| *slot = NONE);
@@ -172,7 +177,7 @@ pub(crate) unsafe fn in_child() {
         let slot = core::mem::replace(slot, NONE);
         if !slot.is_free() {
             // SAFETY: ours, and those who used it are not here.
-            drop(unsafe { OwnedFd::from_raw_fd(slot.number) });
+            drop(Fleeting::of(unsafe { OwnedFd::from_raw_fd(slot.number) }));
         }
     };
     // SAFETY: (1)

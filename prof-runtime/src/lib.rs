@@ -25,6 +25,7 @@ mod dump;
 mod dynamic_symbols;
 mod elf;
 mod errno;
+pub mod fleeting;
 pub mod hooks;
 mod index;
 mod labels;

@@ -2,11 +2,9 @@
 //!
 //! `dl_iterate_phdr` would take that lock, which another thread may hold while it waits for memory.
 
-use rustix::{
-    fd::OwnedFd,
-    fs::{Mode, OFlags},
-    io::Errno,
-};
+use rustix::io::Errno;
+
+use crate::fleeting::Fleeting;
 
 /// One line of the maps file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,14 +61,12 @@ pub fn parse_line(line: &[u8]) -> Option<Mapping<'_>> {
 }
 
 /// Opens the maps file. Through the thread: the process's own is empty once its first thread has ended.
-pub fn open() -> Result<OwnedFd, Errno> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-    rustix::fs::open(c"/proc/thread-self/maps", flags, Mode::empty())
-        .or_else(|_| rustix::fs::open(c"/proc/self/maps", flags, Mode::empty()))
+pub fn open() -> Result<Fleeting, Errno> {
+    Fleeting::open(c"/proc/thread-self/maps").or_else(|_| Fleeting::open(c"/proc/self/maps"))
 }
 
 /// Reads as much as there is, up to the length of `buffer`, through interruptions; the number of bytes.
-pub fn read_full(file: &OwnedFd, buffer: &mut [u8]) -> Result<usize, Errno> {
+pub fn read_full(file: &Fleeting, buffer: &mut [u8]) -> Result<usize, Errno> {
     let mut filled = 0;
     while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
         match rustix::io::read(file, rest) {
@@ -111,13 +107,12 @@ pub fn for_each(buffer: &mut [u8], mut each: impl FnMut(Mapping<'_>) -> bool) ->
 }
 
 /// Memory of this process, read through the kernel, which refuses instead of faulting.
-pub struct OwnMemory(OwnedFd);
+pub struct OwnMemory(Fleeting);
 
 impl OwnMemory {
     /// `None` where the process may not look at itself (not dumpable, no `/proc`).
     pub fn open() -> Option<OwnMemory> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        rustix::fs::open(c"/proc/thread-self/mem", flags, Mode::empty()).ok().map(OwnMemory)
+        Fleeting::open(c"/proc/thread-self/mem").ok().map(OwnMemory)
     }
 
     /// Fills the buffer from `address`; false when any of it can not be read.

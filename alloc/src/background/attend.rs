@@ -12,6 +12,7 @@ use core::time::Duration;
 
 use prof_format::wire::{self, LINE_MAX, REFUSED};
 use prof_runtime::descriptors::{FileId, Passing};
+use prof_runtime::fleeting::Fleeting;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, BorrowedFd, RawFd};
 use rustix::fs::{FileType, Mode};
@@ -68,6 +69,7 @@ extern "C" fn run(_: *mut c_void) -> *mut c_void {
     loop {
         match open() {
             Ok(()) => attend(),
+            Err(Errno::BADF) => {}
             Err(error) => {
                 let (start, error) = (wire::SOCKET, error.raw_os_error());
                 report::message(format_args!("prof_listen cannot listen at {start}{} ({error})", pid()));
@@ -86,8 +88,10 @@ fn open() -> Result<(), Errno> {
     let address = SocketAddrUnix::new(path)?;
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = Passing::open(|| {
-        let socket = net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-        Ok(rustix::io::fcntl_dupfd_cloexec(&socket, FIRST_DESCRIPTOR).unwrap_or(socket))
+        let low = net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        let Ok(socket) = rustix::io::fcntl_dupfd_cloexec(&low, FIRST_DESCRIPTOR) else { return Ok(low) };
+        drop(Fleeting::of(low));
+        Ok(socket)
     })?;
     // What a process of ours with the same number left behind.
     if let Ok(stat) = rustix::fs::lstat(path)
@@ -96,10 +100,10 @@ fn open() -> Result<(), Errno> {
     {
         let _ = rustix::fs::unlink(path);
     }
-    net::bind(&socket, &address)?;
+    net::bind(socket.ours()?, &address)?;
     // Nobody can connect before `listen`.
     rustix::fs::chmod(path, Mode::RUSR | Mode::WUSR)?;
-    net::listen(&socket, 8)?;
+    net::listen(socket.ours()?, 8)?;
     let file = socket.file().ok_or(Errno::BADF)?;
     DEVICE.set(file.device);
     INODE.set(file.inode);

@@ -2,7 +2,8 @@
 
 use core::ffi::{CStr, c_char};
 
-use rustix::fs::{CWD, Mode, OFlags, openat, readlinkat_raw};
+use prof_runtime::fleeting::Fleeting;
+use rustix::fs::{CWD, readlinkat_raw};
 
 unsafe extern "C" {
     static environ: *const *const c_char;
@@ -46,7 +47,7 @@ fn copy(value: &[u8], buffer: &mut [u8]) -> usize {
 /// Streams `/proc/self/environ` through a small window: names are matched and the value copied byte by byte, so
 /// that neither a large environment nor a large value needs memory.
 fn variable_of_proc(name: &[u8], buffer: &mut [u8]) -> Option<usize> {
-    let file = openat(CWD, c"/proc/self/environ", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let file = Fleeting::open(c"/proc/self/environ").ok()?;
     let mut window = [0u8; 512];
     // Bytes of `name=` matched so far in this pair; `None` once they differ.
     let mut matched = Some(0);

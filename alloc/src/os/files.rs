@@ -2,7 +2,7 @@
 
 use core::ffi::CStr;
 
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use prof_runtime::fleeting::Fleeting;
 
 /// Longest path, with its NUL.
 const PATH_MAX: usize = 1024;
@@ -23,7 +23,7 @@ fn joined<'a>(parts: &[&[u8]], buffer: &'a mut [u8; PATH_MAX]) -> Option<&'a CSt
 pub fn read<'a>(parts: &[&[u8]], buffer: &'a mut [u8]) -> Option<&'a [u8]> {
     let mut path = [0; PATH_MAX];
     let path = joined(parts, &mut path)?;
-    let file = openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let file = Fleeting::open(path).ok()?;
     let mut len = 0;
     while len < buffer.len() {
         match rustix::io::read(&file, &mut buffer[len..]) {

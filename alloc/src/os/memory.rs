@@ -1,13 +1,13 @@
 //! How much memory the process has, by the kernel.
 
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use prof_runtime::fleeting::Fleeting;
 
 use super::environment;
 
 /// Bytes of the process that are in memory (RSS), from `/proc/self/statm`; `None` when that cannot be read. Three system
 /// calls. On some kernels each thread's last few pages are missing.
 pub fn resident() -> Option<u64> {
-    let file = openat(CWD, c"/proc/self/statm", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let file = Fleeting::open(c"/proc/self/statm").ok()?;
     let mut text = [0u8; 128];
     let read = rustix::io::read(&file, &mut text).ok()?;
     Some(parse(&text[..read])? * environment::page_size() as u64)

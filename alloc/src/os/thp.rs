@@ -1,6 +1,6 @@
 //! What the kernel does about transparent huge pages by default.
 
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use prof_runtime::fleeting::Fleeting;
 
 /// The kernel's policy, `/sys/kernel/mm/transparent_hugepage/enabled`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,8 +17,7 @@ pub enum Policy {
 
 /// Reads the policy. Cost: three system calls.
 pub fn policy() -> Policy {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-    let Ok(file) = openat(CWD, c"/sys/kernel/mm/transparent_hugepage/enabled", flags, Mode::empty()) else {
+    let Ok(file) = Fleeting::open(c"/sys/kernel/mm/transparent_hugepage/enabled") else {
         return Policy::Unsupported;
     };
     let mut text = [0u8; 64];

@@ -5,10 +5,10 @@
 use core::ops::Range;
 
 use prof_format::{snapshot::Module, vocab::BuildId};
-use rustix::fs::{Mode, OFlags};
 
 use crate::{
     elf,
+    fleeting::Fleeting,
     memory::{Plain, Rows},
     procmaps::{self, Mapping, OwnMemory},
 };
@@ -50,7 +50,7 @@ pub struct ProcessImage {
 /// The command line, without the zero at its end. Without `/proc` it is empty.
 fn read_command() -> Option<Rows<u8>> {
     let mut text = Rows::<u8>::zeroed(COMMAND_MAX)?;
-    let file = rustix::fs::open(c"/proc/self/cmdline", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+    let file = Fleeting::open(c"/proc/self/cmdline");
     let bytes = file.and_then(|file| procmaps::read_full(&file, &mut text)).unwrap_or(0);
     let end = text[..bytes].iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     text.truncate(end);

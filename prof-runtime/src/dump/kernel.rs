@@ -5,13 +5,10 @@
 use core::ffi::CStr;
 
 use prof_format::totals::Totals;
-use rustix::{
-    fs::{Mode, OFlags},
-    io::Errno,
-};
+use rustix::io::Errno;
 
 use super::names::Text;
-use crate::{memory::Rows, procmaps::read_full};
+use crate::{fleeting::Fleeting, memory::Rows, procmaps::read_full};
 
 /// More than the kernel writes into any of the files.
 const FILE_MAX: usize = 16 << 10;
@@ -36,7 +33,7 @@ pub fn add_to(totals: &mut Totals) {
 }
 
 fn contents(path: &CStr, buffer: &mut [u8]) -> Result<usize, Errno> {
-    let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let file = Fleeting::open(path)?;
     read_full(&file, buffer)
 }
 

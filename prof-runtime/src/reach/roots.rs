@@ -3,9 +3,6 @@
 
 use core::ops::Range;
 
-use rustix::fd::OwnedFd;
-use rustix::fs::{Mode, OFlags};
-
 use super::{
     memory::{Reader, Span},
     threads::{Ended, Place, Stopped},
@@ -13,6 +10,7 @@ use super::{
 use crate::{
     arch,
     errno::keeping_errno,
+    fleeting::Fleeting,
     memory::Rows,
     own_pages,
     procmaps::{self, Mapping},
@@ -36,7 +34,7 @@ pub struct Roots<'h> {
     host: &'h Host,
     maps: Rows<u8>,
     pages: Rows<u64>,
-    pagemap: Option<OwnedFd>,
+    pagemap: Option<Fleeting>,
 }
 
 /// Whether a mapping's memory is ordinary: that of devices may answer reads with anything.
@@ -54,8 +52,7 @@ fn is_memory(mapping: &Mapping) -> bool {
 impl<'h> Roots<'h> {
     /// `None` when memory is out.
     pub fn new(host: &'h Host) -> Option<Roots<'h>> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let pagemap = rustix::fs::open(c"/proc/thread-self/pagemap", flags, Mode::empty()).ok();
+        let pagemap = Fleeting::open(c"/proc/thread-self/pagemap").ok();
         Some(Roots { host, maps: Rows::zeroed(64 << 10)?, pages: Rows::zeroed(ASKED)?, pagemap })
     }
 
@@ -150,7 +147,7 @@ fn own_data() -> Range<usize> {
 struct Walk<'w, E> {
     host: &'w Host,
     pages: &'w mut Rows<u64>,
-    pagemap: Option<&'w OwnedFd>,
+    pagemap: Option<&'w Fleeting>,
     reader: &'w mut Reader,
     each: &'w mut E,
     /// Where objects end that were not sampled.

@@ -16,8 +16,7 @@ use core::{
 };
 
 use rustix::{
-    fd::OwnedFd,
-    fs::{Mode, OFlags, RawDir},
+    fs::RawDir,
     thread::{Timespec, futex},
 };
 
@@ -25,6 +24,7 @@ use crate::{
     arch,
     clock::{Clock, nanos},
     errno::keeping_errno,
+    fleeting::Fleeting,
     memory::{Map, Zeroed},
 };
 
@@ -120,16 +120,15 @@ fn send(tid: u32, signal: c_int) -> bool {
     unsafe { libc::syscall(libc::SYS_tgkill, pid, tid, signal) == 0 }
 }
 
-fn tasks() -> Option<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    rustix::fs::open(c"/proc/self/task", flags, Mode::empty()).ok()
+fn tasks() -> Option<Fleeting> {
+    Fleeting::open(c"/proc/self/task").ok()
 }
 
 /// How the names of threads of ours begin, and of jemalloc's.
 const OF_ALLOCATORS: &[u8] = b"jemalloc_";
 
 /// Whether a thread is an allocator's, by its name.
-fn is_of_allocator(folder: &OwnedFd, tid: &CStr) -> bool {
+fn is_of_allocator(folder: &Fleeting, tid: &CStr) -> bool {
     let mut path = [0; 32];
     let (tid, comm) = (tid.to_bytes(), b"/comm\0");
     let Some(place) = path.get_mut(..tid.len() + comm.len()) else { return false };
@@ -137,7 +136,7 @@ fn is_of_allocator(folder: &OwnedFd, tid: &CStr) -> bool {
     place[tid.len()..].copy_from_slice(comm);
     let Ok(path) = CStr::from_bytes_with_nul(place) else { return false };
     let mut name = [0; OF_ALLOCATORS.len()];
-    let file = rustix::fs::openat(folder, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+    let file = Fleeting::open_in(folder, path);
     file.and_then(|file| rustix::io::read(&file, &mut name)).is_ok() && name == OF_ALLOCATORS
 }
 
