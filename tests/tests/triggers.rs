@@ -21,6 +21,8 @@ struct Service {
 
 impl Service {
     fn start(name: &str, conf: &str, words: &[&str]) -> Service {
+        // Building it is not to be within the time in which something is awaited.
+        viewer(Profile::own());
         let folder = Scratch::new(name);
         let prefix = folder.file("p");
         let mut command = Command::new(compiled("serving.c"));
