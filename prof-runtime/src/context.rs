@@ -15,7 +15,7 @@ use prof_format::{unbias::Weight, vocab::Tally};
 use crate::{
     index::{Index, mix},
     labels::LabelId,
-    lifetimes::{Cell, Cells, End},
+    lifetimes::{Cell, Cells, Counting, End},
     memory::{Array, Zeroed},
     peak::Peak,
     stack_table::{StackId, StackTable},
@@ -137,7 +137,15 @@ impl Contexts {
     }
 
     /// Takes away one object that was added in this generation; older ones are not counted any more.
-    pub fn remove(&self, context: &Context, generation: u32, usize_: u64, weight: Weight, end: End) {
+    #[inline]
+    pub fn remove(
+        &self,
+        context: &Context,
+        generation: u32,
+        (usize_, weight): (u64, Weight),
+        end: End,
+        counting: Counting<'_>,
+    ) {
         if context.generation.load(Ordering::Acquire) != generation {
             return;
         }
@@ -146,7 +154,7 @@ impl Contexts {
             self.peak.changes(&context.at_peak, || self.live(context, generation));
             self.peak.shrank(generation, weight.bytes);
         }
-        self.ends.add(&context.removed, end, addends(usize_, weight));
+        self.ends.add(&context.removed, end, addends(usize_, weight), counting);
     }
 
     /// Added and removed samples; nothing when the context counts for another generation.
@@ -257,6 +265,10 @@ mod tests {
     const SOON: End = End { lg_nanos: 3, elsewhere: false };
     const LATE: End = End { lg_nanos: 30, elsewhere: true };
 
+    fn anybody() -> Counting<'static> {
+        Counting { context: 1, thread: None }
+    }
+
     fn counted(objs: u64, bytes: u64, weight: Weight) -> Tally {
         Tally {
             sampled: Counts { objs, bytes },
@@ -296,7 +308,7 @@ mod tests {
         }
         assert_eq!(contexts.tallies(context, 1).live.sampled.objs, 5);
         for (size, end) in [(112, SOON), (1 << 20, LATE), (1, SOON), (4096, LATE), (16, SOON)] {
-            contexts.remove(context, 1, size, weight(size, 1 << 16), end);
+            contexts.remove(context, 1, (size, weight(size, 1 << 16)), end, anybody());
         }
         let Tallies { live, accum, .. } = contexts.tallies(context, 1);
         assert_eq!(live, Tally::default());
@@ -313,15 +325,15 @@ mod tests {
         let weight = weight(100, 1 << 12);
         contexts.add(context, 1, 100, weight);
         contexts.add(context, 1, 100, weight);
-        contexts.remove(context, 1, 100, weight, SOON);
+        contexts.remove(context, 1, (100, weight), SOON, anybody());
         assert_eq!(contexts.tallies(context, 2), Default::default());
         assert_eq!(contexts.ends(context, 2).count(), 0);
         contexts.add(context, 2, 100, weight);
-        contexts.remove(context, 1, 100, weight, LATE);
+        contexts.remove(context, 1, (100, weight), LATE, anybody());
         let one = counted(1, 100, weight);
         assert_eq!(contexts.tallies(context, 2), Tallies { live: one, accum: one, peak: Tally::default() });
         assert_eq!(contexts.ends(context, 2).count(), 0);
-        contexts.remove(context, 2, 100, weight, LATE);
+        contexts.remove(context, 2, (100, weight), LATE, anybody());
         assert_eq!(contexts.tallies(context, 2), Tallies { accum: one, ..Tallies::default() });
         assert_eq!(contexts.ends(context, 2).collect::<Vec<_>>(), [(LATE, one)]);
     }

@@ -2,6 +2,9 @@
 //!
 //! A program may close all numbers that it finds while one of ours is open, so closing finds nothing there now and then. Those
 //! that rustix closes take that for a mistake: with debug assertions they panic, which nothing inside of an allocator may.
+//!
+//! A program that within these few calls both closes the number and gets it for a file of its own has that closed. What is open
+//! for longer is looked at first: [`crate::descriptors`].
 
 use core::{ffi::CStr, mem::ManuallyDrop};
 
@@ -58,7 +61,9 @@ mod tests {
 
     #[test]
     fn what_the_program_has_closed_is_not_missed() {
-        let file = Fleeting::open(c"/dev/null").unwrap();
+        let file = rustix::fs::open(c"/dev/null", OFlags::RDONLY, Mode::empty()).unwrap();
+        // Where no other test gets the number meanwhile.
+        let file = Fleeting::of(rustix::io::fcntl_dupfd_cloexec(file, 900).unwrap());
         // SAFETY: a number only, which nothing uses after this but to close it.
         assert_eq!(unsafe { libc::close(file.as_fd().as_raw_fd()) }, 0);
         drop(file);

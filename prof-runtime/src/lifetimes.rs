@@ -3,8 +3,13 @@
 //! Per context a short list of cells, one for each kind of end that was met. The first lies in the context itself, the
 //! others are made when they are needed. Lifetimes are told apart by their logarithm: what is read from the coarse
 //! clock, which advances every 1 to 10 ms, is enough, and whatever is shorter counts as nothing.
+//!
+//! Most objects are freed by the thread that owns the context. It counts them in cells of its own, with plain stores.
 
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::{
+    cell,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use crate::{
     memory::{Array, Zeroed},
@@ -26,15 +31,43 @@ impl End {
         End { lg_nanos: lg(nanos), elsewhere }
     }
 
-    /// Never 0.
-    fn to_bits(self) -> u32 {
-        1 + ((self.lg_nanos as u32) << 1 | u32::from(self.elsewhere))
+    /// Which cell, never 0: one that `alone` the owner of the context writes to, or one that anybody does.
+    fn to_bits(self, alone: bool) -> u32 {
+        1 + ((self.lg_nanos as u32) << 2 | u32::from(self.elsewhere) << 1 | u32::from(alone))
     }
 
-    fn from_bits(bits: u32) -> Option<End> {
+    fn from_bits(bits: u32) -> Option<(End, bool)> {
         let bits = bits.checked_sub(1)?;
-        Some(End { lg_nanos: (bits >> 1) as u8, elsewhere: bits & 1 != 0 })
+        Some((End { lg_nanos: (bits >> 2) as u8, elsewhere: bits & 2 != 0 }, bits & 1 != 0))
     }
+}
+
+const MET: usize = 16;
+
+/// The cells in which the last objects ended that a thread freed. Not to be used in a handler that may have interrupted another use.
+pub struct Met([cell::Cell<Known>; MET]);
+
+/// A context, a kind of end, and the number of the cell, 0 for the first of its list.
+type Known = (u32, u32, u32);
+
+impl Met {
+    /// None.
+    pub const fn new() -> Met {
+        Met([const { cell::Cell::new((0, 0, 0)) }; MET])
+    }
+
+    /// Of one context, by a number that is not 0.
+    fn of(&self, context: u32, bits: u32) -> &cell::Cell<Known> {
+        &self.0[((context.wrapping_mul(0x9e37_79b1) >> 28) ^ bits >> 2 ^ bits << 3) as usize % MET]
+    }
+}
+
+/// Who counts an object that ended.
+pub struct Counting<'a> {
+    /// Number of the context; never 0.
+    pub context: u32,
+    /// The thread that frees, which owns the context or does not; `None` where it is not known, or not inside of the profiler.
+    pub thread: Option<(&'a Met, bool)>,
 }
 
 /// Log2 of a span of time; 0 for none.
@@ -79,12 +112,32 @@ impl Cells {
     }
 
     /// Counts an object that ended. When there is no memory for a cell it counts among those that ended otherwise: how
-    /// many there were stays right.
-    pub fn add(&self, first: &Cell, end: End, addends: Numbers) {
-        self.find_or_make(first, end.to_bits()).unwrap_or(first).sums.add(addends);
+    /// many there were stays right, unless the owner counts there at that very moment.
+    #[inline]
+    pub fn add(&self, first: &Cell, end: End, addends: Numbers, counting: Counting<'_>) {
+        let Some((met, alone)) = counting.thread else {
+            self.find_or_make(first, end.to_bits(false)).map_or(first, |(_, cell)| cell).sums.add(addends);
+            return;
+        };
+        let bits = end.to_bits(alone);
+        let known = met.of(counting.context, bits);
+        let (context, end, number) = known.get();
+        let cell = if (context, end) == (counting.context, bits) {
+            if number == 0 { Some(first) } else { self.0.get(number - 1) }
+        } else {
+            let found = self.find_or_make(first, bits);
+            found.iter().for_each(|(number, _)| known.set((counting.context, bits, *number)));
+            found.map(|(_, cell)| cell)
+        };
+        match cell {
+            Some(cell) if alone => cell.sums.release_alone(addends),
+            cell => cell.unwrap_or(first).sums.add(addends),
+        }
     }
 
-    fn find_or_make<'a>(&'a self, first: &'a Cell, end: u32) -> Option<&'a Cell> {
+    /// The cell, and its number.
+    #[inline(never)]
+    fn find_or_make<'a>(&'a self, first: &'a Cell, end: u32) -> Option<(u32, &'a Cell)> {
         let held = match first.end.load(Ordering::Relaxed) {
             0 => match first.end.compare_exchange(0, end, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => end,
@@ -93,7 +146,7 @@ impl Cells {
             held => held,
         };
         if held == end {
-            return Some(first);
+            return Some((0, first));
         }
         let (mut made, mut searched) = (None, 0);
         loop {
@@ -103,7 +156,7 @@ impl Cells {
             while at != searched {
                 let cell = self.0.get(at.checked_sub(1)?)?;
                 if cell.end.load(Ordering::Relaxed) == end {
-                    return Some(cell);
+                    return Some((at, cell));
                 }
                 at = cell.next.load(Ordering::Relaxed);
             }
@@ -120,7 +173,7 @@ impl Cells {
             cell.next.store(newest, Ordering::Relaxed);
             // Release: who finds the cell sees what it counts and what follows it.
             if first.next.compare_exchange(newest, id, Ordering::Release, Ordering::Relaxed).is_ok() {
-                return Some(cell);
+                return Some((id, cell));
             }
         }
     }
@@ -132,10 +185,17 @@ impl Cells {
 
     /// What ended in each way.
     pub fn each<'a>(&'a self, first: &'a Cell) -> impl Iterator<Item = (End, Numbers)> {
-        self.list(first).filter_map(|cell| {
-            let end = End::from_bits(cell.end.load(Ordering::Relaxed))?;
-            Some((end, cell.sums.load()))
-        })
+        let of = move |bits| self.list(first).find(|cell| cell.end.load(Ordering::Relaxed) == bits);
+        self.list(first)
+            .filter_map(move |cell| {
+                let (end, alone) = End::from_bits(cell.end.load(Ordering::Relaxed))?;
+                match (alone, of(end.to_bits(!alone))) {
+                    // Told with the owner's.
+                    (false, Some(_)) => None,
+                    (_, other) => Some((end, other.map_or([0; 4], |other| other.sums.load()), cell)),
+                }
+            })
+            .map(|(end, others, cell)| (end, plus(others, cell.sums.load())))
     }
 
     /// Forgets what ended; the cells stay for the same ends.
@@ -155,7 +215,9 @@ mod tests {
             assert_eq!(lg(nanos), expected, "{nanos}");
             for elsewhere in [false, true] {
                 let end = End::of(nanos, elsewhere);
-                assert_eq!(End::from_bits(end.to_bits()), Some(end));
+                for alone in [false, true] {
+                    assert_eq!(End::from_bits(end.to_bits(alone)), Some((end, alone)));
+                }
             }
         }
         assert_eq!(End::from_bits(0), None);
@@ -169,9 +231,14 @@ mod tests {
             for thread in 0..4_u64 {
                 let firsts = &firsts;
                 scope.spawn(move || {
+                    let met = Met::new();
                     for n in 0..4000_u64 {
                         let end = End::of(1 << ((n * 7 + thread) % 11), n % 3 == 0);
-                        CELLS.add(&firsts[(n % 20) as usize], end, [1, n, 1 << 16, n]);
+                        // Each owns a quarter of them, and is in a state now and then in which it counts like anybody.
+                        let owns = n % 4 == thread && n % 3 != 0;
+                        let thread = (n % 5 != 0).then_some((&met, owns));
+                        let counting = Counting { context: (n % 20) as u32 + 1, thread };
+                        CELLS.add(&firsts[(n % 20) as usize], end, [1, n, 1 << 16, n], counting);
                     }
                 });
             }

@@ -136,6 +136,12 @@ impl Spares {
         Spares { first: Cell::new(0), count: Cell::new(Spares::CLOSED) }
     }
 
+    /// Those of a new thread. What there were are anybody's since the end of the one before.
+    pub fn restart(&self) {
+        self.first.set(0);
+        self.count.set(Spares::CLOSED);
+    }
+
     /// Makes room, unless the thread has ended. There are none.
     fn open(&self) {
         if self.count.get() == Spares::CLOSED {
@@ -144,13 +150,19 @@ impl Spares {
     }
 }
 
-/// What is remembered of an object whose death the caller is to tell, found once for all that is to be done with it.
+/// What is remembered of an object whose birth or death the caller is to tell, found once for all that is to be done with it.
 pub struct Held<'a> {
     record: &'a Record,
     sample: SampleRef,
 }
 
 impl Held<'_> {
+    /// Notes where the object is. Only before it is known to anybody else.
+    #[inline]
+    pub fn set_place(&self, object: usize) {
+        self.record.object.store(object, Ordering::Relaxed);
+    }
+
     /// Its birth.
     #[inline]
     pub fn birth(&self) -> Option<Birth> {
@@ -263,14 +275,6 @@ impl Live {
     /// What is remembered; `None` when the object is dead.
     pub fn get(&self, sample: SampleRef) -> Option<Birth> {
         self.held(sample)?.birth()
-    }
-
-    /// Notes where the object is, and answers what is remembered. Only before it is known to anybody else.
-    #[inline]
-    pub fn place(&self, sample: SampleRef, object: usize) -> Option<Birth> {
-        let record = self.held(sample)?;
-        record.object.store(object, Ordering::Relaxed);
-        record.birth()
     }
 
     /// All objects that are alive for the whole of the call, and some that come or go meanwhile. Takes no lock.
@@ -427,7 +431,7 @@ mod tests {
         let live = Live::new();
         assert_eq!(live.walk().count(), 0);
         let samples: Vec<_> = (0..2000).map(|n| live.add(birth(n), None).unwrap()).collect();
-        samples.iter().zip(0..).for_each(|(sample, n)| assert!(live.place(*sample, 0x1000 + n).is_some()));
+        samples.iter().zip(0..).for_each(|(sample, n)| live.hold(*sample).unwrap().set_place(0x1000 + n));
         samples.iter().step_by(3).for_each(|sample| live.remove(*sample, None));
         let again = live.add(birth(9000), None).unwrap();
         let found: Vec<_> = live.walk().map(|alive| (alive.birth.requested, alive.object)).collect();

@@ -166,7 +166,7 @@ impl Peak {
 mod tests {
     use crate::{
         context::{Context, Contexts, Tallies},
-        lifetimes::End,
+        lifetimes::{Counting, End},
         stack_table::StackTable,
     };
     use prof_format::{
@@ -199,7 +199,8 @@ mod tests {
     }
 
     fn remove(contexts: &Contexts, context: &Context, generation: u32, size: u64) {
-        contexts.remove(context, generation, size, weight(size, PERIOD), END);
+        let counting = Counting { context: 1, thread: None };
+        contexts.remove(context, generation, (size, weight(size, PERIOD)), END, counting);
     }
 
     fn lives(contexts: &Contexts, all: &[&Context], generation: u32) -> Vec<Tally> {

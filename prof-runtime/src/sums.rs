@@ -57,6 +57,13 @@ impl Sums {
         }
     }
 
+    /// Adds as the only one who does, after what is seen by who sees this.
+    pub fn release_alone(&self, addends: Numbers) {
+        for (cell, addend) in self.0.iter().zip(addends) {
+            cell.store(cell.load(Ordering::Relaxed).wrapping_add(addend), Ordering::Release);
+        }
+    }
+
     /// Takes away what [`Sums::add_alone`] added, as the only one who does.
     pub fn take_alone(&self, addends: Numbers) {
         for (cell, addend) in self.0.iter().zip(addends) {

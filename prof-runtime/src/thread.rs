@@ -13,7 +13,8 @@ use crate::{
     errno::keeping_errno,
     index::mix,
     labels::LabelId,
-    live::Spares,
+    lifetimes::Met,
+    live::{SampleRef, Spares},
     memory::{Array, Zeroed},
     sampler::Prng,
     stack_table::StackId,
@@ -93,15 +94,22 @@ pub struct ThreadProf {
     seeded: Cell<bool>,
     name: Cell<Name>,
     weights: Weights,
+    /// Bits of the newest sample, 0 for none; its usable bytes, and what it stands for.
+    newest: Cell<(u64, u64, Weight)>,
+    /// Where what it freed was counted.
+    met: Met,
     /// Bits of the label that its samples get.
     label: Cell<u32>,
     /// Records for its next samples.
     spares: Spares,
-    /// The stack of its last sample.
+    /// The stacks of its last samples.
     again: Again,
-    /// The context of its last sample.
-    context: Cell<Option<Sampled>>,
+    /// The contexts of its last samples.
+    contexts: [Cell<Option<Sampled>>; CONTEXTS],
 }
+
+/// Contexts that a thread remembers.
+const CONTEXTS: usize = 8;
 
 /// What a thread's context was found by, and the context.
 #[derive(Clone, Copy)]
@@ -129,11 +137,29 @@ impl ThreadProf {
             seeded: Cell::new(false),
             name: Cell::new(Name { bytes: [0; 16], length: 0 }),
             weights: Weights::new(),
+            newest: Cell::new((0, 0, Weight { objs_q16: 0, bytes: 0 })),
+            met: Met::new(),
             label: Cell::new(0),
             spares: Spares::new(),
             again: Again::new(),
-            context: Cell::new(None),
+            contexts: [const { Cell::new(None) }; CONTEXTS],
         }
+    }
+
+    /// Makes it that of a thread that did nothing yet, whatever it was: also zeroed memory. What is true of any thread, as sizes' weights,
+    /// stays.
+    pub fn restart(&self) {
+        self.busy.set(false);
+        self.hooked.set(false);
+        self.active.set(None);
+        self.uid.set(0);
+        self.seeded.set(false);
+        self.name.set(Name::default());
+        self.newest.set((0, 0, Weight::default()));
+        self.label.set(0);
+        self.spares.restart();
+        self.again.forget();
+        self.contexts.iter().for_each(|context| context.set(None));
     }
 
     /// Marks the thread as inside the profiler; `None` when it is already.
@@ -222,12 +248,12 @@ impl Inside<'_> {
         self.0
     }
 
-    /// The stack of the thread's last sample.
+    /// The stacks of the thread's last samples.
     pub(crate) fn again(&self) -> &Again {
         &self.0.again
     }
 
-    /// The context of the thread's samples in a stack, under its label: that of the last one, or what `find` finds.
+    /// The context of the thread's samples in a stack, under its label: one of the last ones, or what `find` finds.
     #[inline(always)]
     pub(crate) fn context(
         &self,
@@ -235,19 +261,36 @@ impl Inside<'_> {
         find: impl FnOnce(Option<LabelId>) -> Option<ContextId>,
     ) -> Option<ContextId> {
         let label = self.0.label();
-        if let Some(last) = self.0.context.get()
+        let slot = &self.0.contexts[stack.to_bits() as usize % CONTEXTS];
+        if let Some(last) = slot.get()
             && (last.stack, last.label) == (stack, label)
         {
             return Some(last.context);
         }
         let context = find(label)?;
-        self.0.context.set(Some(Sampled { stack, label, context }));
+        slot.set(Some(Sampled { stack, label, context }));
         Some(context)
     }
 
     /// Records that the thread keeps for its next samples.
     pub(crate) fn spares(&self) -> &Spares {
         &self.0.spares
+    }
+
+    /// Where what the thread freed was counted.
+    pub(crate) fn met(&self) -> &Met {
+        &self.0.met
+    }
+
+    /// Usable bytes of a sample, and what it stands for, if it is the newest.
+    pub(crate) fn newest(&self, sample: SampleRef) -> Option<(u64, Weight)> {
+        let (newest, usize_, weight) = self.0.newest.get();
+        (newest == sample.to_bits()).then_some((usize_, weight))
+    }
+
+    /// A sample was recorded.
+    pub(crate) fn recorded(&self, sample: SampleRef, usize_: u64, weight: Weight) {
+        self.0.newest.set((sample.to_bits(), usize_, weight));
     }
 
     /// What an object stands for that was drawn at this mean distance.
@@ -287,10 +330,14 @@ impl Threads {
     }
 
     /// The uid of a thread, given at its first sample; `None` when memory is out.
+    #[inline]
     pub fn uid(&self, thread: &ThreadProf) -> Option<u32> {
-        if let Some(uid) = thread.uid() {
-            return Some(uid);
-        }
+        thread.uid().or_else(|| self.give_uid(thread))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn give_uid(&self, thread: &ThreadProf) -> Option<u32> {
         let (uid, made) = self.0.alloc(1)?;
         let [first, second] = &made.first()?.system;
         let words = Name::of_system().to_words();

@@ -5,10 +5,11 @@ use core::cell::Cell;
 
 use prof_format::unbias::{self, Weight};
 
-const SLOTS: usize = 8;
+/// A place for each size class of eight doublings.
+const SLOTS: usize = 32;
 
-/// Size, mean distance, and what the formula gave for them.
-type Known = (u64, u64, Weight);
+/// Size and mean distance in one word, and what the formula gave for them.
+type Known = (u64, Weight);
 
 /// The newest answers of one thread.
 pub struct Weights([Cell<Known>; SLOTS]);
@@ -16,22 +17,27 @@ pub struct Weights([Cell<Known>; SLOTS]);
 impl Weights {
     /// None.
     pub const fn new() -> Weights {
-        // An object of no bytes stands for itself, as the formula says.
-        Weights([const { Cell::new((0, 0, Weight { objs_q16: 1 << 16, bytes: 0 })) }; SLOTS])
+        Weights([const { Cell::new((0, Weight { objs_q16: 0, bytes: 0 })) }; SLOTS])
     }
 
-    /// [`unbias::weight`]. A handler that interrupts it between two words may leave a slot of two answers, so nobody may
+    /// [`unbias::weight`] for a mean distance that is a power of two. A handler that interrupts it between two words may leave a slot of two answers, so nobody may
     /// ask in one that interrupts another: see [`crate::thread::Inside`].
+    #[inline]
     pub fn of(&self, usize_: u64, period: u64) -> Weight {
-        // The upper bits of the product depend on all of the size; sizes of one doubling are told apart.
-        let slot = usize_.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - SLOTS.ilog2());
-        let slot = &self.0[slot as usize];
-        let (known_size, known_period, weight) = slot.get();
-        if (known_size, known_period) == (usize_, period) {
-            return weight;
-        }
+        // Never 0. No object is as large as what is cut off here.
+        let asked = usize_ << 7 | u64::from(period.trailing_zeros()) << 1 | 1;
+        // The doubling, and the two bits below the first: classes are four to a doubling.
+        let lg = (usize_ | 4).ilog2();
+        let slot = &self.0[(lg << 2 | (usize_ >> (lg - 2)) as u32 & 3) as usize % SLOTS];
+        let (known, weight) = slot.get();
+        if known == asked { weight } else { Self::find(slot, asked, usize_, period) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn find(slot: &Cell<Known>, asked: u64, usize_: u64, period: u64) -> Weight {
         let weight = unbias::weight(usize_, period);
-        slot.set((usize_, period, weight));
+        slot.set((asked, weight));
         weight
     }
 }

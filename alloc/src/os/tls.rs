@@ -36,7 +36,7 @@ global_asm!(
 );
 
 /// Bytes of [`nobody`]'s block, which are zero.
-pub const NOBODY_BYTES: usize = 8192;
+pub const NOBODY_BYTES: usize = 10432;
 
 unsafe extern "C" {
     #[link_name = "jealloc_nobody_0_1"]

@@ -15,7 +15,7 @@ use crate::{
     context::Context,
     errno::keeping_errno,
     hooks::{BacktraceHook, SampleHook},
-    lifetimes::End,
+    lifetimes::{Counting, End},
     live::{Birth, SampleRef},
     log::Freed,
     probe,
@@ -136,6 +136,7 @@ impl Profiler {
         let weight = inside.weight(usize_, period);
         let sample = self.live.add(birth, Some(inside.spares()))?;
         self.contexts.add(self.contexts.get(context)?, generation, usize_, weight);
+        inside.recorded(sample, usize_, weight);
         if let Some(lg_interval) = kept.lg_interval {
             self.dumps.advance_interval(|| self.job(Some(thread)), lg_interval, weight.bytes);
         }
@@ -156,24 +157,50 @@ impl Profiler {
     /// The object that this thread has just sampled is at `object`: lists it among the recent ones, and tells whoever
     /// watches the probe and the program's hook. `place` is the address by which a dump asks the host how full its slab is.
     pub fn born(&self, thread: &ThreadProf, sample: SampleRef, object: *const u8, place: usize) {
-        let Some(birth) = self.live.place(sample, place) else { return };
-        let weight = Self::weight(Some(thread), &birth);
-        if self.contexts.peak().is_on() {
-            self.contexts.born(birth.generation, weight);
-        }
+        let Some(held) = self.live.hold(sample) else { return };
+        held.set_place(place);
+        // Another one is the newest when a handler has come between.
+        let newest = thread.enter().and_then(|inside| inside.newest(sample));
+        let known = newest.or_else(|| held.birth().map(|birth| (birth.usize_, birth.weight())));
+        let Some((size, weight)) = known else { return };
         // Bytes of the size class: by these it was drawn, and so `weighted_bytes / size` is how many objects it stands for.
-        let (address, size) = (object.addr() as u64, birth.usize_);
-        probe!("otel_memory", "alloc", ptr = address, size = size, weighted_bytes = weight.bytes);
-        if self.recent.max() != 0 {
-            self.list(sample, &birth);
-        }
-        if let Some(hook) = self.hooks.sample.get() {
-            self.tell_born(thread, &birth, object, hook);
+        probe!(
+            "otel_memory",
+            "alloc",
+            ptr = object.addr() as u64,
+            size = size,
+            weighted_bytes = weight.bytes
+        );
+        let hook = self.hooks.sample.get();
+        if (self.contexts.peak().is_on() || self.recent.max() != 0 || hook.is_some())
+            && let Some(birth) = held.birth()
+        {
+            self.tell_all(thread, sample, &birth, weight, object, hook);
         }
     }
 
     #[cold]
     #[inline(never)]
+    fn tell_all(
+        &self,
+        thread: &ThreadProf,
+        sample: SampleRef,
+        birth: &Birth,
+        weight: Weight,
+        object: *const u8,
+        hook: Option<SampleHook>,
+    ) {
+        if self.contexts.peak().is_on() {
+            self.contexts.born(birth.generation, weight);
+        }
+        if self.recent.max() != 0 {
+            self.list(sample, birth);
+        }
+        if let Some(hook) = hook {
+            self.tell_born(thread, birth, object, hook);
+        }
+    }
+
     fn list(&self, sample: SampleRef, birth: &Birth) {
         let &Birth { context, requested, usize_, nanos, .. } = birth;
         let entry = Entry { sample, context, requested, usize_, nanos, death: None };
@@ -182,8 +209,6 @@ impl Profiler {
         }
     }
 
-    #[cold]
-    #[inline(never)]
     fn tell_born(&self, thread: &ThreadProf, birth: &Birth, object: *const u8, hook: SampleHook) {
         let stack = self.contexts.get(birth.context).and_then(Context::stack);
         let mut addresses = [null_mut(); STACK_FRAMES_MAX];
@@ -219,11 +244,17 @@ impl Profiler {
         // `None` in a handler that interrupted the profiler, too.
         let inside = thread.and_then(ThreadProf::enter);
         if let Some(context) = self.counted(&birth) {
-            let end = self.end(thread, &birth, context);
-            let weight = inside
-                .as_ref()
-                .map_or_else(|| birth.weight(), |inside| inside.weight(birth.usize_, birth.period));
-            self.contexts.remove(context, birth.generation, birth.usize_, weight, end);
+            let owns = thread.is_none_or(|thread| thread.uid() == Some(context.thread()));
+            // A clock that can be set may have gone back.
+            let lived = nanos(self.kept_now().clock).saturating_sub(birth.nanos);
+            // One that has no state any more counts as the one that allocated.
+            let end = End::of(lived, !owns);
+            let (weight, thread) = match &inside {
+                Some(inside) => (inside.weight(birth.usize_, birth.period), Some((inside.met(), owns))),
+                None => (birth.weight(), None),
+            };
+            let counting = Counting { context: birth.context.to_bits(), thread };
+            self.contexts.remove(context, birth.generation, (birth.usize_, weight), end, counting);
         }
         let ticket = held.ticket().filter(|ticket| self.recent.holds(*ticket));
         if ticket.is_some() || self.log.is_on() {
@@ -232,22 +263,6 @@ impl Profiler {
         }
         self.live.release(held, inside.as_ref().map(Inside::spares));
         Some(birth.requested)
-    }
-
-    /// [`Birth::weight`], in less time where the thread remembers it.
-    fn weight(thread: Option<&ThreadProf>, birth: &Birth) -> Weight {
-        match thread.and_then(ThreadProf::enter) {
-            Some(inside) => inside.weight(birth.usize_, birth.period),
-            None => birth.weight(),
-        }
-    }
-
-    /// How an object ends that this thread frees now. One that has no state any more counts as the one that allocated.
-    #[inline]
-    fn end(&self, thread: Option<&ThreadProf>, birth: &Birth, context: &Context) -> End {
-        // A clock that can be set may have gone back.
-        let lived = nanos(self.kept_now().clock).saturating_sub(birth.nanos);
-        End::of(lived, thread.is_some_and(|thread| thread.uid() != Some(context.thread())))
     }
 
     /// Where and how an object ends that this thread frees; `None` when memory is out.

@@ -21,7 +21,7 @@ impl Graph {
             let birth =
                 Birth { context, generation: 1, requested: bytes, usize_: bytes, period: 1, nanos: 0 };
             let sample = graph.live.add(birth, None).unwrap();
-            graph.live.place(sample, node.as_ptr().addr()).unwrap();
+            graph.live.hold(sample).unwrap().set_place(node.as_ptr().addr());
         }
         graph
     }

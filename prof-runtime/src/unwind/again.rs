@@ -1,5 +1,5 @@
-//! Whether a stack is the one that it was the last time. A program that allocates in a loop is sampled there again and again:
-//! then the words that a walk would read are compared, and nothing of it has to be looked up.
+//! Whether a stack is one of those that it was the last times. A program that allocates in a loop is sampled at a few places again and
+//! again: then the words that a walk would read are compared, and nothing of it has to be looked up.
 //!
 //! A walk is a function of the registers that it starts from and of the words that it reads: rules of addresses do not
 //! change, but for those of modules that may be unloaded, and stacks with such frames are not remembered. So a
@@ -16,7 +16,10 @@ use crate::{
 };
 
 /// Words that are compared at most: a deeper stack is hardly ever the same.
-const WORDS_MAX: usize = 40;
+const WORDS_MAX: usize = 32;
+
+/// Stacks that are remembered at most.
+const STACKS: usize = 6;
 
 /// More than [`WORDS_MAX`].
 const UNFIT: u32 = u32::MAX;
@@ -44,8 +47,8 @@ impl Word {
     }
 }
 
-/// The stack that a thread was sampled in the last time. Not to be used in a handler that may have interrupted another use.
-pub struct Again {
+/// A stack that a thread was sampled in.
+struct Remembered {
     sp: Cell<usize>,
     pc: Cell<usize>,
     /// The frame pointer that a walk starts from, when it is used as one before it is read from the stack.
@@ -54,18 +57,66 @@ pub struct Again {
     stack: Cell<u32>,
     /// How many words are remembered; 0 for none, [`UNFIT`] when they can not be.
     count: Cell<u32>,
+    /// Whether it was found again since it was last about to make room for another.
+    used: Cell<bool>,
     words: [Cell<Word>; WORDS_MAX],
+}
+
+/// The stacks that a thread was sampled in the last times. Not to be used in a handler that may have interrupted another use.
+pub struct Again {
+    stacks: [Remembered; STACKS],
+    /// Which of them is the next to make room.
+    next: Cell<u8>,
 }
 
 impl Again {
     /// None.
     pub const fn new() -> Again {
-        Again {
+        Again { stacks: [const { Remembered::new() }; STACKS], next: Cell::new(0) }
+    }
+
+    /// Remembers none any more.
+    pub fn forget(&self) {
+        self.stacks.iter().for_each(Remembered::forget);
+    }
+
+    /// The stack above the frame of the registers, which is to be alive, when it is one of these. About 1 ns per frame.
+    #[inline(always)]
+    pub fn stack(&self, regs: Regs) -> Option<StackId> {
+        self.stacks.iter().find_map(|remembered| remembered.stack(regs))
+    }
+
+    /// A walk from these registers has just found this stack. It is remembered when it is found a second time: most are not.
+    #[inline]
+    pub fn found(&self, unwinder: &Unwinder, regs: Regs, stack: StackId) {
+        let is_this = |remembered: &&Remembered| remembered.is(regs, stack);
+        match self.stacks.iter().find(is_this) {
+            Some(remembered) => remembered.found_again(unwinder, regs),
+            None => self.make_room().begin(regs, stack),
+        }
+    }
+
+    /// One that was not found again for longest, or nearly.
+    fn make_room(&self) -> &Remembered {
+        loop {
+            let at = self.next.get() as usize % STACKS;
+            self.next.set((at + 1) as u8);
+            if !self.stacks[at].used.replace(false) {
+                return &self.stacks[at];
+            }
+        }
+    }
+}
+
+impl Remembered {
+    const fn new() -> Remembered {
+        Remembered {
             sp: Cell::new(0),
             pc: Cell::new(0),
             fp: Cell::new(None),
             stack: Cell::new(0),
             count: Cell::new(0),
+            used: Cell::new(false),
             words: [const { Cell::new(Word(0)) }; WORDS_MAX],
         }
     }
@@ -75,9 +126,19 @@ impl Again {
         regs.sp == self.sp.get() && regs.pc == self.pc.get()
     }
 
-    /// The stack above the frame of the registers, which is to be alive, when it is the same. About 1 ns per frame.
+    fn forget(&self) {
+        self.stack.set(0);
+        self.count.set(0);
+        self.used.set(false);
+    }
+
+    fn is(&self, regs: Regs, stack: StackId) -> bool {
+        self.stack.get() == stack.to_bits() && self.starts_from(regs)
+    }
+
+    /// The stack above the frame of the registers, which is to be alive, when it is this.
     #[inline(always)]
-    pub fn stack(&self, regs: Regs) -> Option<StackId> {
+    fn stack(&self, regs: Regs) -> Option<StackId> {
         let count = self.count.get() as usize;
         if count == 0 || !self.starts_from(regs) || self.fp.get().is_some_and(|fp| fp != regs.fp) {
             return None;
@@ -88,23 +149,28 @@ impl Again {
             // would read next, since the registers and all words before are the same: see `Bounds::load`.
             let now = unsafe { memory::load_word(regs.sp.wrapping_add(word.above())) };
             if arch::strip(now) != word.value() {
-                self.count.set(0);
                 return None;
             }
         }
+        self.used.set(true);
         StackId::from_bits(self.stack.get())
     }
 
-    /// A walk from these registers has just found this stack. It is remembered when it is found twice running: most are not.
-    #[inline(always)]
-    pub fn found(&self, unwinder: &Unwinder, regs: Regs, stack: StackId) {
-        if self.stack.get() != stack.to_bits() || !self.starts_from(regs) {
-            self.sp.set(regs.sp);
-            self.pc.set(regs.pc);
-            self.stack.set(stack.to_bits());
-            self.count.set(0);
-        } else if self.count.get() == 0 {
-            self.count.set(self.note(unwinder, regs).unwrap_or(UNFIT));
+    /// Its words are not known.
+    fn begin(&self, regs: Regs, stack: StackId) {
+        self.sp.set(regs.sp);
+        self.pc.set(regs.pc);
+        self.stack.set(stack.to_bits());
+        self.count.set(0);
+    }
+
+    /// A walk had to find it, from the same registers.
+    fn found_again(&self, unwinder: &Unwinder, regs: Regs) {
+        match self.count.get() {
+            0 => self.count.set(self.note(unwinder, regs).unwrap_or(UNFIT)),
+            UNFIT => {}
+            // Words that no frame's place depends on have changed.
+            _ => self.count.set(0),
         }
     }
 

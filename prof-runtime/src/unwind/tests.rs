@@ -428,7 +428,9 @@ fn a_stack_is_known_again_from_the_third_time_on_and_another_never_is_taken_for_
                 let known = again.stack(regs);
                 let walk = primed().walk(regs, &limits, &mut ids);
                 let found = stacks.intern(ids.kept(&walk).unwrap(), walk.truncated).unwrap();
-                again.found(primed(), regs, found);
+                if known.is_none() {
+                    again.found(primed(), regs, found);
+                }
                 (known, found)
             };
             let mut random = Random::new(5);
@@ -450,8 +452,8 @@ fn a_stack_is_known_again_from_the_third_time_on_and_another_never_is_taken_for_
                 }
             }
             assert_eq!(distinct.len(), 64);
-            // Once in 64 rounds the first two are known, too.
-            assert!((4000..4200).contains(&known), "{known}");
+            // The first two are known, too, when the path is one of the few that are remembered, of 64: about once in eleven rounds.
+            assert!((4200..4500).contains(&known), "{known}");
         });
     });
 }
