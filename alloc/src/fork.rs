@@ -1,6 +1,6 @@
 //! fork(2) in a program with threads: all locks are taken before, so that the child finds every structure whole.
 
-use crate::arena::table;
+use crate::arena::{making, table};
 use crate::stats;
 use crate::sync;
 use crate::tcache::explicit;
@@ -21,14 +21,13 @@ pub fn register() {
 }
 
 /// Order: as everywhere. Starting and ending background threads comes first, since that allocates, and with it samples;
-/// then the profiler, which calls none of ours, statistics, threads, arenas.
+/// then the profiler, which calls none of ours, statistics, explicit caches, arenas.
 extern "C" fn prepare() {
     background::hold();
     #[cfg(feature = "prof")]
     crate::sampling::PROFILER.fork_prepare();
     stats::hold();
     cgroup::hold();
-    registry::hold();
     explicit::hold();
     table::hold();
 }
@@ -38,7 +37,6 @@ fn release() {
     unsafe {
         table::unhold();
         explicit::unhold();
-        registry::unhold();
         cgroup::unhold();
         stats::unhold();
     }
@@ -56,6 +54,7 @@ extern "C" fn child() {
     sync::forked(true);
     release();
     table::forked();
+    making::forked();
     sync::forked(false);
     registry::forget_others();
     #[cfg(feature = "prof")]

@@ -1,7 +1,11 @@
 //! Fields that one holder of a lock (or one thread) writes and anybody may read: relaxed atomics, which compile to
 //! plain loads and stores. A reader without the lock sees some recent value; a holder sees the truth.
 
+mod pool;
+
 use core::sync::atomic::*;
+
+pub use pool::Pool;
 
 /// Relaxed load, store and unshared update.
 pub trait Relaxed {
@@ -125,13 +129,23 @@ pub struct Stack<T: Listed<K>, K> {
 
 impl<T: Listed<K>, K> Default for Stack<T, K> {
     fn default() -> Self {
-        Stack { top: AtomicPtr::default(), key: core::marker::PhantomData }
+        Stack::new()
     }
 }
 
 impl<T: Listed<K>, K> Stack<T, K> {
     /// What is on top of a stack that takes nothing: no structure is at address 1.
     const CLOSED: *mut T = core::ptr::without_provenance_mut(1);
+
+    /// The empty stack.
+    pub const fn new() -> Stack<T, K> {
+        Stack { top: AtomicPtr::new(core::ptr::null_mut()), key: core::marker::PhantomData }
+    }
+
+    /// What is on a stack from which nothing is ever taken, the last one first.
+    pub fn iter(&self) -> impl Iterator<Item = &'static T> + use<T, K> {
+        Self::from(self.top.load(Ordering::Acquire))
+    }
 
     /// Puts `item` on top; `false` when the stack is closed.
     pub fn push(&self, item: &'static T) -> bool {

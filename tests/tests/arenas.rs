@@ -144,3 +144,12 @@ fn where_address_space_is_short_what_lies_in_front_of_the_pages_serves_as_well()
 fn forks_do_not_wait_for_ever_while_address_space_is_short() {
     run("ends.c", "narenas:2", Some("short"));
 }
+
+#[test]
+fn threads_that_start_at_once_make_an_arena_each_and_are_counted_once() {
+    for word in ["", "ask", "fork"] {
+        for _ in 0..20 {
+            run("at_once.c", "narenas:8", Some(word));
+        }
+    }
+}

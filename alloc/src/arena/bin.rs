@@ -180,19 +180,16 @@ impl BinState {
         filled
     }
 
-    /// The first free region of the current slab: the slab, its number there, and where it is. `None` when there is no such
-    /// slab.
+    /// The first free region of the slabs that there are: the slab, its number there, and where it is.
     #[inline]
     pub(super) fn take_one(&mut self, class: SzInd) -> Option<(&'static Extent, usize, *mut u8)> {
-        let extent = self.current.get()?;
+        let extent = self.current.get().or_else(|| self.next_slab())?;
         let (at, word) = extent.free.iter().enumerate().find(|(_, word)| word.get() != 0)?;
         let bits = word.get();
         word.set(bits & (bits - 1));
         let nfree = extent.nfree.get() - 1;
         extent.nfree.set(nfree);
-        if nfree == 0 {
-            self.current.set(None);
-        }
+        self.current.set((nfree != 0).then_some(extent));
         self.counts.nmalloc += 1;
         let region = at * 64 + bits.trailing_zeros() as usize;
         Some((extent, region, extent.base().wrapping_add(region * SLABS[class.idx()].size as usize)))

@@ -3,8 +3,7 @@
 use core::sync::atomic::*;
 
 use super::choice::{Candidate, PerCpu, choose};
-use super::table::{self, Retired};
-use super::{Arena, settings};
+use super::{Arena, making, settings, table};
 use crate::os::cpu;
 use crate::relaxed::Relaxed;
 use crate::units::ArenaInd;
@@ -29,31 +28,54 @@ fn of_this_processor() -> Option<u32> {
 
 /// Binds a new thread to an arena; see [`choose`]. `None` when memory has run out.
 pub fn bind() -> Option<&'static Arena> {
-    let candidates = table::automatic_indices().map(|index| Candidate {
-        index,
-        threads: table::get(ArenaInd(index)).map(|arena| arena.bound_threads()),
-        limit: settings::thread_limit(ArenaInd(index)),
-    });
-    // With all arenas made and none limited, any choice will do: they never end, and the counts are right soon.
-    let is_free = per_cpu() == 0
-        && candidates.clone().all(|candidate| candidate.threads.is_some() && candidate.limit.is_none());
-    let mut lock = if is_free { table::LOCK.lock_unless_stuck() } else { Some(table::LOCK.lock()) };
-    let arena = match &mut lock {
-        Some(retired) => make(retired, candidates)?,
-        None => table::get(ArenaInd(choose(candidates)?))?,
-    };
-    // With the lock, where there is one: the next thread counts this one.
+    if per_cpu() != 0
+        || table::automatic_indices().any(|index| settings::thread_limit(ArenaInd(index)).is_some())
+    {
+        return bind_exactly();
+    }
+    // Automatic arenas never end, so any choice will do, and the counts are right soon.
+    loop {
+        let lock = table::LOCK.lock_unless_stuck();
+        let Some(mut index) = choose(candidates(making::open_indices())) else { break };
+        if let Some(arena) = table::get(ArenaInd(index)) {
+            match making::missing().filter(|_| arena.bound_threads() != 0) {
+                // Who makes it may have lost its processor: all that start meanwhile would share the others, for their lives.
+                Some(missing) => index = missing,
+                None => {
+                    // With the lock, where there is one: the next thread counts this one.
+                    arena.nthreads.fetch_add(1, Ordering::Relaxed);
+                    return Some(arena);
+                }
+            }
+        } else if !making::claim(index) {
+            continue;
+        }
+        drop(lock);
+        match making::make_bound(index) {
+            Some(arena) => return Some(arena),
+            None if table::get(ArenaInd(index)).is_some() => {}
+            None => break,
+        }
+    }
+    bind_exactly()
+}
+
+/// By processor, or up to limits, which a thread that is not counted yet would break.
+fn bind_exactly() -> Option<&'static Arena> {
+    let mut retired = table::LOCK.lock();
+    let index = of_this_processor().or_else(|| choose(candidates(table::automatic_indices())))?;
+    // Without memory for another arena, share the first.
+    let arena = table::make(&mut retired, ArenaInd(index)).or_else(|| table::get(ArenaInd(0)))?;
     arena.nthreads.fetch_add(1, Ordering::Relaxed);
     Some(arena)
 }
 
-fn make(
-    retired: &mut Retired,
-    candidates: impl Iterator<Item = Candidate> + Clone,
-) -> Option<&'static Arena> {
-    let index = of_this_processor().or_else(|| choose(candidates))?;
-    // Without memory for another arena, share the first.
-    table::make(retired, ArenaInd(index)).or_else(|| table::get(ArenaInd(0)))
+fn candidates(indices: impl Iterator<Item = u32> + Clone) -> impl Iterator<Item = Candidate> + Clone {
+    indices.map(|index| Candidate {
+        index,
+        threads: table::get(ArenaInd(index)).map(|arena| arena.bound_threads()),
+        limit: settings::thread_limit(ArenaInd(index)),
+    })
 }
 
 /// Moves a thread from one arena to another; `false` when that is just being destroyed.
@@ -62,7 +84,7 @@ pub fn rebind(from: &Arena, to: &Arena) -> bool {
     if to.is_dying() {
         return false;
     }
-    from.nthreads.fetch_sub(1, Ordering::Relaxed);
+    from.nthreads.fetch_sub(1, Ordering::Release);
     to.nthreads.fetch_add(1, Ordering::Relaxed);
     true
 }
@@ -84,7 +106,8 @@ pub fn follow_processor(from: &Arena) -> Option<&'static Arena> {
 
 /// Undoes [`bind`] at thread exit.
 pub fn unbind(arena: &Arena) {
-    arena.nthreads.fetch_sub(1, Ordering::Relaxed);
+    // Release: who ends the arena then finds what the thread has told it.
+    arena.nthreads.fetch_sub(1, Ordering::Release);
 }
 
 /// Whether threads may be bound to an arena by a program: not to those of the processors.

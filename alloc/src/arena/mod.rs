@@ -11,6 +11,7 @@ pub mod guard;
 pub mod inspect;
 pub mod large;
 mod late;
+pub mod making;
 pub mod moment;
 mod name;
 pub mod release;
@@ -143,7 +144,7 @@ impl Arena {
 
     /// Threads bound to it.
     pub fn bound_threads(&self) -> u32 {
-        self.nthreads.get()
+        self.nthreads.load(Ordering::Acquire)
     }
 
     fn die(&self) {
@@ -207,7 +208,7 @@ impl Arena {
     /// Requests of a class, but for those that threads have yet to tell.
     pub fn told_requests(&self, class: SzInd) -> u64 {
         let direct = if class.idx() < NBINS { 0 } else { self.large.class(class).ndirect.get() };
-        self.requests(class).get() + direct
+        self.requests(class).load(Ordering::Acquire) + direct
     }
 
     /// All bins with their class, ordinary ones first.

@@ -47,7 +47,7 @@ impl Arena {
         Some(object)
     }
 
-    /// A region of a sampled slab, where the bin has none in its current one: the slab, its number there, and where it is.
+    /// A region of a sampled slab, where the bin has none: the slab, its number there, and where it is.
     #[cold]
     #[inline(never)]
     fn take_sampled(

@@ -47,6 +47,7 @@ pub fn frees_are_watched() -> bool {
 
 /// Lets each sampled small object that is made from now on hold a stand-in (`prof_frag`), see
 /// [`Arena::alloc_sampled`](super::Arena::alloc_sampled). Before the first is made.
+#[cfg(feature = "prof")]
 pub fn hold_stand_ins() {
     STAND_INS.set(true);
 }

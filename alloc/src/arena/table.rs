@@ -18,8 +18,8 @@ use crate::units::{ARENAS_MAX, ArenaInd};
 static TABLE: [Link<Arena>; ARENAS_MAX as usize] = [const { Link::new() }; ARENAS_MAX as usize];
 /// A [`Role`] for each index; 0 while it was not given out.
 static ROLES: [AtomicU8; ARENAS_MAX as usize] = [const { AtomicU8::new(0) }; ARENAS_MAX as usize];
-/// Guards the making and ending of arenas, and the binding of threads.
-pub(super) static LOCK: Mutex<Retired> = Mutex::new(Retired(List::new()));
+/// Guards which arenas there are, and threads' binding where that has to be exact.
+pub(super) static LOCK: Mutex<Retired> = Mutex::new(Retired { destroyed: List::new(), surplus: List::new() });
 /// Metadata of no single arena: the arenas themselves, the blocks of threads.
 pub static BASE: Base = Base::new_main();
 /// One more than the largest index that was ever given out.
@@ -34,9 +34,13 @@ static MADE: Link<Arena> = Link::new();
 /// An arena without memory whose counters are the sums over all that were destroyed.
 static DESTROYED: Link<Arena> = Link::new();
 
-/// Destroyed arenas whose structures, and whose indices unless they were taken since, wait for the next life: the last
-/// one first.
-pub(super) struct Retired(List<Arena, ByRetired>);
+/// Structures that are no arena's.
+pub(super) struct Retired {
+    /// Those of destroyed arenas, whose indices, unless they were taken since, wait for the next life as well: the last one first.
+    destroyed: List<Arena, ByRetired>,
+    /// Those of arenas that somebody else made just then.
+    surplus: List<Arena, ByRetired>,
+}
 
 /// How indices are given out at start.
 #[derive(Clone, Copy, Debug)]
@@ -135,7 +139,11 @@ pub(super) fn make(retired: &mut Retired, index: ArenaInd) -> Option<&'static Ar
         let role = role(index.0).unwrap_or(usual);
         let arena = match retired.take(index) {
             Some(arena) => arena,
-            None => fresh()?,
+            None => {
+                let fresh = retired.surplus.pop().or_else(|| BASE.make::<Arena>())?;
+                list(fresh);
+                fresh
+            }
         };
         arena.start(index, role);
         link.publish(arena);
@@ -144,12 +152,31 @@ pub(super) fn make(retired: &mut Retired, index: ArenaInd) -> Option<&'static Ar
     link.get()
 }
 
-/// A structure for an arena that was never made. With the lock held.
-fn fresh() -> Option<&'static Arena> {
-    let arena = BASE.make::<Arena>()?;
+/// The structure is one that was used. With the lock held.
+fn list(arena: &'static Arena) {
     arena.made_before.set(MADE.get());
     MADE.publish(arena);
-    Some(arena)
+}
+
+/// A structure for an arena that is made without the lock.
+pub(super) fn structure() -> Option<&'static Arena> {
+    let surplus = LOCK.lock_unless_stuck().and_then(|retired| retired.surplus.pop());
+    surplus.or_else(|| BASE.make::<Arena>())
+}
+
+/// Enters an automatic arena that was made without the lock, for the calling thread, which is bound to it. `false` when there is one
+/// already: then the structure is for the next.
+pub(super) fn enter_bound(arena: &'static Arena) -> bool {
+    let retired = LOCK.lock();
+    let link = &TABLE[arena.index().0 as usize];
+    if link.get().is_some() {
+        retired.surplus.push(arena);
+        return false;
+    }
+    arena.nthreads.set(1);
+    list(arena);
+    link.publish(arena);
+    true
 }
 
 fn give_out(index: u32, role: Role) {
@@ -203,7 +230,8 @@ pub fn destroyed() -> Option<&'static Arena> {
 /// when the lock was not to be had in time.
 pub fn retired_metadata(patience: Patience) -> Option<(usize, usize, usize)> {
     let retired = LOCK.lock_within(patience)?;
-    let sums = retired.0.iter().fold((0, 0, 0), |(allocated, resident, mapped), arena| {
+    let structures = retired.destroyed.iter().chain(retired.surplus.iter());
+    let sums = structures.fold((0, 0, 0), |(allocated, resident, mapped), arena| {
         let base = &arena.base;
         (allocated + base.allocated(), resident + base.resident(), mapped + base.mapped())
     });
@@ -213,14 +241,14 @@ pub fn retired_metadata(patience: Patience) -> Option<(usize, usize, usize)> {
 impl Retired {
     /// A structure for the arena of `index`, the one that had the index before if it is here.
     fn take(&mut self, index: ArenaInd) -> Option<&'static Arena> {
-        let arena = self.0.iter().find(|arena| arena.index() == index)?;
-        self.0.remove(arena);
+        let arena = self.destroyed.iter().find(|arena| arena.index() == index)?;
+        self.destroyed.remove(arena);
         Some(arena)
     }
 
     /// The index of the arena that was destroyed last.
     fn newest(&self) -> Option<u32> {
-        self.0.first().map(|arena| arena.index().0)
+        self.destroyed.first().map(|arena| arena.index().0)
     }
 }
 
@@ -254,7 +282,7 @@ pub fn destroy(arena: &'static Arena, forget: &mut dyn FnMut(*mut u8, u64, usize
     let index = arena.index().0 as usize;
     TABLE[index].set(None);
     ROLES[index].set(0);
-    retired.0.push(arena);
+    retired.destroyed.push(arena);
     true
 }
 

@@ -104,7 +104,8 @@ fn open() -> Result<(), Errno> {
     // Nobody can connect before `listen`.
     rustix::fs::chmod(path, Mode::RUSR | Mode::WUSR)?;
     net::listen(socket.ours()?, 8)?;
-    let file = socket.file().ok_or(Errno::BADF)?;
+    // Where the kernel does not tell them apart (`seccomp`), it cannot be known later whose the number is.
+    let file = socket.file().ok_or(Errno::NOSYS)?;
     DEVICE.set(file.device);
     INODE.set(file.inode);
     OWNER.set(pid());

@@ -150,7 +150,7 @@ fn cached_slow<const ERRNO: bool>(thread: &'static Block, class: SzInd, requeste
     if exact {
         thread.open(class);
     }
-    let due = if bin.event_due() { event::handle(thread, class) } else { None };
+    let due = if bin.event_due() { event::handle(thread, class, usable) } else { None };
     let sampled = due.and_then(|rate| sampled_object(thread, class, rate, requested));
     let object = sampled.map(|(object, _)| object).or_else(|| {
         if thread.caches(class) { bin.pop().or_else(|| refill(thread, class)) } else { bypass(thread, class) }

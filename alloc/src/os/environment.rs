@@ -2,8 +2,10 @@
 
 use core::ffi::{CStr, c_char};
 
-use prof_runtime::fleeting::Fleeting;
+use rustix::fd::BorrowedFd;
 use rustix::fs::{CWD, readlinkat_raw};
+
+use super::files;
 
 unsafe extern "C" {
     static environ: *const *const c_char;
@@ -47,13 +49,16 @@ fn copy(value: &[u8], buffer: &mut [u8]) -> usize {
 /// Streams `/proc/self/environ` through a small window: names are matched and the value copied byte by byte, so
 /// that neither a large environment nor a large value needs memory.
 fn variable_of_proc(name: &[u8], buffer: &mut [u8]) -> Option<usize> {
-    let file = Fleeting::open(c"/proc/self/environ").ok()?;
+    files::with(c"/proc/self/environ", |file| variable_of(file, name, buffer))?
+}
+
+fn variable_of(file: BorrowedFd<'_>, name: &[u8], buffer: &mut [u8]) -> Option<usize> {
     let mut window = [0u8; 512];
     // Bytes of `name=` matched so far in this pair; `None` once they differ.
     let mut matched = Some(0);
     let mut found = None;
     loop {
-        let n = rustix::io::read(&file, &mut window).ok().filter(|&n| n != 0);
+        let n = rustix::io::read(file, &mut window).ok().filter(|&n| n != 0);
         let Some(n) = n else { return found };
         for &byte in &window[..n] {
             match (byte, matched) {

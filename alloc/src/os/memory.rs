@@ -1,16 +1,12 @@
 //! How much memory the process has, by the kernel.
 
-use prof_runtime::fleeting::Fleeting;
-
-use super::environment;
+use super::{environment, files};
 
 /// Bytes of the process that are in memory (RSS), from `/proc/self/statm`; `None` when that cannot be read. Three system
 /// calls. On some kernels each thread's last few pages are missing.
 pub fn resident() -> Option<u64> {
-    let file = Fleeting::open(c"/proc/self/statm").ok()?;
-    let mut text = [0u8; 128];
-    let read = rustix::io::read(&file, &mut text).ok()?;
-    Some(parse(&text[..read])? * environment::page_size() as u64)
+    let mut text = [0; 128];
+    Some(parse(files::read(&[b"/proc/self/statm"], &mut text)?)? * environment::page_size() as u64)
 }
 
 /// The second number, pages.

@@ -1,6 +1,6 @@
 //! What the kernel does about transparent huge pages by default.
 
-use prof_runtime::fleeting::Fleeting;
+use super::files;
 
 /// The kernel's policy, `/sys/kernel/mm/transparent_hugepage/enabled`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,12 +17,9 @@ pub enum Policy {
 
 /// Reads the policy. Cost: three system calls.
 pub fn policy() -> Policy {
-    let Ok(file) = Fleeting::open(c"/sys/kernel/mm/transparent_hugepage/enabled") else {
-        return Policy::Unsupported;
-    };
-    let mut text = [0u8; 64];
-    let read = rustix::io::read(&file, &mut text).unwrap_or(0);
-    parse(&text[..read])
+    let mut text = [0; 64];
+    files::read(&[b"/sys/kernel/mm/transparent_hugepage/enabled"], &mut text)
+        .map_or(Policy::Unsupported, parse)
 }
 
 /// The word in brackets.

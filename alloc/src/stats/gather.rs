@@ -47,7 +47,7 @@ pub fn fill(slot: &'static Slot, before: Option<&'static Slot>, ctl: MutexCounts
     for (arena, values) in pairs(slot) {
         told_requests(arena, values);
     }
-    registry::caches(patience, |cached| {
+    registry::caches(|cached| {
         if let Some(values) = values_of(slot, cached.arena) {
             let bytes = cached.objects * class_size(cached.class.idx());
             values.own.add(arena::TCACHE_BYTES, bytes as u64);
@@ -268,7 +268,6 @@ fn fill_mutexes(arena: &Arena, values: &ArenaValues) {
     arena.depots().for_each(|(_, depot)| caches.add(&depot.mutex_counts()));
     if arena.index().0 == 0 {
         base.add(&table::BASE.mutex_counts());
-        caches.add(&registry::mutex_counts());
         caches.add(&table::mutex_counts());
     }
     for (name, counts) in [

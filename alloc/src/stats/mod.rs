@@ -28,7 +28,6 @@ use crate::sync::Patience;
 use crate::sync::fair::{Fair, Turn};
 use crate::tables::metric::{Metric, Scope};
 use crate::tables::value::{ARENAS_ALL, CtlError, Value};
-use crate::thread::registry;
 use crate::units::ArenaInd;
 
 /// Index that stands for all destroyed arenas.
@@ -165,7 +164,6 @@ pub fn reset_mutexes() {
     sampling::reset_mutex_counts();
     table::BASE.reset_mutex_counts();
     table::reset_mutex_counts();
-    registry::reset_mutex_counts();
     table::all().for_each(Arena::reset_mutex_counts);
     SLOTS.reset_counts();
 }

@@ -43,10 +43,9 @@ pub fn gather(patience: Patience) -> Option<Totals> {
         mapped: table::BASE.mapped(),
         ..Totals::default()
     };
-    let told = registry::caches(patience, |cached| {
+    registry::caches(|cached| {
         totals.tcache_bytes += cached.objects * class_size(cached.class.idx());
     });
-    told.then_some(())?;
     for arena in table::all() {
         totals.tcache_bytes += explicit::cached_bytes(arena.index(), patience)? + depots(arena, patience)?;
         totals.allocated += allocated(arena, patience)?;

@@ -1,6 +1,5 @@
 //! The block of a thread: its cache bins first, then everything else that only it uses.
 
-use core::cell::UnsafeCell;
 use core::sync::atomic::*;
 
 use crate::arena::Arena;
@@ -80,7 +79,7 @@ pub struct Block {
     /// [`map::SPECIAL`]: `free` then need not look at what the byte is before it tries to push.
     bins: [CacheBin; map::SPECIAL as usize + 1],
     arena: Link<Arena>,
-    prof: UnsafeCell<sampling::Thread>,
+    prof: sampling::Thread,
     /// Epoch of the profiler in which `wait` was drawn.
     pub prof_epoch: AtomicU32,
     /// Bytes of uncached objects until the next sampled one; meaningless while `wait_on` is not set.
@@ -124,23 +123,35 @@ pub struct Block {
     /// What the thread asked to be watched for.
     pub watch: Watch,
     sides: [Side; NCACHED_MAX],
-    node: Node<Block>,
+    /// Odd while a live thread has it and stays with its arena; increased by each change.
+    pub turn: AtomicU32,
+    unused: Node<Block>,
+    made: Node<Block>,
     /// First of the pointers that the arrays of the bins are made of, and how many there are.
     slots: AtomicPtr<AtomicPtr<u8>>,
     nslots: AtomicUsize,
 }
 
-// SAFETY: numbers, null pointers, `false`; `prof` is overwritten by `start` before anything reads it.
+// SAFETY: numbers, null pointers, `false`; `prof` is numbers and options of numbers, which zero is a value of.
 unsafe impl Zeroable for Block {}
 // SAFETY: `prof` is used by the owning thread alone; everything else is atomic.
 unsafe impl Sync for Block {}
 
-/// Key of the list of live or of free blocks.
-pub struct ByState;
+/// Key of the blocks that no thread has.
+pub struct Unused;
 
-impl Listed<ByState> for Block {
+impl Listed<Unused> for Block {
     fn node(&self) -> &Node<Block> {
-        &self.node
+        &self.unused
+    }
+}
+
+/// Key of all blocks.
+pub struct Made;
+
+impl Listed<Made> for Block {
+    fn node(&self) -> &Node<Block> {
+        &self.made
     }
 }
 
@@ -150,8 +161,7 @@ impl Block {
     /// # Safety
     /// 1. No thread uses the block.
     pub unsafe fn start(&'static self, arena: &'static Arena, base: &Base) -> bool {
-        // SAFETY: nobody else uses the block (1), so nobody holds a reference to what is in the cell.
-        unsafe { self.prof.get().write(sampling::Thread::new()) };
+        self.prof().restart();
         self.arena.set(Some(arena));
         self.watch.stop();
         self.prof_epoch.set(sampling::epoch());
@@ -281,8 +291,7 @@ impl Block {
 
     /// The profiler's part.
     pub fn prof(&self) -> &sampling::Thread {
-        // SAFETY: only `start` writes the cell as a whole, before any thread uses the block.
-        unsafe { &*self.prof.get() }
+        &self.prof
     }
 
     /// The bin of a cached class.

@@ -19,32 +19,40 @@ use crate::thread::watch::{self, Watch};
 use crate::thread::{counters, gc};
 use crate::units::SzInd;
 
-/// Handles the event of a class. When the request that it fell on is to be sampled, answers with which rate: that of its
+/// Handles the event of a class, whose objects are of `size` bytes. When the request that it fell on is to be sampled, answers with which rate: that of its
 /// draw, which may have been before a change.
-pub fn handle(thread: &Block, class: SzInd) -> Option<Rate> {
+pub fn handle(thread: &Block, class: SzInd, size: usize) -> Option<Rate> {
     if !thread.side(class).armed.get() {
-        return begin(thread, class);
+        return begin(thread, class, size);
     }
     let due = thread.bin(class).due.get().then(|| Rate::new(thread.side(class).lg.get()));
     // What the class allocates until then is counted in advance.
-    let distance = rearm(thread, class);
-    watch::count(distance * class_size(class.idx()) as u64);
-    passed(thread, class, distance);
+    let distance = arm(thread, class, size);
+    watch::count(distance * size as u64);
+    passed_sized(thread, size as u64, distance);
     due
 }
 
 /// Sets the first distance of a class, of which a request was just made that no draw has counted yet; answers as [`handle`].
-fn begin(thread: &Block, class: SzInd) -> Option<Rate> {
-    let wait = until_sample(thread, class);
+#[cold]
+#[inline(never)]
+fn begin(thread: &Block, class: SzInd, size: usize) -> Option<Rate> {
+    let wait = until_sample(thread, class, size);
     let side = thread.side(class);
     let due = (wait == Some(1)).then(|| Rate::new(side.lg.get()));
     side.rest.set(wait.map_or(0, |wait| wait - 1));
-    rearm(thread, class);
+    arm(thread, class, size);
     due
 }
 
+/// Sets the distance to the next event of a class anew.
+pub fn rearm(thread: &Block, class: SzInd) {
+    arm(thread, class, class_size(class.idx()));
+}
+
 /// Sets the distance to the next event of a class, in requests, and answers it.
-pub fn rearm(thread: &Block, class: SzInd) -> u64 {
+#[inline]
+fn arm(thread: &Block, class: SzInd, size: usize) -> u64 {
     let most = match settings::pace() {
         _ if thread.exact.get() => 1,
         // A thread that is to collect every so many requests must notice them.
@@ -53,7 +61,7 @@ pub fn rearm(thread: &Block, class: SzInd) -> u64 {
     };
     let most = if thread.watch.is_on() { most.min(watched_distance(class)) } else { most };
     thread.side(class).armed.set(true);
-    let until_sample = until_sample(thread, class);
+    let until_sample = until_sample(thread, class, size);
     let distance = until_sample.map_or(most, |wait| wait.min(most));
     thread.side(class).rest.set(until_sample.map_or(0, |wait| wait - distance));
     let due = until_sample == Some(distance);
@@ -68,13 +76,14 @@ pub fn rearm(thread: &Block, class: SzInd) -> u64 {
 
 /// Requests of a class until the next sampled one: what is left of the last draw, as long as that is valid, else a new one.
 /// In a block that was another thread's what is left will do, too: the rest of an exponential distance is one.
-fn until_sample(thread: &Block, class: SzInd) -> Option<u64> {
+#[inline]
+fn until_sample(thread: &Block, class: SzInd, size: usize) -> Option<u64> {
     let (side, epoch) = (thread.side(class), sampling::epoch());
     let rest = side.rest.get();
     if rest != 0 && side.drawn.get() == epoch {
         return Some(rest);
     }
-    let draw = sampling::draw_allocs(thread.prof(), class_size(class.idx()))?;
+    let draw = sampling::draw_allocs(thread.prof(), size)?;
     side.drawn.set(epoch);
     side.lg.set(draw.rate.lg());
     Some(draw.distance)
@@ -179,7 +188,10 @@ pub fn passed_one(thread: &Block, usable: usize) {
 
 /// About `n` objects of a cached class were allocated or freed: collection and decay have their turn now and then.
 pub fn passed(thread: &Block, class: SzInd, n: u64) {
-    let size = class_size(class.idx()) as u64;
+    passed_sized(thread, class_size(class.idx()) as u64, n);
+}
+
+fn passed_sized(thread: &Block, size: u64, n: u64) {
     passed_by(thread, n, n * size, n * if thread.watch.is_on() { size } else { size.min(CACHED_STEP_MAX) });
 }
 

@@ -3,51 +3,58 @@
 
 use core::sync::atomic::*;
 
-use super::block::{Block, ByState, current};
+use super::block::{Block, Made, Unused, current};
 use crate::arena::{Arena, binding, table};
 use crate::os::tls::{self, Phase};
-use crate::relaxed::{List, Relaxed};
-use crate::sync::{Mutex, MutexCounts, Patience};
+use crate::relaxed::{Pool, Relaxed, Stack};
 use crate::units::{ArenaInd, SzInd};
 
-/// Blocks of threads that have ended.
-static FREE: Mutex<List<Block, ByState>> = Mutex::new(List::new());
-/// Blocks of live threads.
-static LIVE: Mutex<List<Block, ByState>> = Mutex::new(List::new());
+/// Blocks that no thread has.
+static UNUSED: Pool<Block, Unused> = Pool::new();
+/// All blocks that were ever made.
+static MADE: Stack<Block, Made> = Stack::new();
 
 /// A block that no thread has; `None` when memory has run out.
 pub(super) fn unused() -> Option<&'static Block> {
-    let recycled = FREE.lock().pop();
-    recycled.or_else(|| table::BASE.make::<Block>())
+    UNUSED.pop().or_else(|| {
+        let block = table::BASE.make::<Block>()?;
+        MADE.push(block);
+        Some(block)
+    })
 }
 
 /// The block is one for the next thread. No thread has it.
 pub(super) fn give_back(block: &'static Block) {
-    FREE.lock().push(block);
+    UNUSED.push(block);
 }
 
-/// The block, which was started, is that of a live thread from now on.
-pub(super) fn enter(block: &'static Block) {
-    LIVE.lock().push(block);
+/// The block, which was started, is that of a live thread from now on, and counts for its arena.
+pub(super) fn enter(block: &Block) {
+    block.turn.store(block.turn.get() | 1, Ordering::Release);
 }
 
 /// The block's thread ends: its arena is told of its requests.
 pub(super) fn leave(block: &'static Block) {
-    // Under the lock, so that the statistics find each request either with the thread or with the arena.
-    let live = LIVE.lock();
+    pause(block);
     tell_requests(block);
-    live.remove(block);
+}
+
+/// From here to the next [`enter`] statistics leave the block out: whoever sees a later write sees this.
+fn pause(block: &Block) {
+    block.turn.change(|turn| (turn | 1).wrapping_add(1));
+    fence(Ordering::Release);
 }
 
 /// Moves a thread, whose cache is empty, to another arena. Answers whether it could: the arena may be about to be destroyed.
 pub(super) fn rebind(thread: &Block, arena: &'static Arena) -> bool {
-    let _live = LIVE.lock();
+    pause(thread);
     // First, since once the thread has left it the old arena may be destroyed, with what it counts.
     tell_requests(thread);
     let moved = binding::rebind(thread.arena(), arena);
     if moved {
         thread.set_arena(arena);
     }
+    enter(thread);
     moved
 }
 
@@ -58,14 +65,15 @@ pub fn follow_processor(thread: &Block) {
     if binding::per_cpu() != 0
         && let Some(arena) = binding::follow_processor(thread.arena())
     {
-        let _live = LIVE.lock();
+        pause(thread);
         tell_requests(thread);
         thread.set_arena(arena);
+        enter(thread);
     }
 }
 
-/// Adds the thread's requests to the counters of its arena, when it ends or leaves the arena. Called with the lock of the
-/// live threads held.
+/// Adds the thread's requests to the counters of its arena, when it ends or leaves the arena. Statistics read those of the arena
+/// first, so that they rather miss requests of such a thread than find them twice.
 fn tell_requests(thread: &Block) {
     for class in thread.classes() {
         // Of most classes there are none, and an addition that others see takes as long as a lock.
@@ -74,8 +82,10 @@ fn tell_requests(thread: &Block) {
         }
         let untold = untold(thread, class);
         if untold != 0 {
-            thread.arena().requests(class).fetch_add(untold, Ordering::Relaxed);
-            thread.side(class).told.set(thread.bin(class).requests());
+            // Not all that there are by now: a handler may have come between.
+            thread.side(class).told.change(|told| told.wrapping_add(untold));
+            // Release: who finds them with the arena finds them with the thread no more.
+            thread.arena().requests(class).fetch_add(untold, Ordering::Release);
         }
     }
 }
@@ -100,65 +110,70 @@ pub struct Cached {
     pub requests: u64,
 }
 
-/// Shows what each live thread has of each class to `each`, and answers whether the lock was to be had in time.
+/// The blocks of live threads, each with its turn.
+fn live() -> impl Iterator<Item = (&'static Block, u32)> {
+    MADE.iter().map(|block| (block, block.turn.load(Ordering::Acquire))).filter(|(_, turn)| turn % 2 == 1)
+}
+
+/// Shows what each live thread has of each class to `each`, but for threads that end or move just then.
 ///
-/// Cost: a few loads for each thread and class.
-pub fn caches(patience: Patience, mut each: impl FnMut(Cached)) -> bool {
-    let Some(live) = LIVE.lock_within(patience) else { return false };
-    for block in live.iter() {
+/// Cost: a few loads for each live thread and class, and one for each thread of the time when there were most.
+pub fn caches(mut each: impl FnMut(Cached)) {
+    for (block, turn) in live() {
+        let arena = block.arena().index();
         for class in block.classes() {
             let (objects, requests) = (block.bin(class).depth(), untold(block, class));
-            each(Cached { arena: block.arena().index(), class, objects, requests });
+            // Pairs with that in `pause`: what was read is of this turn, or the number is another.
+            fence(Ordering::Acquire);
+            if block.turn.get() != turn {
+                break;
+            }
+            each(Cached { arena, class, objects, requests });
         }
-    }
-    true
-}
-
-/// How often the locks of both lists were taken and waited for.
-pub fn mutex_counts() -> MutexCounts {
-    let mut counts = LIVE.counts();
-    counts.add(&FREE.counts());
-    counts
-}
-
-/// Sets these to zero.
-pub fn reset_mutex_counts() {
-    LIVE.reset_counts();
-    FREE.reset_counts();
-}
-
-/// Locks for a fork.
-pub fn hold() {
-    LIVE.hold();
-    FREE.hold();
-}
-
-/// Unlocks after a fork.
-///
-/// # Safety
-/// As [`Mutex::unhold`].
-pub unsafe fn unhold() {
-    // SAFETY: by the caller's promise.
-    unsafe {
-        FREE.unhold();
-        LIVE.unhold();
     }
 }
 
 /// In the child of a fork: the other threads do not exist here. What they cached is lost, as in jemalloc: a thread
-/// may have been in the middle of moving objects.
+/// may have been in the middle of moving objects. So are requests that one was just telling its arena of.
 pub fn forget_others() {
     let mine = current();
     if mine.is_none() && tls::phase() == Phase::Starting {
         // An extent hook forks: which block is this thread's is not known here.
         return;
     }
-    let live = LIVE.lock();
-    for block in live.iter() {
-        if mine.is_none_or(|mine| !core::ptr::eq(block, mine)) {
-            tell_requests(block);
-            live.remove(block);
-        }
-    }
+    live()
+        .map(|(block, _)| block)
+        .filter(|block| mine.is_none_or(|mine| !core::ptr::eq(*block, mine)))
+        .for_each(leave);
     table::forget_threads(mine.map(Block::arena));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_ends_while_it_is_looked_at_is_shown_no_further() {
+        let arena = table::create(|_| ()).unwrap();
+        let block = unused().unwrap();
+        // SAFETY: no thread has it.
+        assert!(unsafe { block.start(arena, &table::BASE) });
+        let shown = |meanwhile: &mut dyn FnMut()| {
+            let mut shown = 0;
+            caches(|cached| {
+                if cached.arena == arena.index() {
+                    shown += 1;
+                    meanwhile();
+                }
+            });
+            shown
+        };
+        assert_eq!(shown(&mut || ()), 0);
+        enter(block);
+        assert_eq!(shown(&mut || ()), block.classes().count());
+        assert_eq!(shown(&mut || leave(block)), 1);
+        assert_eq!(shown(&mut || ()), 0);
+        give_back(block);
+        assert!(table::destroy(arena, &mut |_, _, _| ()));
+    }
 }

@@ -47,7 +47,7 @@ const KINDS: &[Kind] = &[
     Kind {
         name: "tcache_list",
         rows: &["tcache_list"],
-        what: "jemalloc: caches of an arena; ours: its depots, and with the first arena the lists of threads and of arenas",
+        what: "jemalloc: caches of an arena; ours: its depots, and with the first arena the table of arenas",
     },
     Kind {
         name: "extents",
