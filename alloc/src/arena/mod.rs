@@ -118,7 +118,7 @@ impl Listed<ByRetired> for Arena {
 
 impl Arena {
     /// Makes an arena usable, be it fresh or destroyed.
-    fn start(&self, index: ArenaInd, role: Role) {
+    pub fn start(&self, index: ArenaInd, role: Role) {
         self.index.set(index.0);
         self.role.set(role as u8);
         self.dying.set(false);

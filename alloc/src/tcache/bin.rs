@@ -129,6 +129,12 @@ impl CacheBin {
         (self.empty.get().wrapping_sub(self.head.get().addr() as u16) / SLOT) as usize
     }
 
+    /// Whether it holds nothing.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.head.get().addr() as u16 == self.empty.get()
+    }
+
     /// Whether the object is among the `n` newest.
     #[inline]
     pub fn holds(&self, object: *mut u8, n: usize) -> bool {

@@ -12,6 +12,7 @@ use crate::size_class::{NCACHED, NCACHED_MAX};
 use crate::tcache::bin::CacheBin;
 use crate::tcache::geometry::{TICK_BYTES, capacity_min, first_fill};
 use crate::tcache::settings;
+use crate::thread::used::Used;
 use crate::thread::watch::Watch;
 use crate::units::SzInd;
 
@@ -192,29 +193,22 @@ impl Block {
         laid_out
     }
 
-    /// Makes the empty bins of a thread that has ended new for the next one, where that is less than to do so for all.
-    pub fn renew(&self) {
+    /// Makes the empty bins of a thread that has ended new for the next one, where that is less than to do so for all. It has used no other
+    /// classes than these.
+    pub fn renew(&self, used: Used) {
         if self.exact.get() {
             self.plain.set(false);
         }
         if !self.plain.get() {
             return;
         }
-        for class in self.classes() {
+        for class in used.classes() {
             let (bin, side) = (self.bin(class), self.side(class));
-            if bin.depth() != 0 {
-                // A handler came between the last flush and this, and freed something.
-                self.plain.set(false);
-                return;
-            }
-            // What was freed without a request has left since.
-            if side.armed.get() || side.moved.get() != 0 {
-                bin.restart();
-                side.restart(class);
-                let capacity = first_capacity(class, self.limit(class), settings::adaptive());
-                side.capacity.set(capacity);
-                bin.set_capacity(capacity as usize);
-            }
+            bin.restart();
+            side.restart(class);
+            let capacity = first_capacity(class, self.limit(class), settings::adaptive());
+            side.capacity.set(capacity);
+            bin.set_capacity(capacity as usize);
         }
     }
 
@@ -234,6 +228,12 @@ impl Block {
     /// How many classes have bins in use.
     pub fn nclasses(&self) -> u8 {
         self.nclasses.get()
+    }
+
+    /// Bins and sides of the classes whose bins are in use.
+    pub fn bins_and_sides(&self) -> impl Iterator<Item = (&CacheBin, &Side)> {
+        let sides = self.sides.get(..self.nclasses() as usize).unwrap_or_default();
+        self.bins.get(1..).unwrap_or_default().iter().zip(sides)
     }
 
     /// The classes whose bins are in use.

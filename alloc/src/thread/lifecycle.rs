@@ -9,6 +9,7 @@ use core::sync::atomic::*;
 use super::block::{Block, current};
 use super::exchange::return_oldest;
 use super::registry;
+use super::used::Used;
 use crate::arena::{Arena, binding, table};
 use crate::os::tls::{self, Phase};
 use crate::sampling;
@@ -57,19 +58,25 @@ pub(super) fn make() -> Option<&'static Block> {
 extern "C" fn end(_: *mut c_void) {
     let Some(block) = current() else { return };
     sampling::exit(block.prof());
-    flush(block);
+    // From here on what a handler asks for and frees passes the block by.
     tls::set_block(tls::nobody());
     tls::set_phase(Phase::Exited);
-    registry::leave(block);
+    let used = Used::by(block);
+    flush_used(block, used);
+    registry::leave(block, used);
     // Last, since from now on the arena may be destroyed, with what it counts.
     binding::unbind(block.arena());
-    block.renew();
+    block.renew(used);
     registry::give_back(block);
 }
 
 /// Returns every object that the thread caches.
 pub fn flush(thread: &Block) {
-    for class in thread.classes().filter(|&class| thread.bin(class).depth() != 0) {
+    flush_used(thread, Used::by(thread));
+}
+
+fn flush_used(thread: &Block, used: Used) {
+    for class in used.classes() {
         return_oldest(thread, class, usize::MAX);
     }
 }

@@ -10,4 +10,5 @@ pub mod gc;
 pub mod lifecycle;
 pub mod registry;
 pub mod start;
+pub mod used;
 pub mod watch;

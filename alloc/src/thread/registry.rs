@@ -4,6 +4,7 @@
 use core::sync::atomic::*;
 
 use super::block::{Block, Made, Unused, current};
+use super::used::Used;
 use crate::arena::{Arena, binding, table};
 use crate::os::tls::{self, Phase};
 use crate::relaxed::{Pool, Relaxed, Stack};
@@ -33,10 +34,10 @@ pub(super) fn enter(block: &Block) {
     block.turn.store(block.turn.get() | 1, Ordering::Release);
 }
 
-/// The block's thread ends: its arena is told of its requests.
-pub(super) fn leave(block: &'static Block) {
+/// The block's thread, which has used these classes, ends: its arena is told of its requests.
+pub(super) fn leave(block: &'static Block, used: Used) {
     pause(block);
-    tell_requests(block);
+    tell_requests(block, used);
 }
 
 /// From here to the next [`enter`] statistics leave the block out: whoever sees a later write sees this.
@@ -49,7 +50,7 @@ fn pause(block: &Block) {
 pub(super) fn rebind(thread: &Block, arena: &'static Arena) -> bool {
     pause(thread);
     // First, since once the thread has left it the old arena may be destroyed, with what it counts.
-    tell_requests(thread);
+    tell_requests(thread, Used::by(thread));
     let moved = binding::rebind(thread.arena(), arena);
     if moved {
         thread.set_arena(arena);
@@ -66,7 +67,7 @@ pub fn follow_processor(thread: &Block) {
         && let Some(arena) = binding::follow_processor(thread.arena())
     {
         pause(thread);
-        tell_requests(thread);
+        tell_requests(thread, Used::by(thread));
         thread.set_arena(arena);
         enter(thread);
     }
@@ -74,12 +75,9 @@ pub fn follow_processor(thread: &Block) {
 
 /// Adds the thread's requests to the counters of its arena, when it ends or leaves the arena. Statistics read those of the arena
 /// first, so that they rather miss requests of such a thread than find them twice.
-fn tell_requests(thread: &Block) {
-    for class in thread.classes() {
-        // Of most classes there are none, and an addition that others see takes as long as a lock.
-        if !thread.side(class).armed.get() {
-            continue;
-        }
+fn tell_requests(thread: &Block, used: Used) {
+    // Of most classes there are none, and an addition that others see takes as long as a lock.
+    for class in used.classes() {
         let untold = untold(thread, class);
         if untold != 0 {
             // Not all that there are by now: a handler may have come between.
@@ -144,17 +142,20 @@ pub fn forget_others() {
     live()
         .map(|(block, _)| block)
         .filter(|block| mine.is_none_or(|mine| !core::ptr::eq(*block, mine)))
-        .for_each(leave);
+        .for_each(|block| leave(block, Used::by(block)));
     table::forget_threads(mine.map(Block::arena));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::units::ARENAS_MAX;
 
     #[test]
     fn a_thread_that_ends_while_it_is_looked_at_is_shown_no_further() {
-        let arena = table::create(|_| ()).unwrap();
+        // One of which the table does not know, with an index that no other has.
+        let arena = table::BASE.make::<Arena>().unwrap();
+        arena.start(ArenaInd(ARENAS_MAX - 1), crate::arena::Role::Manual);
         let block = unused().unwrap();
         // SAFETY: no thread has it.
         assert!(unsafe { block.start(arena, &table::BASE) });
@@ -171,9 +172,8 @@ mod tests {
         assert_eq!(shown(&mut || ()), 0);
         enter(block);
         assert_eq!(shown(&mut || ()), block.classes().count());
-        assert_eq!(shown(&mut || leave(block)), 1);
+        assert_eq!(shown(&mut || leave(block, Used::by(block))), 1);
         assert_eq!(shown(&mut || ()), 0);
         give_back(block);
-        assert!(table::destroy(arena, &mut |_, _, _| ()));
     }
 }
