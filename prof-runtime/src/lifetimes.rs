@@ -7,7 +7,7 @@
 //! Most objects are freed by the thread that owns the context. It counts them in cells of its own, with plain stores.
 
 use core::{
-    cell,
+    cell, iter,
     sync::atomic::{AtomicU32, Ordering},
 };
 
@@ -107,8 +107,10 @@ impl Cells {
         self.0.get(cell.next.load(Ordering::Acquire).checked_sub(1)?)
     }
 
-    fn list<'a>(&'a self, first: &'a Cell) -> impl Iterator<Item = &'a Cell> {
-        core::iter::successors(Some(first), |cell| self.after(cell))
+    /// The cells that there are at this moment: others are put in front of the second.
+    fn list<'a>(&'a self, first: &'a Cell) -> impl Iterator<Item = &'a Cell> + Clone {
+        let newest = self.after(first);
+        iter::once(first).chain(iter::successors(newest, |cell| self.after(cell)))
     }
 
     /// Counts an object that ended. When there is no memory for a cell it counts among those that ended otherwise: how
@@ -185,17 +187,21 @@ impl Cells {
 
     /// What ended in each way.
     pub fn each<'a>(&'a self, first: &'a Cell) -> impl Iterator<Item = (End, Numbers)> {
-        let of = move |bits| self.list(first).find(|cell| cell.end.load(Ordering::Relaxed) == bits);
-        self.list(first)
-            .filter_map(move |cell| {
-                let (end, alone) = End::from_bits(cell.end.load(Ordering::Relaxed))?;
-                match (alone, of(end.to_bits(!alone))) {
-                    // Told with the owner's.
-                    (false, Some(_)) => None,
-                    (_, other) => Some((end, other.map_or([0; 4], |other| other.sums.load()), cell)),
-                }
-            })
-            .map(|(end, others, cell)| (end, plus(others, cell.sums.load())))
+        let list = self.list(first);
+        // In the same list: what a cell that is made meanwhile tells would otherwise be left to one that is passed already.
+        let of = {
+            let list = list.clone();
+            move |bits| list.clone().find(|cell| cell.end.load(Ordering::Relaxed) == bits)
+        };
+        list.filter_map(move |cell| {
+            let (end, alone) = End::from_bits(cell.end.load(Ordering::Relaxed))?;
+            match (alone, of(end.to_bits(!alone))) {
+                // Told with the owner's.
+                (false, Some(_)) => None,
+                (_, other) => Some((end, other.map_or([0; 4], |other| other.sums.load()), cell)),
+            }
+        })
+        .map(|(end, others, cell)| (end, plus(others, cell.sums.load())))
     }
 
     /// Forgets what ended; the cells stay for the same ends.
@@ -261,5 +267,18 @@ mod tests {
         CELLS.clear(&firsts[0]);
         assert_eq!(CELLS.sum(&firsts[0]), [0; 4]);
         assert_eq!(CELLS.each(&firsts[0]).count(), 22, "the cells stay");
+    }
+    #[test]
+    fn an_owner_that_begins_to_count_while_ends_are_told_hides_none() {
+        let (cells, first, met) = (Cells::new(), Cell::default(), Met::new());
+        let (short, long) = (End::of(1, false), End::of(1 << 20, false));
+        let add = |end, thread| cells.add(&first, end, [1; 4], Counting { context: 1, thread });
+        add(short, Some((&met, true)));
+        add(long, None);
+        let mut told = cells.each(&first);
+        assert_eq!(told.next(), Some((short, [1; 4])));
+        add(long, Some((&met, true)));
+        assert_eq!((told.next(), told.next()), (Some((long, [1; 4])), None));
+        assert_eq!(cells.each(&first).collect::<Vec<_>>(), [(short, [1; 4]), (long, [2; 4])]);
     }
 }
