@@ -56,6 +56,11 @@ impl Met {
         Met([const { cell::Cell::new((0, 0, 0)) }; MET])
     }
 
+    /// Knows none any more.
+    pub fn forget(&self) {
+        self.0.iter().for_each(|known| known.set((0, 0, 0)));
+    }
+
     /// Of one context, by a number that is not 0.
     fn of(&self, context: u32, bits: u32) -> &cell::Cell<Known> {
         &self.0[((context.wrapping_mul(0x9e37_79b1) >> 28) ^ bits >> 2 ^ bits << 3) as usize % MET]

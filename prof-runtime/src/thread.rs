@@ -79,7 +79,8 @@ impl Name {
     }
 }
 
-/// The profiler's part of the host's per-thread block. Only its own thread, and signal handlers on it, may use it.
+/// The profiler's part of the host's per-thread block. Only its own thread, and signal handlers on it, may use it, with one
+/// and the same profiler: it remembers where things are in its tables.
 pub struct ThreadProf {
     /// Whether the thread is inside the profiler: a handler that interrupts it there must stay out.
     busy: Cell<bool>,
@@ -147,9 +148,13 @@ impl ThreadProf {
     }
 
     /// Makes it that of a thread that did nothing yet, whatever it was: also zeroed memory. What is true of any thread, as sizes' weights,
-    /// stays.
+    /// stays. No thread uses it.
     pub fn restart(&self) {
-        self.busy.set(false);
+        if self.busy.replace(false) {
+            // The thread ended inside of the profiler, and may have written half of an answer.
+            self.weights.forget();
+            self.met.forget();
+        }
         self.hooked.set(false);
         self.active.set(None);
         self.uid.set(0);
@@ -478,6 +483,45 @@ mod tests {
         assert!(inside.is_some() && thread.enter().is_none());
         drop(inside);
         assert!(thread.enter().is_some());
+    }
+
+    #[test]
+    fn what_was_restarted_is_a_new_thread_s_whatever_it_was() {
+        // SAFETY: numbers and options of numbers.
+        let zeroed: ThreadProf = unsafe { core::mem::zeroed() };
+        let (used, threads) = (ThreadProf::new(), Threads::new());
+        used.set_active(true);
+        used.set_label(LabelId::from_bits(3));
+        threads.set_name(&used, Name::new(b"before").unwrap());
+        threads.uid(&used);
+        used.exponential();
+        let stack = StackId::from_bits(5).unwrap();
+        let context = |thread: &ThreadProf, found| {
+            let inside = thread.enter().unwrap();
+            inside.context(stack, |_| ContextId::from_bits(found)).map(ContextId::to_bits)
+        };
+        assert_eq!((context(&used, 7), context(&used, 8)), (Some(7), Some(7)));
+        let weight = Weight { objs_q16: 1, bytes: 1 };
+        let sample = SampleRef::from_bits(9).unwrap();
+        let inside = used.enter().unwrap();
+        inside.recorded(sample, 16, weight);
+        let right = inside.weight(16, 4096);
+        // It ends inside.
+        used.weights.tear();
+        core::mem::forget(inside);
+        used.hooked.set(true);
+        for thread in [&zeroed, &used] {
+            thread.restart();
+            assert_eq!((thread.active(), thread.uid(), thread.label()), (None, None, None));
+            assert_eq!(
+                (thread.name(), thread.seeded.get(), thread.hooked.get()),
+                (Name::default(), false, false)
+            );
+            let inside = thread.enter().unwrap();
+            assert_eq!((inside.newest(sample), inside.weight(16, 4096)), (None, right));
+            drop(inside);
+            assert_eq!(context(thread, 9), Some(9));
+        }
     }
 
     #[test]
