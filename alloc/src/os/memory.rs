@@ -2,7 +2,7 @@
 
 use super::{environment, files};
 
-/// Bytes of the process that are in memory (RSS), from `/proc/self/statm`; `None` when that cannot be read. Three system
+/// Bytes of the process that are in memory (RSS), from `/proc/self/statm`; `None` when that cannot be read. Four system
 /// calls. On some kernels each thread's last few pages are missing.
 pub fn resident() -> Option<u64> {
     let mut text = [0; 128];

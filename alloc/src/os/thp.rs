@@ -15,7 +15,7 @@ pub enum Policy {
     Unsupported,
 }
 
-/// Reads the policy. Cost: three system calls.
+/// Reads the policy. Cost: four system calls.
 pub fn policy() -> Policy {
     let mut text = [0; 64];
     files::read(&[b"/sys/kernel/mm/transparent_hugepage/enabled"], &mut text)

@@ -169,7 +169,7 @@ impl Remembered {
         match self.count.get() {
             0 => self.count.set(self.note(unwinder, regs).unwrap_or(UNFIT)),
             UNFIT => {}
-            // Words that no frame's place depends on have changed.
+            // By other words: its frames lie elsewhere now, or those that are not kept are others.
             _ => self.count.set(0),
         }
     }
