@@ -124,10 +124,10 @@ impl Contexts {
     }
 
     /// Takes back what [`Contexts::add`] has just counted, because there was no memory for the object: it was neither
-    /// live nor accumulated. Only the owner, not concurrently with itself.
+    /// live nor accumulated. Only the owner; a handler that interrupts this may add.
     pub fn retract(&self, context: &Context, generation: u32, usize_: u64, weight: Weight) {
         if context.generation.load(Ordering::Relaxed) == generation {
-            context.added.take_alone(addends(usize_, weight));
+            context.added.take(addends(usize_, weight));
         }
     }
 

@@ -64,10 +64,10 @@ impl Sums {
         }
     }
 
-    /// Takes away what [`Sums::add_alone`] added, as the only one who does.
-    pub fn take_alone(&self, addends: Numbers) {
+    /// Takes away what [`Sums::add_alone`] added. The only one who adds may be a handler that interrupts this.
+    pub fn take(&self, addends: Numbers) {
         for (cell, addend) in self.0.iter().zip(addends) {
-            cell.store(cell.load(Ordering::Relaxed).wrapping_sub(addend), Ordering::Relaxed);
+            cell.fetch_sub(addend, Ordering::Relaxed);
         }
     }
 
