@@ -36,6 +36,7 @@ mod log;
 mod mapping;
 mod markers;
 mod memory;
+mod name;
 mod numbering;
 mod objects;
 pub mod own_pages;
@@ -53,6 +54,7 @@ mod stack_table;
 mod sums;
 mod sync;
 mod thread;
+mod threads;
 mod unwind;
 mod weights;
 
@@ -60,6 +62,7 @@ pub use dump::{DumpError, Form, names::Trigger};
 pub use labels::{BadLabel, LABEL_MAX};
 pub use leak::default_suppressions;
 pub use live::SampleRef;
+pub use name::BadName;
 pub use objects::{Objects, Sampled};
 pub use prof_format::{
     totals::Totals,
@@ -68,4 +71,4 @@ pub use prof_format::{
 pub use profiler::{Estimates, OutOfMemory, Profiler};
 pub use sampler::{Draw, Rate};
 pub use settings::{Fullness, Settings};
-pub use thread::{BadName, ThreadProf};
+pub use thread::ThreadProf;

@@ -257,7 +257,7 @@ impl sample_log::Log for Listed<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{context::Contexts, stack_table::StackTable, thread::Threads, unwind::cache::RuleCache};
+    use crate::{context::Contexts, stack_table::StackTable, threads::Threads, unwind::cache::RuleCache};
     use crate::{labels::Labels, live::Live};
     use prof_format::sample_log::{Log as _, Row};
 

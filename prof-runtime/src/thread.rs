@@ -1,8 +1,8 @@
-//! Threads: what the host embeds per thread ([`ThreadProf`]), and the record that outlives it ([`Threads`]).
+//! What the host embeds per thread.
 
 use core::{
     cell::Cell,
-    sync::atomic::{AtomicU32, AtomicU64, Ordering, compiler_fence, fence},
+    sync::atomic::{Ordering, compiler_fence},
 };
 
 use prof_format::unbias::Weight;
@@ -15,69 +15,12 @@ use crate::{
     labels::LabelId,
     lifetimes::Met,
     live::{SampleRef, Spares},
-    memory::{Array, Zeroed},
+    name::Name,
     sampler::Prng,
     stack_table::StackId,
     unwind::again::Again,
     weights::Weights,
 };
-
-/// Longest thread name, without a terminating zero.
-pub const NAME_MAX: usize = 15;
-
-/// The name has a character that is neither printable nor blank.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BadName;
-
-/// Name bytes, zero-padded, and their number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Name {
-    bytes: [u8; 16],
-    length: u8,
-}
-
-impl Name {
-    /// The name that jemalloc would keep: at most 15 characters, graphic ones, blanks and tabs.
-    pub fn new(name: &[u8]) -> Result<Name, BadName> {
-        if !name.iter().all(|byte| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\t')) {
-            return Err(BadName);
-        }
-        let length = name.len().min(NAME_MAX);
-        let mut bytes = [0; 16];
-        bytes[..length].copy_from_slice(&name[..length]);
-        Ok(Name { bytes, length: length as u8 })
-    }
-
-    /// The name that the operating system knows the calling thread by; one system call.
-    pub fn of_system() -> Name {
-        let mut bytes = [0_u8; 16];
-        // SAFETY: the kernel writes at most 16 bytes, zero included, to the place that it is given; errno is left
-        // alone, since a valid place can not fail.
-        unsafe { libc::prctl(libc::PR_GET_NAME, bytes.as_mut_ptr()) };
-        let word = |at: usize| u64::from_le_bytes(core::array::from_fn(|byte| bytes[at + byte]));
-        Name::from_words([word(0), word(8)])
-    }
-
-    /// Its bytes.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.length as usize]
-    }
-
-    /// A name has no zero byte, so the first one tells its length.
-    fn from_words(words: [u64; 2]) -> Name {
-        let mut bytes = [0; 16];
-        bytes[..8].copy_from_slice(&words[0].to_le_bytes());
-        bytes[8..].copy_from_slice(&words[1].to_le_bytes());
-        let length = bytes.iter().position(|byte| *byte == 0).unwrap_or(NAME_MAX);
-        bytes[length..].fill(0);
-        Name { bytes, length: length as u8 }
-    }
-
-    fn to_words(self) -> [u64; 2] {
-        let word = |at: usize| u64::from_le_bytes(core::array::from_fn(|byte| self.bytes[at + byte]));
-        [word(0), word(8)]
-    }
-}
 
 /// The profiler's part of the host's per-thread block. Only its own thread, and signal handlers on it, may use it, with one
 /// and the same profiler: it remembers where things are in its tables.
@@ -136,7 +79,7 @@ impl ThreadProf {
             uid: Cell::new(0),
             prng: Cell::new(0),
             seeded: Cell::new(false),
-            name: Cell::new(Name { bytes: [0; 16], length: 0 }),
+            name: Cell::new(Name::NONE),
             weights: Weights::new(),
             newest: Cell::new((0, 0, Weight { objs_q16: 0, bytes: 0 })),
             met: Met::new(),
@@ -209,6 +152,14 @@ impl ThreadProf {
 
     pub(crate) fn set_label(&self, label: Option<LabelId>) {
         self.label.set(LabelId::to_bits(label));
+    }
+
+    pub(crate) fn set_uid(&self, uid: u32) {
+        self.uid.set(uid + 1);
+    }
+
+    pub(crate) fn set_name(&self, name: Name) {
+        self.name.set(name);
     }
 
     pub(crate) fn name(&self) -> Name {
@@ -311,153 +262,10 @@ impl Drop for Inside<'_> {
     }
 }
 
-/// What dumps tell about a thread.
-#[derive(Default)]
-struct Record {
-    /// Odd while the name is being written.
-    version: AtomicU32,
-    exited: AtomicU32,
-    name: [AtomicU64; 2],
-    /// What the system called it at its first sample; never changes.
-    system: [AtomicU64; 2],
-}
-
-// SAFETY: atomics only, for which zero is a value.
-unsafe impl Zeroed for Record {}
-
-/// Records of all threads that ever sampled; they stay when the thread ends. The index is the thread's uid.
-pub struct Threads(Array<Record, 256>);
-
-impl Threads {
-    /// None; maps nothing.
-    pub const fn new() -> Threads {
-        Threads(Array::new())
-    }
-
-    /// The uid of a thread, given at its first sample; `None` when memory is out.
-    #[inline]
-    pub fn uid(&self, thread: &ThreadProf) -> Option<u32> {
-        thread.uid().or_else(|| self.give_uid(thread))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn give_uid(&self, thread: &ThreadProf) -> Option<u32> {
-        let (uid, made) = self.0.alloc(1)?;
-        let [first, second] = &made.first()?.system;
-        let words = Name::of_system().to_words();
-        second.store(words[1], Ordering::Relaxed);
-        // Release: who sees how the name begins sees all of it.
-        first.store(words[0], Ordering::Release);
-        thread.uid.set(uid + 1);
-        self.publish_name(thread);
-        Some(uid)
-    }
-
-    /// Names the thread, in its record too when it has one.
-    pub fn set_name(&self, thread: &ThreadProf, name: Name) {
-        if thread.name() == name {
-            return;
-        }
-        thread.name.set(name);
-        self.publish_name(thread);
-    }
-
-    fn publish_name(&self, thread: &ThreadProf) {
-        let Some(record) = thread.uid().and_then(|uid| self.0.get(uid)) else { return };
-        // A sequence lock with one writer, the thread itself.
-        let version = record.version.load(Ordering::Relaxed);
-        record.version.store(version.wrapping_add(1), Ordering::Relaxed);
-        fence(Ordering::Release);
-        for (word, value) in record.name.iter().zip(thread.name().to_words()) {
-            word.store(value, Ordering::Relaxed);
-        }
-        record.version.store(version.wrapping_add(2), Ordering::Release);
-    }
-
-    /// The thread ends.
-    pub fn exit(&self, thread: &ThreadProf) {
-        if let Some(record) = thread.uid().and_then(|uid| self.0.get(uid)) {
-            record.exited.store(1, Ordering::Relaxed);
-        }
-    }
-
-    /// How many uids were given.
-    pub fn len(&self) -> u32 {
-        self.0.len()
-    }
-
-    /// Whether the thread has ended.
-    pub fn exited(&self, uid: u32) -> bool {
-        self.0.get(uid).is_some_and(|record| record.exited.load(Ordering::Relaxed) != 0)
-    }
-
-    /// What the system called a thread at its first sample.
-    pub fn system_name(&self, uid: u32) -> Name {
-        let Some(Record { system: [first, second], .. }) = self.0.get(uid) else { return Name::default() };
-        // Acquire: pairs with the release in `uid`.
-        match first.load(Ordering::Acquire) {
-            0 => Name::default(),
-            word => Name::from_words([word, second.load(Ordering::Relaxed)]),
-        }
-    }
-
-    /// The name of a thread as of now. A name that changes all the time is given up on: then it is empty.
-    pub fn name(&self, uid: u32) -> Name {
-        let Some(record) = self.0.get(uid) else { return Name::default() };
-        for _ in 0..100 {
-            let before = record.version.load(Ordering::Acquire);
-            let words = record.name.each_ref().map(|word| word.load(Ordering::Relaxed));
-            fence(Ordering::Acquire);
-            if before.is_multiple_of(2) && record.version.load(Ordering::Relaxed) == before {
-                return Name::from_words(words);
-            }
-            core::hint::spin_loop();
-        }
-        Name::default()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_cut_at_fifteen_characters_and_unprintable_ones_refused() {
-        assert_eq!(Name::new(b"worker a\t7").unwrap().as_bytes(), b"worker a\t7");
-        assert_eq!(Name::new(b"a rather long name").unwrap().as_bytes(), b"a rather long n");
-        assert_eq!(Name::new(b"").unwrap().as_bytes(), b"");
-        for bad in [&b"two\nlines"[..], b"\x7f", b"caf\xc3\xa9", b"a\0"] {
-            assert_eq!(Name::new(bad), Err(BadName));
-        }
-        for length in 0..=20 {
-            let name = Name::new(&std::vec![b'x'; length]).unwrap();
-            assert_eq!(Name::from_words(name.to_words()), name);
-        }
-    }
-
-    #[test]
-    fn uids_count_from_zero_and_the_record_outlives_the_thread() {
-        let threads = Threads::new();
-        let (first, second) = (ThreadProf::new(), ThreadProf::new());
-        threads.set_name(&second, Name::new(b"early").unwrap());
-        assert_eq!(
-            (threads.uid(&first), threads.uid(&second), threads.uid(&first)),
-            (Some(0), Some(1), Some(0))
-        );
-        assert_eq!(threads.name(1).as_bytes(), b"early");
-        threads.set_name(&second, Name::new(b"late").unwrap());
-        threads.exit(&second);
-        assert_eq!((threads.name(0).as_bytes(), threads.name(1).as_bytes()), (&b""[..], &b"late"[..]));
-        assert_eq!((threads.exited(0), threads.exited(1)), (false, true));
-    }
-
-    #[test]
-    fn the_system_s_name_of_a_thread_is_found() {
-        let thread = std::thread::Builder::new().name("a name that is too long".into());
-        let name = thread.spawn(Name::of_system).unwrap().join().unwrap();
-        assert_eq!(name.as_bytes(), b"a name that is ");
-    }
+    use crate::threads::Threads;
 
     #[test]
     fn a_function_of_the_program_is_not_called_by_itself_and_keeps_errno() {

@@ -18,9 +18,9 @@ use crate::{
     context::{Context, ContextId, Tallies},
     labels::{LabelId, Labels},
     memory::{Plain, Rows},
+    name::Name,
     numbering::Numbering,
     stack_table::StackId,
-    thread::Name,
 };
 
 #[derive(Clone, Copy)]

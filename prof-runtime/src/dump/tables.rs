@@ -7,7 +7,7 @@ use crate::{
     reach::Marks,
     settings::Ask,
     stack_table::{StackId, StackTable},
-    thread::Threads,
+    threads::Threads,
     unwind::cache::RuleCache,
 };
 

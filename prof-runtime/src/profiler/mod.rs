@@ -25,13 +25,15 @@ use crate::{
     live::Live,
     log::Log,
     markers,
+    name::{BadName, Name},
     pace::Pace,
     reach::Ended,
     recent::Recent,
     sampler::{self, Draw, Rate},
     settings::{Kept, Settings},
     stack_table::{StackId, StackTable},
-    thread::{BadName, Name, ThreadProf, Threads},
+    thread::ThreadProf,
+    threads::Threads,
     unwind::{Unwinder, cache::Site},
 };
 

@@ -18,11 +18,12 @@ use crate::{
     lifetimes::{Counting, End},
     live::{Birth, SampleRef},
     log::Freed,
+    name::Name,
     probe,
     recent::{Death, Entry},
     sampler::Rate,
     stack_table::StackId,
-    thread::{Inside, Name, ThreadProf},
+    thread::{Inside, ThreadProf},
     unwind::{Limits, STACK_FRAMES_MAX, cache::Site, ids::Ids},
 };
 
@@ -49,7 +50,9 @@ impl Profiler {
             Some(stack) => stack,
             None => {
                 let stack = self.stack(regs)?;
-                if let Some(again) = again {
+                // Another time there may be memory for it.
+                let is_own = stack.to_bits() != self.dropped.load(Ordering::Relaxed);
+                if let Some(again) = again.filter(|_| is_own) {
                     again.found(&self.unwinder, regs, stack);
                 }
                 stack
