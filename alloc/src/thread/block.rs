@@ -12,7 +12,6 @@ use crate::size_class::{NCACHED, NCACHED_MAX};
 use crate::tcache::bin::CacheBin;
 use crate::tcache::geometry::{TICK_BYTES, capacity_min, first_fill};
 use crate::tcache::settings;
-use crate::thread::used::Used;
 use crate::thread::watch::Watch;
 use crate::units::SzInd;
 
@@ -195,14 +194,14 @@ impl Block {
 
     /// Makes the empty bins of a thread that has ended new for the next one, where that is less than to do so for all. It has used no other
     /// classes than these.
-    pub fn renew(&self, used: Used) {
+    pub fn renew(&self, used: impl Iterator<Item = SzInd>) {
         if self.exact.get() {
             self.plain.set(false);
         }
         if !self.plain.get() {
             return;
         }
-        for class in used.classes() {
+        for class in used {
             let (bin, side) = (self.bin(class), self.side(class));
             bin.restart();
             side.restart(class);

@@ -66,7 +66,7 @@ extern "C" fn end(_: *mut c_void) {
     registry::leave(block, used);
     // Last, since from now on the arena may be destroyed, with what it counts.
     binding::unbind(block.arena());
-    block.renew(used);
+    block.renew(used.classes());
     registry::give_back(block);
 }
 
