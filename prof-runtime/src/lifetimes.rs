@@ -137,7 +137,7 @@ impl Cells {
             found.map(|(_, cell)| cell)
         };
         match cell {
-            Some(cell) if alone => cell.sums.release_alone(addends),
+            Some(cell) if alone => cell.sums.add_alone(addends),
             cell => cell.unwrap_or(first).sums.add(addends),
         }
     }

@@ -50,15 +50,8 @@ impl Sums {
         self.0.iter().zip(numbers).for_each(|(cell, number)| cell.store(number, Ordering::Relaxed));
     }
 
-    /// Adds as the only one who does.
-    pub fn add_alone(&self, addends: Numbers) {
-        for (cell, addend) in self.0.iter().zip(addends) {
-            cell.store(cell.load(Ordering::Relaxed).wrapping_add(addend), Ordering::Relaxed);
-        }
-    }
-
     /// Adds as the only one who does, after what is seen by who sees this.
-    pub fn release_alone(&self, addends: Numbers) {
+    pub fn add_alone(&self, addends: Numbers) {
         for (cell, addend) in self.0.iter().zip(addends) {
             cell.store(cell.load(Ordering::Relaxed).wrapping_add(addend), Ordering::Release);
         }

@@ -38,7 +38,7 @@ pub fn bind() -> Option<&'static Arena> {
         let lock = table::LOCK.lock_unless_stuck();
         let Some(mut index) = choose(candidates(making::open_indices())) else { break };
         if let Some(arena) = table::get(ArenaInd(index)) {
-            match making::missing().filter(|_| arena.bound_threads() != 0) {
+            match (arena.bound_threads() != 0).then(making::missing).flatten() {
                 // Who makes it may have lost its processor: all that start meanwhile would share the others, for their lives.
                 Some(missing) => index = missing,
                 None => {

@@ -19,8 +19,8 @@ use crate::thread::watch::{self, Watch};
 use crate::thread::{counters, gc};
 use crate::units::SzInd;
 
-/// Handles the event of a class, whose objects are of `size` bytes. When the request that it fell on is to be sampled, answers with which rate: that of its
-/// draw, which may have been before a change.
+/// Handles the event of a class, whose objects are of `size` bytes. When the request that it fell on is to be sampled, answers
+/// with which rate: that of its draw, which may have been before a change.
 pub fn handle(thread: &Block, class: SzInd, size: usize) -> Option<Rate> {
     if !thread.side(class).armed.get() {
         return begin(thread, class, size);
